@@ -1,0 +1,80 @@
+"""Nadam: Adam with Nesterov's look ahead."""
+
+from typing import Unpack
+
+from keras_optim.algorithms.moments import Moments
+from keras_optim.base import Slots, Tensor
+from keras_optim.hyper import Decay, Epsilon, KerasOptions, LearningRate, NonNegative
+from keras_optim.numerics import power, root, unbias
+
+
+class Nadam(Moments):
+    r"""Adam with Nesterov momentum and a momentum that warms up.
+
+    $$
+    \begin{aligned}
+    \mu_t &= \beta_1 \left(1 - \tfrac12\, 0.96^{\,t \psi}\right), \qquad
+    \Pi_t = \mu_t\, \Pi_{t-1}, \quad \Pi_0 = 1 \\
+    x_t &= x_{t-1} - \frac{\eta}{\sqrt{\hat v_t} + \epsilon} \left(
+        \frac{\mu_{t+1}\, m_t}{1 - \Pi_t\, \mu_{t+1}} + \frac{(1-\mu_t)\, g_t}{1-\Pi_t} \right)
+    \end{aligned}
+    $$
+
+    with $m_t$, $\hat v_t$ as in Adam and $\psi$ = `momentum_decay`. Reacts to a new gradient one
+    step earlier than Adam; often a little faster early on. Tune as Adam.
+
+    Differs from `keras.optimizers.Nadam`, whose schedule is $0.96^t$ (that is `momentum_decay=1`)
+    and whose epsilon sits as in its Adam. As here: `torch.optim.NAdam`. `optax.nadam` has no
+    schedule.
+
+    Args:
+        learning_rate: >= 0, or a schedule. Default 0.002.
+        beta_1: In [0, 1), decay of the mean of the gradient. Default 0.9.
+        beta_2: In [0, 1), decay of the mean of its square. Default 0.999.
+        epsilon: >= 1e-30, added to the root. Default 1e-8.
+        momentum_decay: >= 0, how fast the momentum warms up. Default 0.004.
+        **kwargs: Options of every optimizer, see `keras_optim.Optimizer`.
+
+    Example:
+
+    >>> import numpy as np, keras, keras_optim
+    >>> x = keras.Variable([1.0])
+    >>> optimizer = keras_optim.Nadam(learning_rate=0.1)
+    >>> optimizer.apply([np.array([3.0], "float32")], [x])
+    >>> x.numpy().round(3).tolist()
+    [0.894]
+
+    Reference:
+        Dozat, "Incorporating Nesterov momentum into Adam", ICLR workshop 2016,
+        https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
+    """
+
+    scalars = {"momentum_product": 1.0}
+
+    def __init__(
+        self,
+        learning_rate: LearningRate = 2e-3,
+        beta_1: Decay = 0.9,
+        beta_2: Decay = 0.999,
+        epsilon: Epsilon = 1e-8,
+        momentum_decay: NonNegative = 0.004,
+        **kwargs: Unpack[KerasOptions],
+    ):
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **kwargs)
+        self.momentum_decay = momentum_decay
+
+    def momentum_at(self, t: Tensor, like: Tensor) -> Tensor:
+        """The momentum of step `t`: rises from `beta_1 / 2` to `beta_1`."""
+        return self.beta_1 * (1.0 - 0.5 * power(0.96**self.momentum_decay, t, like))
+
+    def pool(self, totals: Slots, s: Slots, t: Tensor, lr: Tensor) -> Slots:
+        product = s["momentum_product"]
+        return {"momentum_product": product * self.momentum_at(t, like=product)}
+
+    def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
+        m, v = self.averages(g, s)
+        now, following = self.momentum_at(t, like=x), self.momentum_at(t + 1, like=x)
+        product = s["momentum_product"]
+        ahead = following * m / (1.0 - product * following) + (1.0 - now) * g / (1.0 - product)
+        step = ahead / root(unbias(v, self.beta_2, t), self.epsilon)
+        return x - lr * step, {"momentum": m, "velocity": v}

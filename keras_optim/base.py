@@ -1,0 +1,276 @@
+"""The contract of an optimizer: a class of facts plus one pure function.
+
+A rule is written in five names, the same in every file:
+
+* `g`: the gradient, a plain tensor in float32 or wider,
+* `x`: the value of the variable, same shape and dtype as `g`,
+* `s`: its state, a dict: the variable's slots, and the scalars that all variables share,
+* `t`: the step, an *integer* tensor counted from 1 (exact for ever; `t % period` is safe),
+* `lr`: the learning rate, a tensor in the dtype of `x`.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Unpack
+
+import keras
+
+from keras_optim import hyper, running, saving
+from keras_optim.hyper import KerasOptions, LearningRate
+
+Tensor = Any
+Slots = dict[str, Tensor]
+
+
+class Optimizer(keras.optimizers.Optimizer):
+    """Base of every algorithm of keras_optim.
+
+    A subclass states its facts, stores its hyper-parameters under their own names and writes
+    `update`. Building, running on each backend, weight decay, saving, configuration and the
+    checking of arguments are done here and in the modules beside it.
+
+    Args:
+        learning_rate: A number >= 0, a `keras.optimizers.schedules.LearningRateSchedule`, or a
+            callable without arguments.
+        weight_decay: >= 0 or `None`. Decoupled: each step first subtracts
+            `learning_rate * weight_decay * x`.
+        clipnorm, clipvalue, global_clipnorm: > 0 or `None`; at most one. As in Keras.
+        use_ema, ema_momentum, ema_overwrite_frequency: As in Keras.
+        loss_scale_factor: > 0 or `None`. As in Keras.
+        gradient_accumulation_steps: An integer >= 2 or `None`. As in Keras.
+        name: Name of the optimizer.
+
+    Raises:
+        TypeError: unknown argument or wrong type.
+        ValueError: number outside its range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras
+    >>> class SignDescent(Optimizer):
+    ...     def update(self, g, x, s, t, lr):
+    ...         return x - lr * keras.ops.sign(g), {}
+    >>> x = keras.Variable([1.0, -2.0])
+    >>> SignDescent(learning_rate=0.5).apply([np.array([3.0, -0.1], "float32")], [x])
+    >>> x.numpy().tolist()
+    [0.5, -1.5]
+    """
+
+    slots: ClassVar[Sequence[str]] = ()
+    """Names of the state kept for each variable: zeros, unless `init` says otherwise.
+    An instance may narrow or widen it in its constructor (RMSprop without momentum keeps less)."""
+
+    scalars: ClassVar[Mapping[str, float]] = {}
+    """State shared by all variables, with starting values."""
+
+    # ---- what an algorithm writes
+
+    def init(self, x: Tensor) -> Slots:
+        """Starting values of those slots that do not start as zeros of the shape of `x`."""
+        return {}
+
+    def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
+        """The rule: the new value of `x` and of its slots. Pure: no variables, no casts."""
+        raise NotImplementedError(f"{type(self).__name__} must define `update`.")
+
+    def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
+        """Numbers that are summed over all variables before the update, for `pool`."""
+        return {}
+
+    def pool(self, totals: dict[str, Tensor], s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
+        """New values of the shared scalars, from the sums of `measure`. `update` sees these."""
+        return {}
+
+    def step(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
+        """Decoupled weight decay, then `update`: what runs, and what a wrapper asks of its inner."""
+        decay = s["weight_decay"]
+        return self.update(g, x - lr * decay * x if decay else x, s, t, lr)
+
+    # ---- construction
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = hyper.checked(cls.__init__)  # type: ignore[method-assign]
+        keras.saving.register_keras_serializable(cls.__module__.partition(".")[0])(cls)
+
+    def __init__(self, learning_rate: LearningRate = 1e-3, **kwargs: Unpack[KerasOptions]):
+        super().__init__(learning_rate, **kwargs)
+        self._excluded: tuple[str, ...] = ()
+        self._wrapped_by: str | None = None
+
+    @property
+    def learning_rate(self) -> Any:
+        """The rate that the next step uses. Set it to a number, a schedule or a callable."""
+        return self._get_current_learning_rate()
+
+    @learning_rate.setter
+    def learning_rate(self, value: LearningRate) -> None:
+        self._refuse_if_wrapped("set the rate of")
+        if not keras.ops.is_tensor(value) and not isinstance(value, keras.Variable):
+            value = hyper.check(type(self).__name__, "learning_rate", value, LearningRate)
+        keras.optimizers.Optimizer.learning_rate.fset(self, value)
+
+    def get_config(self) -> dict[str, Any]:
+        """Every argument of the constructor, read back from the attribute of its name."""
+        config = super().get_config()
+        for name in hyper.own_parameters(type(self).__init__):
+            if name != "learning_rate":
+                config[name] = getattr(self, name)
+        if self._excluded:
+            config["exclude_from_weight_decay"] = list(self._excluded)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Optimizer":
+        config = dict(config)
+        excluded = config.pop("exclude_from_weight_decay", ())
+        optimizer = super().from_config(config, custom_objects)
+        optimizer._excluded = tuple(excluded)
+        return optimizer
+
+    # ---- state
+
+    def build(self, variables: Sequence[Any]) -> None:
+        """Create the state of `variables`. Building again for the same variables does nothing.
+
+        Raises:
+            ValueError: already built for other variables, or an exclusion that matches none.
+        """
+        self._refuse_if_wrapped("build")
+        variables = list(variables)
+        if self.built:
+            self._check_variables_are_known(variables)
+            return
+        super().build(variables)
+        self._plan = running.Plan(
+            states=[self._add_slots(v) for v in variables],
+            shared={
+                name: self.add_variable(
+                    (),
+                    keras.initializers.Constant(start),
+                    dtype=running.widest(variables),
+                    aggregation="only_first_replica",
+                    name=name,
+                )
+                for name, start in self.scalars.items()
+            },
+            decayed=self._choose_decayed(variables),
+        )
+
+    def _add_slots(self, variable: Any) -> dict[str, keras.Variable]:
+        if self._overwrite_variable_with_gradient(variable):
+            return {}
+
+        def start(slot: str) -> Tensor:
+            return self.init(running.widened(variable)).get(slot)
+
+        state = {}
+        for slot in self.slots:
+            first = start(slot)
+            if first is None:
+                state[slot] = self.add_variable_from_reference(variable, slot)
+                continue
+
+            def initializer(shape: Any, dtype: Any = None, slot: str = slot) -> Tensor:
+                return keras.ops.cast(start(slot), dtype)
+
+            if tuple(first.shape) == tuple(variable.shape):
+                state[slot] = self.add_variable_from_reference(variable, slot, initializer)
+            else:
+                state[slot] = self.add_variable(
+                    tuple(first.shape),
+                    initializer,
+                    dtype=running.widest([variable]),
+                    name=f"{path_of(variable)}_{slot}".replace("/", "_").replace(":", "_"),
+                )
+        return state
+
+    def add_variable(
+        self, shape: Any, initializer: Any = "zeros", dtype: Any = None, **kwargs: Any
+    ) -> Any:
+        """Keras's method; state of half-precision variables is kept in float32."""
+        return super().add_variable(shape, initializer, dtype=running.wide(dtype), **kwargs)
+
+    # ---- weight decay
+
+    def exclude_from_weight_decay(
+        self, var_list: Sequence[Any] | None = None, var_names: Sequence[str] | None = None
+    ) -> None:
+        """Exempt variables from weight decay; call it before the optimizer is built.
+
+        Unlike Keras's, it looks at the variable's whole path on every backend, and it is part of
+        the configuration, so a loaded optimizer remembers it.
+
+        Args:
+            var_list: Variables.
+            var_names: Regular expressions, searched for in the path, such as `"bias"` or
+                `"embedding/.*"`.
+
+        Raises:
+            ValueError: the optimizer is built; or, when it is built, a pattern matches nothing.
+        """
+        if self.built:
+            raise ValueError(
+                f"{type(self).__name__}: `exclude_from_weight_decay` must be called before the "
+                "optimizer is built."
+            )
+        exact = [f"^{re.escape(path_of(v))}$" for v in var_list or ()]
+        self._excluded = (*exact, *(var_names or ()))
+
+    def _choose_decayed(self, variables: Sequence[Any]) -> list[bool]:
+        paths = [path_of(v) for v in variables]
+        for pattern in self._excluded:
+            if not any(re.search(pattern, path) for path in paths):
+                raise ValueError(
+                    f"{type(self).__name__}: `exclude_from_weight_decay` got {pattern!r}, which "
+                    f"matches no variable. The variables are: {', '.join(paths)}"
+                )
+        return [not any(re.search(p, path) for p in self._excluded) for path in paths]
+
+    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
+        """Left empty: decay is part of `step`, in the precision of the update."""
+
+    # ---- running
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
+        """Update `trainable_variables` (default: those it was built for) by their gradients.
+
+        Raises:
+            ValueError: gradients and variables differ in number, or a variable is unknown.
+        """
+        grads = [running.dense(g) for g in grads]
+        if trainable_variables is not None:
+            trainable_variables = list(trainable_variables)
+            if len(grads) != len(trainable_variables):
+                raise ValueError(
+                    f"{type(self).__name__}: `grads` must hold one gradient per variable. "
+                    f"Received: {len(grads)} gradients, {len(trainable_variables)} variables."
+                )
+        super().apply(grads, trainable_variables)
+
+    def _backend_update_step(
+        self, grads: Any, trainable_variables: Any, learning_rate: Any
+    ) -> None:
+        running.run(self, grads, trainable_variables, learning_rate)
+
+    def _refuse_if_wrapped(self, action: str) -> None:
+        if self._wrapped_by:
+            raise ValueError(
+                f"This {type(self).__name__} is wrapped by {self._wrapped_by}: {action} the wrapper "
+                "instead."
+            )
+
+    # ---- saving
+
+    def save_own_variables(self, store: Any) -> None:
+        saving.save(self, store)
+
+    def load_own_variables(self, store: Any) -> None:
+        saving.load(self, store)
+
+
+def path_of(variable: Any) -> str:
+    """Path of a Keras variable; name of a native one."""
+    return str(getattr(variable, "path", None) or variable.name)

@@ -1,0 +1,217 @@
+"""Ranges of hyper-parameters: stated once in a signature, used everywhere.
+
+A constructor writes ``beta_1: Decay = 0.9``. From that annotation alone the library checks and
+converts the argument, names it in errors, and derives ``get_config``; tests draw values from it.
+"""
+
+import functools
+import inspect
+import math
+import numbers
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypedDict, Union, get_args, get_origin
+
+import numpy as np
+from keras.optimizers.schedules import LearningRateSchedule
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers a hyper-parameter may take: finite, from `low` to `high`.
+
+    Args:
+        low: Smallest number.
+        high: Largest number; infinity means no upper limit.
+        open: Which ends are excluded: `"none"`, `"left"`, `"right"` or `"both"`.
+
+    Example:
+
+    >>> str(Range(0, 1, open="right"))
+    'in [0, 1)'
+    >>> 1.0 in Range(0, 1, open="right")
+    False
+    """
+
+    low: float = -math.inf
+    high: float = math.inf
+    open: Literal["none", "left", "right", "both"] = "none"
+
+    def __contains__(self, value: float) -> bool:
+        above = value > self.low if self.open in ("left", "both") else value >= self.low
+        below = value < self.high if self.open in ("right", "both") else value <= self.high
+        return math.isfinite(value) and above and below
+
+    def __str__(self) -> str:
+        if self.high == math.inf:
+            sign = ">" if self.open in ("left", "both") else ">="
+            return "finite" if self.low == -math.inf else f"finite and {sign} {self.low:g}"
+        left = "(" if self.open in ("left", "both") else "["
+        right = ")" if self.open in ("right", "both") else "]"
+        return f"in {left}{self.low:g}, {self.high:g}{right}"
+
+
+Decay = Annotated[float, Range(0, 1, open="right")]
+"""Decay rate of an exponential moving average, in [0, 1)."""
+Fraction = Annotated[float, Range(0, 1)]
+"""A share, in [0, 1]."""
+Positive = Annotated[float, Range(0, open="left")]
+NonNegative = Annotated[float, Range(0)]
+Epsilon = Annotated[float, Range(1e-30)]
+"""Guards a division; from 1e-30, which single precision still holds, so zero / zero never occurs."""
+Period = Annotated[int, Range(1)]
+"""A number of steps, at least 1."""
+LearningRate = Annotated[float, Range(0)] | LearningRateSchedule | Callable[[], Any]
+"""A number >= 0, a Keras schedule, or a callable without arguments that returns the rate."""
+
+
+class KerasOptions(TypedDict, total=False):
+    """What `keras.optimizers.Optimizer` offers to every algorithm. All default to off."""
+
+    weight_decay: NonNegative | None
+    clipnorm: Positive | None
+    clipvalue: Positive | None
+    global_clipnorm: Positive | None
+    use_ema: bool
+    ema_momentum: Fraction
+    ema_overwrite_frequency: Period | None
+    loss_scale_factor: Positive | None
+    gradient_accumulation_steps: Annotated[int, Range(2)] | None
+    name: str | None
+
+
+OPTION_DEFAULTS: Mapping[str, Any] = {
+    **dict.fromkeys(KerasOptions.__annotations__),
+    "use_ema": False,
+    "ema_momentum": 0.99,
+}
+
+
+def checked(constructor: Callable[..., None]) -> Callable[..., None]:
+    """Check and convert the arguments of a constructor before it runs.
+
+    Raises:
+        TypeError: for an unknown or missing argument, or one of the wrong type.
+        ValueError: for a number outside its range.
+        Both name the class, the argument, what it must be and what came.
+    """
+    signature = inspect.signature(constructor)
+
+    @functools.wraps(constructor)
+    def checking(self: Any, *args: Any, **kwargs: Any) -> None:
+        owner = type(self).__name__
+        try:
+            bound = signature.bind(self, *args, **kwargs)
+        except TypeError as error:
+            raise TypeError(
+                f"{owner}: {error}. Arguments: {', '.join(own_parameters(constructor))}"
+            ) from None
+        hints = _hints(constructor)
+        options = next(
+            (p.name for p in signature.parameters.values() if p.kind is p.VAR_KEYWORD), ""
+        )
+        for name, value in list(bound.arguments.items())[1:]:
+            if name != options:
+                bound.arguments[name] = check(owner, name, value, hints.get(name, Any))
+        for name, value in bound.arguments.get(options, {}).items():
+            if name not in OPTION_DEFAULTS:
+                known = [*own_parameters(constructor), *OPTION_DEFAULTS]
+                raise TypeError(
+                    f"{owner}: unknown argument `{name}`. Received: {name}={value!r}. "
+                    f"Arguments: {', '.join(known)}"
+                )
+            bound.arguments[options][name] = check(owner, name, value, _hints(KerasOptions)[name])
+        constructor(*bound.args, **bound.kwargs)
+
+    return checking
+
+
+def own_parameters(constructor: Callable[..., None]) -> tuple[str, ...]:
+    """Names of the parameters that a constructor spells out (no `self`, no `**kwargs`)."""
+    parameters = list(inspect.signature(constructor).parameters.values())[1:]
+    return tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
+
+
+def declared(constructor: Callable[..., None]) -> dict[str, Any]:
+    """Annotation of each parameter of a constructor, Keras's options included."""
+    hints = _hints(constructor)
+    return {**{n: hints[n] for n in own_parameters(constructor)}, **_hints(KerasOptions)}
+
+
+def check(owner: str, name: str, value: Any, hint: Any) -> Any:
+    """`value` converted to what `hint` says, or an error that names `owner` and `name`.
+
+    Integers and NumPy scalars are taken as numbers and become plain Python ones, so that a saved
+    configuration never holds a NumPy type.
+
+    >>> check("Adam", "learning_rate", 1, LearningRate)
+    1.0
+    >>> check("Lion", "beta_1", 1.5, Decay)
+    Traceback (most recent call last):
+    ValueError: Lion: `beta_1` must be a number in [0, 1). Received: beta_1=1.5
+    """
+    alternatives = _alternatives(hint)
+    range_missed = False
+    for kind, limits in alternatives:
+        converted = _converted(value, kind)
+        if converted is _REFUSED:
+            continue
+        if limits is None or converted in limits:
+            return converted
+        range_missed = True
+    expected = " or ".join(_describe(kind, limits) for kind, limits in alternatives)
+    error = ValueError if range_missed else TypeError
+    raise error(f"{owner}: `{name}` must be {expected}. Received: {name}={value!r}")
+
+
+_REFUSED = object()
+
+
+@functools.cache
+def _hints(source: Any) -> dict[str, Any]:
+    return typing.get_type_hints(source, include_extras=True)
+
+
+def _alternatives(hint: Any) -> list[tuple[Any, Range | None]]:
+    if get_origin(hint) in (Union, types.UnionType):
+        return [pair for part in get_args(hint) for pair in _alternatives(part)]
+    if get_origin(hint) is Annotated:
+        kind, *notes = get_args(hint)
+        return [(kind, next((n for n in notes if isinstance(n, Range)), None))]
+    return [(hint, None)]
+
+
+def _converted(value: Any, kind: Any) -> Any:
+    if kind is Any:
+        return value
+    if kind is None or kind is type(None):
+        return value if value is None else _REFUSED
+    if kind is bool:
+        return bool(value) if isinstance(value, bool | np.bool_) else _REFUSED
+    if kind in (float, int):
+        exact = numbers.Real if kind is float else numbers.Integral
+        if isinstance(value, exact) and not isinstance(value, bool | np.bool_):
+            return kind(value)
+        return _REFUSED
+    if get_origin(kind) is Literal:
+        return value if value in get_args(kind) else _REFUSED
+    if get_origin(kind) is Callable:
+        return value if callable(value) and not isinstance(value, type) else _REFUSED
+    return value if isinstance(value, kind) else _REFUSED
+
+
+def _describe(kind: Any, limits: Range | None) -> str:
+    if kind is None or kind is type(None):
+        return "None"
+    if kind is bool:
+        return "True or False"
+    if kind in (float, int):
+        noun = "a number" if kind is float else "an integer"
+        return f"{noun} {limits}" if limits else noun
+    if get_origin(kind) is Literal:
+        return " or ".join(map(repr, get_args(kind)))
+    if get_origin(kind) is Callable:
+        return "a callable without arguments"
+    return f"a {getattr(kind, '__name__', kind)}"

@@ -1,0 +1,67 @@
+"""Arithmetic that update rules share: each a verb with its formula.
+
+Decay rates are Python floats and `1 - decay` is taken in double precision; what depends on the
+step goes through `expm1`, so that single precision keeps its last digits where `1 - beta**t`
+would lose them (at beta = 0.999 and t = 1 it is wrong by 1e-5).
+"""
+
+import math
+from typing import Any
+
+from keras import ops
+
+Tensor = Any
+
+
+def ema(average: Tensor, value: Tensor, decay: float) -> Tensor:
+    """Exponential moving average: `decay * average + (1 - decay) * value`.
+
+    >>> float(ema(1.0, 2.0, decay=0.75))
+    1.25
+    """
+    return decay * average + (1.0 - decay) * value
+
+
+def power(decay: float, t: Tensor, like: Tensor) -> Tensor:
+    """`decay ** t`, in the precision of the tensor `like`; `t` is an integer tensor.
+
+    >>> from keras import ops
+    >>> float(power(0.5, ops.convert_to_tensor(3), like=ops.ones(())))
+    0.125
+    """
+    return ops.exp(ops.cast(t, like.dtype) * _log(decay))
+
+
+def bias(decay: float, t: Tensor, like: Tensor) -> Tensor:
+    """`1 - decay ** t`: the share of the data in a moving average that began at zero.
+
+    >>> from keras import ops
+    >>> float(bias(0.5, ops.convert_to_tensor(3), like=ops.ones(())))
+    0.875
+    """
+    return -ops.expm1(ops.cast(t, like.dtype) * _log(decay))
+
+
+def unbias(average: Tensor, decay: float, t: Tensor) -> Tensor:
+    """A moving average that began at zero, corrected: `average / (1 - decay ** t)`.
+
+    >>> from keras import ops
+    >>> average = ema(ops.zeros(()), ops.ones(()), decay=0.9)
+    >>> round(float(unbias(average, 0.9, ops.convert_to_tensor(1))), 6)
+    1.0
+    """
+    return average / bias(decay, t, like=average)
+
+
+def root(square: Tensor, epsilon: float, inside: bool = False) -> Tensor:
+    """A denominator that is never zero: `sqrt(square) + epsilon`, or `sqrt(square + epsilon)`.
+
+    >>> float(root(4.0, 0.5)), float(root(4.0, 5.0, inside=True))
+    (2.5, 3.0)
+    """
+    return ops.sqrt(square + epsilon) if inside else ops.sqrt(square) + epsilon
+
+
+def _log(decay: float) -> float:
+    # exp(-1e4 * t) is exactly 0 in every precision, and unlike -inf it survives 0 * log(0).
+    return math.log(decay) if decay > 0.0 else -1e4

@@ -1,0 +1,172 @@
+"""How a rule is run: one pure function of all tensors, read from and written to variables here.
+
+`step_all` is the whole update of a model, out of place. JAX traces it into the train step, where
+XLA fuses it; PyTorch runs it in one call over all variables, so that it can be compiled as one;
+TensorFlow runs it in the graph and, under `tf.distribute`, once per device after the all-reduce.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import ops
+
+Tensor = Any
+_BACKEND = keras.backend.backend()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an optimizer keeps once it is built; lists are aligned with its variables."""
+
+    states: list[dict[str, Any]]
+    """The slots of each variable."""
+    shared: dict[str, Any]
+    """Scalars of all variables together."""
+    decayed: list[bool]
+    """Which variables weight decay applies to."""
+
+
+def step_all(
+    rule: Any,
+    gs: Sequence[Tensor],
+    xs: Sequence[Tensor],
+    states: Sequence[dict[str, Tensor]],
+    shared: dict[str, Tensor],
+    t: Tensor,
+    lr: Tensor,
+    decays: Sequence[float],
+) -> tuple[list[Tensor], list[dict[str, Tensor]], dict[str, Tensor]]:
+    """One step of `rule` on all variables: new values, new slots, new shared scalars. Pure.
+
+    Gradients, variables and slots are raised to float32 where they are narrower; what is
+    narrower is cast back when it is stored.
+    """
+    gs, xs = [widened(g, like=x) for g, x in zip(gs, xs, strict=True)], [widened(x) for x in xs]
+    rates = [ops.cast(lr, x.dtype) for x in xs]
+
+    def state(i: int) -> dict[str, Any]:
+        scalars = {name: ops.cast(value, xs[i].dtype) for name, value in shared.items()}
+        return {**states[i], **scalars, "weight_decay": decays[i]}
+
+    totals: dict[str, Tensor] = {}
+    for i, (g, x, rate) in enumerate(zip(gs, xs, rates, strict=True)):
+        for name, value in rule.measure(g, x, state(i), t, rate).items():
+            totals[name] = totals[name] + value if name in totals else value
+    shared = {**shared, **rule.pool(totals, shared, t, widened(lr))}
+
+    new_xs, new_states = [], []
+    for i, (g, x, rate) in enumerate(zip(gs, xs, rates, strict=True)):
+        new_x, new_state = rule.step(g, x, state(i), t, rate)
+        new_xs.append(new_x)
+        new_states.append(new_state)
+    return new_xs, new_states, shared
+
+
+def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning_rate: Any) -> None:
+    """One step of `optimizer` on its `variables`, in place, on the backend at hand."""
+    plan = optimizer._plan
+    indices = [optimizer._get_variable_index(v) for v in variables]
+    decay = optimizer.weight_decay or 0.0
+    decays = [decay if plan.decayed[i] else 0.0 for i in indices]
+
+    def advance(gs: Any, xs: Any, states: Any, shared: Any, t: Tensor, lr: Tensor) -> None:
+        new_xs, new_states, new_shared = step_all(
+            optimizer,
+            gs,
+            [ops.convert_to_tensor(x) for x in xs],
+            [_values(state) for state in states],
+            _values(shared),
+            t,
+            lr,
+            decays,
+        )
+        for x, new_x in zip(xs, new_xs, strict=True):
+            optimizer.assign(x, new_x)
+        for state, new_state in zip((*states, shared), (*new_states, new_shared), strict=True):
+            for name, variable in state.items():
+                optimizer.assign(variable, new_state[name])
+
+    everything = (
+        grads,
+        variables,
+        [plan.states[i] for i in indices],
+        plan.shared,
+        ops.convert_to_tensor(optimizer.iterations) + 1,
+        ops.convert_to_tensor(learning_rate),
+    )
+    if _BACKEND == "torch":
+        import torch
+
+        with torch.no_grad():
+            advance(*everything)
+    elif _BACKEND == "tensorflow" and _tf().distribute.has_strategy():
+        _on_each_device(optimizer, advance, everything)
+    else:
+        advance(*everything)
+
+
+def _on_each_device(optimizer: Any, advance: Any, everything: tuple[Any, ...]) -> None:
+    """Run `advance` on every device of the strategy, with the gradients summed over replicas."""
+    tf = _tf()
+    grads, variables, states, shared, t, lr = everything
+    xs = [_native(v) for v in variables]
+    pairs = optimizer._all_reduce_sum_gradients(zip(grads, xs, strict=True))
+    grads = [g for g, _ in pairs]
+    states = [{name: _native(v) for name, v in state.items()} for state in states]
+    shared = {name: _native(v) for name, v in shared.items()}
+
+    def merged(distribution: Any, *args: Any) -> None:
+        # One update call for all variables: inside it everything is local to a device.
+        distribution.extended.update(
+            xs[0], lambda _, *local: advance(*local), args=args, group=False
+        )
+
+    tf.__internal__.distribute.interim.maybe_merge_call(
+        merged, optimizer._distribution_strategy, grads, xs, states, shared, t, lr
+    )
+
+
+def wide(dtype: str | None) -> str | None:
+    """The dtype of arithmetic and state for a variable: at least float32."""
+    return "float32" if dtype in ("float16", "bfloat16") else dtype
+
+
+def widest(variables: Sequence[Any]) -> str:
+    """The widest dtype of arithmetic among `variables`: float32 or float64."""
+    dtypes = {keras.backend.standardize_dtype(v.dtype) for v in variables}
+    return "float64" if "float64" in dtypes else "float32"
+
+
+def widened(value: Any, like: Tensor | None = None) -> Tensor:
+    """`value` as a tensor of at least float32, or of the wide dtype of `like`."""
+    value = ops.convert_to_tensor(value)
+    dtype = keras.backend.standardize_dtype(value.dtype)
+    target = wide(keras.backend.standardize_dtype((value if like is None else like).dtype))
+    return value if dtype == target else ops.cast(value, target)
+
+
+def dense(gradient: Any) -> Any:
+    """A sparse gradient as a dense one, rows that occur twice added up; others unchanged."""
+    if _BACKEND == "tensorflow" and isinstance(gradient, _tf().IndexedSlices):
+        return _tf().convert_to_tensor(gradient)
+    if _BACKEND == "torch" and getattr(gradient, "is_sparse", False):
+        return gradient.to_dense()
+    if _BACKEND == "jax" and hasattr(gradient, "todense"):
+        return gradient.todense()
+    return gradient
+
+
+def _values(state: dict[str, Any]) -> dict[str, Tensor]:
+    return {name: ops.convert_to_tensor(variable) for name, variable in state.items()}
+
+
+def _native(variable: Any) -> Any:
+    return variable.value if isinstance(variable, keras.Variable) else variable
+
+
+def _tf() -> Any:
+    import tensorflow
+
+    return tensorflow

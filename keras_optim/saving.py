@@ -1,0 +1,78 @@
+"""The state of an optimizer on disk: every number under a name of its own.
+
+Keras stores it by position, and drops all of it when one variable more or less is found. Here a
+slot is called `momentum.3` (slot, index of the variable), so that what matches is loaded and what
+does not is named.
+"""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+FORMAT = 1
+
+
+def named_state(optimizer: Any) -> dict[str, Any]:
+    """Every variable of `optimizer` under its name in a file."""
+    named = {"iteration": optimizer._iterations}
+    if any(optimizer._learning_rate is v for v in optimizer.variables):
+        named["learning_rate"] = optimizer._learning_rate
+    if not optimizer.built:
+        return named
+    named.update(optimizer._plan.shared)
+    for i, state in enumerate(optimizer._plan.states):
+        named.update({f"{slot}.{i}": variable for slot, variable in state.items()})
+    kept_by_keras = {
+        "average": getattr(optimizer, "_model_variables_moving_average", ()),
+        "gradient_accumulator": getattr(optimizer, "_accumulated_gradients", ()),
+    }
+    for name, variables in kept_by_keras.items():
+        named.update({f"{name}.{i}": v for i, v in enumerate(variables) if v is not None})
+    return named
+
+
+def save(optimizer: Any, store: Any) -> None:
+    """Write the state of `optimizer` into `store`, a mapping from names to arrays."""
+    store["format"] = np.array(FORMAT)
+    for name, variable in named_state(optimizer).items():
+        store[name] = variable.numpy()
+
+
+def load(optimizer: Any, store: Any) -> None:
+    """Read the state of `optimizer` from `store`: all that matches by name and shape.
+
+    The learning rate is part of the configuration as well: where only one side keeps it as a
+    number, the configuration decides. A warning names everything else that did not match.
+
+    Raises:
+        ValueError: the file was not written by keras_optim, or by a newer version of it; the
+            optimizer is unchanged.
+    """
+    title = type(optimizer).__name__
+    keys = set(store.keys())
+    if "format" not in keys:
+        raise ValueError(
+            f"{title}: the file holds the state of another optimizer (no keras_optim format in "
+            f"it). Load the model without its optimizer, or compile with the class that saved it."
+        )
+    version = int(np.asarray(store["format"]))
+    if version > FORMAT:
+        raise ValueError(
+            f"{title}: the file has format {version}; this version of keras_optim reads up to "
+            f"{FORMAT}. Update keras_optim."
+        )
+    named = named_state(optimizer)
+    saved = keys - {"format"}
+    matching = {
+        n: v for n, v in named.items() if n in saved and np.shape(store[n]) == tuple(v.shape)
+    }
+    for name, variable in matching.items():
+        variable.assign(np.asarray(store[name]))
+    missed = (set(named) | saved) - set(matching) - {"learning_rate"}
+    if missed:
+        warnings.warn(
+            f"{title}: state that does not match the file was left as it is: "
+            f"{', '.join(sorted(missed))}.",
+            stacklevel=2,
+        )

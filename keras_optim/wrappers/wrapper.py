@@ -1,0 +1,91 @@
+"""What every wrapper has in common: it owns all state and passes the rule through."""
+
+from typing import Any, Unpack
+
+import keras
+
+from keras_optim import hyper
+from keras_optim.base import Optimizer, Slots, Tensor
+from keras_optim.hyper import KerasOptions
+
+
+class Wrapper(Optimizer):
+    """Abstract parent of the optimizers that go around another one.
+
+    The wrapper takes over the rate, the options and the state of `inner`, which from then on is
+    only a rule: it cannot be built, applied or given a rate. So a callback that sets the rate
+    reaches the rule that runs, and nothing of the inner optimizer is silently ignored.
+
+    Args:
+        inner: An optimizer of keras_optim that is not in use elsewhere.
+        **kwargs: Options of every optimizer that `inner` does not set itself.
+
+    Raises:
+        ValueError: `inner` is built or wrapped already, keeps a slot of the same name, or sets an
+            option that is given here as well.
+    """
+
+    def __init__(self, inner: Optimizer, **kwargs: Unpack[KerasOptions]):
+        title = type(self).__name__
+        if inner.built or inner._wrapped_by:
+            state = f"wrapped by {inner._wrapped_by}" if inner._wrapped_by else "built"
+            raise ValueError(
+                f"{title}: `inner` must be a new optimizer. Received: {type(inner).__name__}, "
+                f"already {state}"
+            )
+        if twice := set(type(self).slots) & set(inner.slots):
+            raise ValueError(
+                f"{title}: `inner` must not keep the slot {', '.join(sorted(twice))} itself. "
+                f"Received: inner={type(inner).__name__}"
+            )
+        inherited = {
+            name: getattr(inner, name)
+            for name, default in hyper.OPTION_DEFAULTS.items()
+            if name != "name" and getattr(inner, name) != default
+        }
+        if both := sorted(set(inherited) & set(kwargs)):
+            raise ValueError(
+                f"{title}: `{both[0]}` is set on `inner` already; set it in one place. "
+                f"Received: {both[0]}={kwargs[both[0]]!r}"  # type: ignore[literal-required]
+            )
+        rate = inner._learning_rate
+        if isinstance(rate, keras.Variable):
+            rate = float(keras.ops.convert_to_numpy(rate))
+        super().__init__(rate, **inherited, **kwargs)
+        self._inherited = tuple(inherited)
+        self._excluded = inner._excluded
+        self.inner = inner
+        self.slots = (*type(self).slots, *inner.slots)
+        self.scalars = dict(inner.scalars)
+        inner._wrapped_by = title
+
+    def init(self, x: Tensor) -> Slots:
+        return self.inner.init(x)
+
+    def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
+        return self.inner.measure(g, x, s, t, lr)
+
+    def pool(self, totals: dict[str, Tensor], s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
+        return self.inner.pool(totals, s, t, lr)
+
+    def step(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
+        """Without weight decay: the innermost rule applies it."""
+        return self.update(g, x, s, t, lr)
+
+    def get_config(self) -> dict[str, Any]:
+        """The wrapper's own arguments; rate and inherited options stand in the inner's."""
+        config = super().get_config()
+        rate = config.pop("learning_rate")
+        excluded = config.pop("exclude_from_weight_decay", None)
+        for name in self._inherited:
+            config.pop(name)
+        inner = keras.saving.serialize_keras_object(self.inner)
+        inner["config"]["learning_rate"] = rate
+        if excluded:
+            inner["config"]["exclude_from_weight_decay"] = excluded
+        return {**config, "inner": inner}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Wrapper":
+        inner = keras.saving.deserialize_keras_object(config["inner"], custom_objects)
+        return cls(**{**config, "inner": inner})

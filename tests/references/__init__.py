@@ -1,0 +1,1 @@
+"""Optimizer algorithms in plain NumPy, each written from its paper: what the classes must equal."""

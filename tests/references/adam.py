@@ -1,0 +1,14 @@
+"""Adam: Algorithm 1 of Kingma & Ba 2015, arXiv:1412.6980."""
+
+import numpy as np
+
+
+def adam(x, gradients, learning_rates, *, beta_1, beta_2, epsilon):
+    m = v = np.zeros_like(x)
+    for t, (g, lr) in enumerate(zip(gradients, learning_rates), start=1):
+        m = beta_1 * m + (1 - beta_1) * g
+        v = beta_2 * v + (1 - beta_2) * g**2
+        m_hat = m / (1 - beta_1**t)
+        v_hat = v / (1 - beta_2**t)
+        x = x - lr * m_hat / (np.sqrt(v_hat) + epsilon)
+        yield x

@@ -1,0 +1,18 @@
+"""Lookahead: Algorithm 1 of Zhang et al. 2019, arXiv:1907.08610, around SGD with heavy-ball momentum.
+
+A reference around any inner one would be awkward, since the inner loop restarts from the slow weights;
+the inner momentum is kept over the synchronisations.
+"""
+
+import numpy as np
+
+
+def lookahead(x, gradients, learning_rates, *, sync_period, slow_step_size, momentum):
+    slow, m = x, np.zeros_like(x)
+    for t, (g, lr) in enumerate(zip(gradients, learning_rates), start=1):
+        m = momentum * m + g
+        x = x - lr * m
+        if t % sync_period == 0:
+            slow = slow + slow_step_size * (x - slow)
+            x = slow
+        yield x

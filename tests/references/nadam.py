@@ -1,0 +1,22 @@
+"""Nadam: Algorithm 2 of Dozat 2016, OpenReview OM0jvwB8jIp57ZJjtNEZ, with the momentum schedule of its section 3.
+
+The schedule mu_t = beta_1 (1 - 0.96^(momentum_decay t) / 2); the paper's momentum_decay is 0.004 (1/250).
+"""
+
+import numpy as np
+
+
+def nadam(x, gradients, learning_rates, *, beta_1, beta_2, epsilon, momentum_decay):
+    def mu(t):
+        return beta_1 * (1 - 0.5 * 0.96 ** (momentum_decay * t))
+
+    m = v = np.zeros_like(x)
+    mu_product = 1.0
+    for t, (g, lr) in enumerate(zip(gradients, learning_rates), start=1):
+        mu_product = mu_product * mu(t)
+        m = beta_1 * m + (1 - beta_1) * g
+        v = beta_2 * v + (1 - beta_2) * g**2
+        m_hat = mu(t + 1) * m / (1 - mu_product * mu(t + 1)) + (1 - mu(t)) * g / (1 - mu_product)
+        v_hat = v / (1 - beta_2**t)
+        x = x - lr * m_hat / (np.sqrt(v_hat) + epsilon)
+        yield x
