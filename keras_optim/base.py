@@ -11,7 +11,7 @@ A rule is written in five names, the same in every file:
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Unpack
+from typing import Any, Unpack
 
 import keras
 
@@ -53,15 +53,15 @@ class Optimizer(keras.optimizers.Optimizer):
     ...         return x - lr * keras.ops.sign(g), {}
     >>> x = keras.Variable([1.0, -2.0])
     >>> SignDescent(learning_rate=0.5).apply([np.array([3.0, -0.1], "float32")], [x])
-    >>> x.numpy().tolist()
-    [0.5, -1.5]
+    >>> print(x.numpy())
+    [ 0.5 -1.5]
     """
 
-    slots: ClassVar[Sequence[str]] = ()
+    slots: tuple[str, ...] = ()
     """Names of the state kept for each variable: zeros, unless `init` says otherwise.
     An instance may narrow or widen it in its constructor (RMSprop without momentum keeps less)."""
 
-    scalars: ClassVar[Mapping[str, float]] = {}
+    scalars: Mapping[str, float] = {}
     """State shared by all variables, with starting values."""
 
     # ---- what an algorithm writes
@@ -83,7 +83,7 @@ class Optimizer(keras.optimizers.Optimizer):
         return {}
 
     def step(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        """Decoupled weight decay, then `update`: what runs, and what a wrapper asks of its inner."""
+        """Decoupled weight decay, then `update`: what runs, and what a wrapper calls."""
         decay = s["weight_decay"]
         return self.update(g, x - lr * decay * x if decay else x, s, t, lr)
 
@@ -124,6 +124,7 @@ class Optimizer(keras.optimizers.Optimizer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Optimizer":
+        """A new optimizer, without state, from what `get_config` returned."""
         config = dict(config)
         excluded = config.pop("exclude_from_weight_decay", ())
         optimizer = super().from_config(config, custom_objects)
@@ -258,16 +259,18 @@ class Optimizer(keras.optimizers.Optimizer):
     def _refuse_if_wrapped(self, action: str) -> None:
         if self._wrapped_by:
             raise ValueError(
-                f"This {type(self).__name__} is wrapped by {self._wrapped_by}: {action} the wrapper "
-                "instead."
+                f"This {type(self).__name__} is wrapped by {self._wrapped_by}: "
+                f"{action} the wrapper instead."
             )
 
     # ---- saving
 
     def save_own_variables(self, store: Any) -> None:
+        """Write the state, each number under a name of its own. Keras calls this."""
         saving.save(self, store)
 
     def load_own_variables(self, store: Any) -> None:
+        """Read what matches by name, and say what does not. Keras calls this."""
         saving.load(self, store)
 
 

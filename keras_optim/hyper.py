@@ -60,7 +60,7 @@ Fraction = Annotated[float, Range(0, 1)]
 Positive = Annotated[float, Range(0, open="left")]
 NonNegative = Annotated[float, Range(0)]
 Epsilon = Annotated[float, Range(1e-30)]
-"""Guards a division; from 1e-30, which single precision still holds, so zero / zero never occurs."""
+"""Guards a division; at least 1e-30, which single precision still holds."""
 Period = Annotated[int, Range(1)]
 """A number of steps, at least 1."""
 LearningRate = Annotated[float, Range(0)] | LearningRateSchedule | Callable[[], Any]

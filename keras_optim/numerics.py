@@ -62,6 +62,17 @@ def root(square: Tensor, epsilon: float, inside: bool = False) -> Tensor:
     return ops.sqrt(square + epsilon) if inside else ops.sqrt(square) + epsilon
 
 
+def larger(a: Tensor, b: Tensor) -> Tensor:
+    """Elementwise maximum of two tensors; NaN where `b` is. (`ops.maximum` of Keras 3.15 rounds
+    double precision to single on PyTorch.)
+
+    >>> from keras import ops
+    >>> ops.convert_to_numpy(larger(ops.array([1.0, 5.0]), ops.array([2.0, 3.0]))).tolist()
+    [2.0, 5.0]
+    """
+    return ops.where(a >= b, a, b)
+
+
 def _log(decay: float) -> float:
     # exp(-1e4 * t) is exactly 0 in every precision, and unlike -inf it survives 0 * log(0).
     return math.log(decay) if decay > 0.0 else -1e4

@@ -9,6 +9,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from keras import ops
 
 FORMAT = 1
 
@@ -36,7 +37,7 @@ def save(optimizer: Any, store: Any) -> None:
     """Write the state of `optimizer` into `store`, a mapping from names to arrays."""
     store["format"] = np.array(FORMAT)
     for name, variable in named_state(optimizer).items():
-        store[name] = variable.numpy()
+        store[name] = ops.convert_to_numpy(ops.convert_to_tensor(variable))
 
 
 def load(optimizer: Any, store: Any) -> None:

@@ -37,8 +37,8 @@ class Adagrad(Optimizer):
     >>> x = keras.Variable([1.0, 1.0])
     >>> optimizer = keras_optim.Adagrad(learning_rate=0.5)
     >>> optimizer.apply([np.array([100.0, 0.01], "float32")], [x])
-    >>> x.numpy().round(4).tolist()
-    [0.5, 0.5]
+    >>> print(x.numpy().round(4))
+    [0.5 0.5]
 
     Reference:
         Duchi, Hazan, Singer, "Adaptive subgradient methods for online learning and stochastic

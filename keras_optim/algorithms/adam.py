@@ -40,8 +40,8 @@ class Adam(Moments):
     >>> x = keras.Variable([1.0, 1.0])
     >>> optimizer = keras_optim.Adam(learning_rate=0.5)
     >>> optimizer.apply([np.array([100.0, -0.01], "float32")], [x])
-    >>> x.numpy().round(4).tolist()
-    [0.5, 1.5]
+    >>> print(x.numpy().round(4))
+    [0.5 1.5]
 
     Reference:
         Kingma, Ba, "Adam: a method for stochastic optimization", ICLR 2015,

@@ -10,7 +10,7 @@ from keras_optim.numerics import ema
 class Moments(Optimizer):
     """Abstract parent: keeps the mean of the gradient and the mean of its square."""
 
-    slots = ("momentum", "velocity")
+    slots: tuple[str, ...] = ("momentum", "velocity")
 
     def __init__(
         self,

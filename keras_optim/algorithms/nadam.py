@@ -41,7 +41,7 @@ class Nadam(Moments):
     >>> x = keras.Variable([1.0])
     >>> optimizer = keras_optim.Nadam(learning_rate=0.1)
     >>> optimizer.apply([np.array([3.0], "float32")], [x])
-    >>> x.numpy().round(3).tolist()
+    >>> print(x.numpy().round(3))
     [0.894]
 
     Reference:

@@ -49,7 +49,7 @@ class RAdam(Moments):
     >>> x = keras.Variable([1.0])
     >>> optimizer = keras_optim.RAdam(learning_rate=0.1)
     >>> optimizer.apply([np.array([3.0], "float32")], [x])
-    >>> x.numpy().round(4).tolist()
+    >>> print(x.numpy().round(4))
     [0.7]
 
     Reference:
@@ -91,7 +91,8 @@ def sma_length(beta_2: float, t: Tensor, like: Tensor) -> Tensor:
     As written in the paper it is a small difference of large numbers (for `beta_2 = 0.999`, 1999
     less 1994), too coarse in single precision to compare with a threshold. With
     $a = -\log \beta_2$ and $z = a t / 2$ it equals
-    $\rho_\infty - 2/a + t - (2/a)\,(z \coth z - 1)$, whose last term is small while `t` is.
+    $\rho_\infty - 2/a + t - (2/a)\,(z \coth z - 1)$, where
+    $z \coth z = z + 2z / (e^{2z} - 1)$, whose last term is small while `t` is.
 
     >>> from keras import ops
     >>> round(float(sma_length(0.999, ops.convert_to_tensor(6), like=ops.ones(()))), 4)
@@ -104,5 +105,5 @@ def sma_length(beta_2: float, t: Tensor, like: Tensor) -> Tensor:
     series = 0.0
     for coefficient in (2 / 93555, -1 / 4725, 2 / 945, -1 / 45, 1 / 3):
         series = (series + coefficient) * square
-    excess = ops.where(z < 0.25, series, z / ops.tanh(z) - 1.0)
+    excess = ops.where(z < 0.25, series, z - 1.0 + 2.0 * z / ops.expm1(2.0 * z))
     return (2.0 / (1.0 - beta_2) - 1.0 - 2.0 / a) + t - (2.0 / a) * excess

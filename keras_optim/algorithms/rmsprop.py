@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_optim.base import Optimizer, Slots, Tensor
 from keras_optim.hyper import Decay, Epsilon, KerasOptions, LearningRate
-from keras_optim.numerics import ema, root
+from keras_optim.numerics import ema, larger, root
 
 
 class RMSprop(Optimizer):
@@ -44,8 +44,8 @@ class RMSprop(Optimizer):
     >>> x = keras.Variable([1.0, 1.0])
     >>> optimizer = keras_optim.RMSprop(learning_rate=0.5, rho=0.75)
     >>> optimizer.apply([np.array([100.0, -0.01], "float32")], [x])
-    >>> x.numpy().round(4).tolist()
-    [0.0, 2.0]
+    >>> print(x.numpy().round(4))
+    [0. 2.]
 
     Reference:
         Tieleman, Hinton, "Lecture 6.5: RMSprop", Coursera 2012; centered: Graves, "Generating
@@ -78,7 +78,7 @@ class RMSprop(Optimizer):
         if self.centered:
             new["mean"] = ema(s["mean"], g, self.rho)
             # A variance; rounding can leave it a hair below zero.
-            v = ops.maximum(v - new["mean"] * new["mean"], 0.0)
+            v = larger(ops.zeros_like(v), v - new["mean"] * new["mean"])
         direction = g / root(v, self.epsilon)
         if self.momentum:
             new["momentum"] = direction = self.momentum * s["momentum"] + direction

@@ -38,7 +38,7 @@ class SGD(Optimizer):
     >>> optimizer = keras_optim.SGD(learning_rate=0.5, momentum=0.5)
     >>> for _ in range(2):
     ...     optimizer.apply([np.array([1.0], "float32")], [x])
-    >>> x.numpy().tolist()
+    >>> print(x.numpy())
     [-0.25]
 
     Reference:

@@ -41,7 +41,7 @@ class Lookahead(Wrapper):
     >>> optimizer = keras_optim.Lookahead(keras_optim.SGD(0.1), sync_period=5)
     >>> for _ in range(5):
     ...     optimizer.apply([np.array([1.0], "float32")], [x])
-    >>> x.numpy().round(4).tolist()
+    >>> print(x.numpy().round(4))
     [0.75]
 
     Reference:

@@ -50,7 +50,7 @@ class Wrapper(Optimizer):
             )
         rate = inner._learning_rate
         if isinstance(rate, keras.Variable):
-            rate = float(keras.ops.convert_to_numpy(rate))
+            rate = float(keras.ops.convert_to_tensor(rate))
         super().__init__(rate, **inherited, **kwargs)
         self._inherited = tuple(inherited)
         self._excluded = inner._excluded

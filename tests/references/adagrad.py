@@ -5,6 +5,11 @@ The paper: nothing accumulated at first, delta (epsilon) outside the root.
 
 import numpy as np
 
+CASES = (
+    {"initial_accumulator_value": 0.0, "epsilon": 1e-2, "epsilon_inside_sqrt": False},
+    {"initial_accumulator_value": 0.3, "epsilon": 1e-2, "epsilon_inside_sqrt": True},
+)
+
 
 def adagrad(x, gradients, learning_rates, *, initial_accumulator_value, epsilon, epsilon_inside_sqrt):
     s = np.full_like(x, initial_accumulator_value)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+CASES = ({"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-2},)
+
 
 def adam(x, gradients, learning_rates, *, beta_1, beta_2, epsilon):
     m = v = np.zeros_like(x)

@@ -5,6 +5,8 @@ The maximum is over the raw v; the correction, which the paper leaves out, comes
 
 import numpy as np
 
+CASES = ({"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-2},)
+
 
 def amsgrad(x, gradients, learning_rates, *, beta_1, beta_2, epsilon):
     m = v = v_max = np.zeros_like(x)

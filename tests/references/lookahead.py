@@ -6,6 +6,11 @@ the inner momentum is kept over the synchronisations.
 
 import numpy as np
 
+CASES = (
+    {"sync_period": 4, "slow_step_size": 0.3, "momentum": 0.7},
+    {"sync_period": 1, "slow_step_size": 0.3, "momentum": 0.7},
+)
+
 
 def lookahead(x, gradients, learning_rates, *, sync_period, slow_step_size, momentum):
     slow, m = x, np.zeros_like(x)

@@ -5,6 +5,8 @@ The schedule mu_t = beta_1 (1 - 0.96^(momentum_decay t) / 2); the paper's moment
 
 import numpy as np
 
+CASES = ({"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-2, "momentum_decay": 0.3},)
+
 
 def nadam(x, gradients, learning_rates, *, beta_1, beta_2, epsilon, momentum_decay):
     def mu(t):

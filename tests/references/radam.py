@@ -6,6 +6,12 @@ Epsilon, not in the paper, is added to sqrt(v) before the bias correction, as in
 
 import numpy as np
 
+CASES = (
+    {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-2, "sma_threshold": 5.0},
+    {"beta_1": 0.8, "beta_2": 0.999, "epsilon": 1e-2, "sma_threshold": 4.0},
+    {"beta_1": 0.8, "beta_2": 0.6, "epsilon": 1e-2, "sma_threshold": 5.0},
+)
+
 
 def radam(x, gradients, learning_rates, *, beta_1, beta_2, epsilon, sma_threshold):
     m = v = np.zeros_like(x)

@@ -5,6 +5,11 @@ Epsilon stands outside the root and the momentum buffer holds no learning rate (
 
 import numpy as np
 
+CASES = (
+    {"rho": 0.8, "momentum": 0.0, "epsilon": 1e-2, "centered": False},
+    {"rho": 0.8, "momentum": 0.6, "epsilon": 1e-2, "centered": True},
+)
+
 
 def rmsprop(x, gradients, learning_rates, *, rho, momentum, epsilon, centered):
     v = mean = buffer = np.zeros_like(x)

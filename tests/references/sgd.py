@@ -5,6 +5,12 @@ The buffer holds gradients, not steps: a new learning rate applies at once to al
 
 import numpy as np
 
+CASES = (
+    {"momentum": 0.0, "nesterov": False},
+    {"momentum": 0.7, "nesterov": False},
+    {"momentum": 0.7, "nesterov": True},
+)
+
 
 def sgd(x, gradients, learning_rates, *, momentum, nesterov):
     m = np.zeros_like(x)

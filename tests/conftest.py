@@ -1,0 +1,48 @@
+"""One backend for the whole run, from the environment; the other two cannot be imported."""
+
+import importlib.machinery
+import os
+import sys
+
+BACKEND = os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+class OtherBackends:
+    """Makes a stray import of another backend fail, as it would where that is not installed."""
+
+    names = {"jax", "tensorflow", "torch"} - {BACKEND}
+
+    def find_spec(self, name, path=None, target=None):
+        return importlib.machinery.ModuleSpec(name, self) if name in self.names else None
+
+    def create_module(self, spec):
+        raise ModuleNotFoundError(f"{spec.name} is another backend than {BACKEND}", name=spec.name)
+
+    def exec_module(self, module):
+        """Never reached."""
+
+
+sys.meta_path.insert(0, OtherBackends())
+
+import keras  # noqa: E402
+import pytest  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def float64():
+    """Double precision throughout: Keras's default dtype, and JAX with x64."""
+    keras.config.set_floatx("float64")
+    if BACKEND == "jax":
+        import jax
+
+        with jax.enable_x64(True):
+            yield
+    else:
+        yield
+    keras.config.set_floatx("float32")

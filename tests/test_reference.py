@@ -1,0 +1,71 @@
+"""Every algorithm against the paper's equations in plain NumPy, step by step."""
+
+import importlib
+
+import numpy as np
+import pytest
+
+import keras_optim
+from keras_optim.catalog import ALGORITHMS
+from tests.trajectories import RATES, SHAPES, difference, gradients, run, starts
+
+CASES = [
+    pytest.param(row.name, case, id=f"{row.name}-{i}")
+    for row in ALGORITHMS
+    for i, case in enumerate(importlib.import_module(f"tests.references.{row.name}").CASES)
+]
+
+
+def expected(name, case, values, steps, rates=RATES):
+    """The path that the NumPy reference takes, for all variables."""
+    generator = getattr(importlib.import_module(f"tests.references.{name}"), name)
+    paths = [
+        list(generator(x, [gs[i] for gs in steps], rates, **case)) for i, x in enumerate(values)
+    ]
+    return [list(step) for step in zip(*paths, strict=True)]
+
+
+@pytest.mark.parametrize(("name", "case"), CASES)
+def test_float64(name, case, float64):
+    values, steps = starts(), gradients()
+    path = run(keras_optim.get(name, **case), values, steps, RATES, "float64")
+    assert difference(path, expected(name, case, values, steps)) < 1e-10
+
+
+@pytest.mark.parametrize(("name", "case"), CASES)
+def test_float32(name, case):
+    values, steps = starts(), gradients()
+    rates = [float(np.float32(r)) for r in RATES]
+    path = run(keras_optim.get(name, **case), values, steps, rates)
+    reference = expected(name, case, values, steps, rates)
+    scale = max(np.abs(x).max() for step in reference for x in step)
+    assert difference(path, reference) < 1e-5 * scale
+
+
+@pytest.mark.parametrize("case", importlib.import_module("tests.references.lookahead").CASES)
+def test_lookahead(case, float64):
+    values, steps = starts(), gradients()
+    own = {k: v for k, v in case.items() if k != "momentum"}
+    optimizer = keras_optim.Lookahead(keras_optim.SGD(momentum=case["momentum"]), **own)
+    path = run(optimizer, values, steps, RATES, "float64")
+    assert difference(path, expected("lookahead", case, values, steps)) < 1e-10
+
+
+def test_the_step_is_counted_exactly_where_single_precision_is_not(float64):
+    """Bias correction and RAdam's length at large steps, against double precision."""
+    from keras import ops
+
+    from keras_optim.algorithms.radam import sma_length
+    from keras_optim.numerics import bias
+
+    for beta in (0.9, 0.999, 0.99999999):
+        for t in (1, 5, 6, 400, 600, 10**6, 2**24 + 1):
+            exact = -np.expm1(t * np.log(beta))
+            for dtype, tolerance in (("float64", 1e-14), ("float32", 3e-7)):
+                got = float(bias(beta, ops.convert_to_tensor(t), like=ops.ones((), dtype)))
+                assert abs(got / exact - 1) < tolerance
+            if beta == 0.999:
+                paper = 1999 - 2 * t * beta**t / (1 - beta**t)
+                got = float(sma_length(beta, ops.convert_to_tensor(t), like=ops.ones((), "float32")))
+                assert abs(got / paper - 1) < 1e-6
+    assert len(SHAPES) == 4

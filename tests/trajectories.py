@@ -1,0 +1,50 @@
+"""Running an optimizer on given gradients, one step after the other."""
+
+import keras
+import numpy as np
+
+from keras_optim.running import widened
+
+SHAPES = ((), (5,), (4, 3), (3, 2, 4, 5))
+RATES = tuple(0.05 * (1 + t % 3) for t in range(50))  # changes from step to step
+
+
+def gradients(shapes=SHAPES, steps=len(RATES), seed=1):
+    """Random gradients, `steps` lists of one array per shape, exact in single precision."""
+    random = np.random.default_rng(seed)
+    return [[random.normal(size=s).astype("float32").astype("float64") for s in shapes] for _ in range(steps)]
+
+
+def starts(shapes=SHAPES, seed=0):
+    random = np.random.default_rng(seed)
+    return [random.normal(size=s).astype("float32").astype("float64") for s in shapes]
+
+
+def variables(values, dtype="float32"):
+    return [keras.Variable(v, dtype=dtype, name=f"x{i}") for i, v in enumerate(values)]
+
+
+def run(optimizer, values, steps, rates=None, dtype="float32"):
+    """The values of all variables after each step: one list of float64 arrays per step."""
+    xs = variables(values, dtype)
+    path = []
+    for i, gs in enumerate(steps):
+        if rates is not None:
+            optimizer.learning_rate = rates[i]
+        optimizer.apply([tensor(g, dtype) for g in gs], xs)
+        path.append(numbers(xs))
+    return path
+
+
+def numbers(xs):
+    """The values of variables, as float64 arrays."""
+    return [np.array(keras.ops.convert_to_numpy(widened(x)), "float64") for x in xs]
+
+
+def tensor(g, dtype="float32"):
+    return None if g is None else keras.ops.convert_to_tensor(g, dtype=dtype)
+
+
+def difference(a, b):
+    """The largest absolute difference between two paths."""
+    return max(np.max(np.abs(x - y), initial=0.0) for p, q in zip(a, b, strict=True) for x, y in zip(p, q, strict=True))
