@@ -175,7 +175,8 @@ class Optimizer(keras.optimizers.Optimizer):
                 continue
 
             def initializer(shape: Any, dtype: Any = None, slot: str = slot) -> Tensor:
-                return keras.ops.cast(start(slot), dtype)
+                # A copy: on PyTorch what `init` took from the variable is the variable itself.
+                return keras.ops.copy(keras.ops.cast(start(slot), dtype))
 
             if tuple(first.shape) == tuple(variable.shape):
                 state[slot] = self.add_variable_from_reference(variable, slot, initializer)

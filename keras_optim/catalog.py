@@ -61,7 +61,7 @@ def names() -> list[str]:
     return [row.name for row in ALGORITHMS]
 
 
-def get(name: str, **arguments: Any) -> Optimizer:
+def get(name: str, /, **arguments: Any) -> Optimizer:
     """A new optimizer by its name, in any case; also a wrapper.
 
     Args:

@@ -63,8 +63,9 @@ def root(square: Tensor, epsilon: float, inside: bool = False) -> Tensor:
 
 
 def larger(a: Tensor, b: Tensor) -> Tensor:
-    """Elementwise maximum of two tensors; NaN where `b` is. (`ops.maximum` of Keras 3.15 rounds
-    double precision to single on PyTorch.)
+    """Elementwise maximum of two tensors; NaN where `b` is.
+
+    (`ops.maximum` of Keras 3.15 rounds double precision to single on PyTorch.)
 
     >>> from keras import ops
     >>> ops.convert_to_numpy(larger(ops.array([1.0, 5.0]), ops.array([2.0, 3.0]))).tolist()

@@ -75,9 +75,9 @@ def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning
         new_xs, new_states, new_shared = step_all(
             optimizer,
             gs,
-            [ops.convert_to_tensor(x) for x in xs],
-            [_values(state) for state in states],
-            _values(shared),
+            [tensor(x) for x in xs],
+            [_tensors(state) for state in states],
+            _tensors(shared),
             t,
             lr,
             decays,
@@ -93,8 +93,8 @@ def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning
         variables,
         [plan.states[i] for i in indices],
         plan.shared,
-        ops.convert_to_tensor(optimizer.iterations) + 1,
-        ops.convert_to_tensor(learning_rate),
+        tensor(optimizer.iterations) + 1,
+        tensor(learning_rate),
     )
     if _BACKEND == "torch":
         import torch
@@ -141,10 +141,18 @@ def widest(variables: Sequence[Any]) -> str:
 
 def widened(value: Any, like: Tensor | None = None) -> Tensor:
     """`value` as a tensor of at least float32, or of the wide dtype of `like`."""
-    value = ops.convert_to_tensor(value)
+    value = tensor(value)
     dtype = keras.backend.standardize_dtype(value.dtype)
     target = wide(keras.backend.standardize_dtype((value if like is None else like).dtype))
     return value if dtype == target else ops.cast(value, target)
+
+
+def tensor(value: Any) -> Tensor:
+    """The value of a Keras or native variable, or of anything array-like, as a plain tensor.
+
+    (`ops.convert_to_tensor` alone hands a Keras variable back as it is on TensorFlow.)
+    """
+    return ops.convert_to_tensor(_native(value))
 
 
 def dense(gradient: Any) -> Any:
@@ -158,8 +166,8 @@ def dense(gradient: Any) -> Any:
     return gradient
 
 
-def _values(state: dict[str, Any]) -> dict[str, Tensor]:
-    return {name: ops.convert_to_tensor(variable) for name, variable in state.items()}
+def _tensors(state: dict[str, Any]) -> dict[str, Tensor]:
+    return {name: tensor(variable) for name, variable in state.items()}
 
 
 def _native(variable: Any) -> Any:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from keras_optim.running import tensor
+
 FORMAT = 1
 
 
@@ -37,31 +39,34 @@ def save(optimizer: Any, store: Any) -> None:
     """Write the state of `optimizer` into `store`, a mapping from names to arrays."""
     store["format"] = np.array(FORMAT)
     for name, variable in named_state(optimizer).items():
-        store[name] = ops.convert_to_numpy(ops.convert_to_tensor(variable))
+        store[name] = ops.convert_to_numpy(tensor(variable))
 
 
 def load(optimizer: Any, store: Any) -> None:
     """Read the state of `optimizer` from `store`: all that matches by name and shape.
 
     The learning rate is part of the configuration as well: where only one side keeps it as a
-    number, the configuration decides. A warning names everything else that did not match.
+    number, the configuration decides. A warning names everything else that did not match, or
+    says that the file holds the state of another optimizer, and leaves this one as it is.
 
     Raises:
-        ValueError: the file was not written by keras_optim, or by a newer version of it; the
-            optimizer is unchanged.
+        ValueError: the file was written by a newer version of keras_optim; nothing is changed.
     """
     title = type(optimizer).__name__
     keys = set(store.keys())
     if "format" not in keys:
-        raise ValueError(
-            f"{title}: the file holds the state of another optimizer (no keras_optim format in "
-            f"it). Load the model without its optimizer, or compile with the class that saved it."
+        warnings.warn(
+            f"{title}: the file holds the state of another optimizer, so training would begin "
+            "anew. To go on from the file, compile with the optimizer that saved it, under the "
+            "same dtype policy (mixed_float16 saves a LossScaleOptimizer around it).",
+            stacklevel=2,
         )
+        return
     version = int(np.asarray(store["format"]))
     if version > FORMAT:
         raise ValueError(
             f"{title}: the file has format {version}; this version of keras_optim reads up to "
-            f"{FORMAT}. Update keras_optim."
+            f"{FORMAT}. Update keras_optim, or load the model with `compile=False`."
         )
     named = named_state(optimizer)
     saved = keys - {"format"}

@@ -19,7 +19,9 @@ class Peer:
     hyperparameters: dict
     run: Callable  # (x, gradients, learning_rates) -> list of x
     shapes: tuple = ((), (5,), (4, 3), (3, 3, 2, 4))
-    constant_rate: bool = False  # where the library cannot change the rate, or changes it differently
+    constant_rate: bool = (
+        False  # where the library cannot change the rate, or changes it differently
+    )
     gradients: Callable = list  # what is done to the random gradients before both get them
 
 
@@ -30,7 +32,9 @@ def torch_like(name, **arguments):
         import torch
 
         previous = torch.get_default_dtype()
-        torch.set_default_dtype(torch.float64)  # NAdam keeps its product of momenta in the default dtype
+        torch.set_default_dtype(
+            torch.float64
+        )  # NAdam keeps its product of momenta in the default dtype
         try:
             p = torch.nn.Parameter(torch.tensor(x))
             make = pkgutil.resolve_name(name) if isinstance(name, str) else name
@@ -98,7 +102,9 @@ def torch_lookahead(x, gradients, learning_rates):
     import torch
 
     p = torch.nn.Parameter(torch.tensor(x))
-    optimizer = pytorch_optimizer.Lookahead(torch.optim.SGD([p], lr=1.0, momentum=0.7), k=4, alpha=0.3)
+    optimizer = pytorch_optimizer.Lookahead(
+        torch.optim.SGD([p], lr=1.0, momentum=0.7), k=4, alpha=0.3
+    )
     xs = []
     for g, lr in zip(gradients, learning_rates):
         optimizer.param_groups[0]["lr"] = lr
@@ -136,8 +142,12 @@ _TORCH_RMS = dict(alpha=0.8, momentum=0.6, eps=1e-2)
 
 PEERS = {
     "sgd, torch": Peer("sgd", dict(momentum=0.0, nesterov=False), torch_like("torch.optim.SGD")),
-    "sgd momentum, torch": Peer("sgd", dict(momentum=0.7, nesterov=False), torch_like("torch.optim.SGD", momentum=0.7)),
-    "sgd momentum, optax": Peer("sgd", dict(momentum=0.7, nesterov=False), optax_like(lambda o, lr: o.sgd(lr, 0.7))),
+    "sgd momentum, torch": Peer(
+        "sgd", dict(momentum=0.7, nesterov=False), torch_like("torch.optim.SGD", momentum=0.7)
+    ),
+    "sgd momentum, optax": Peer(
+        "sgd", dict(momentum=0.7, nesterov=False), optax_like(lambda o, lr: o.sgd(lr, 0.7))
+    ),
     "sgd momentum, keras": Peer(  # its momentum buffer holds the rate
         "sgd",
         dict(momentum=0.75, nesterov=False),
@@ -145,7 +155,9 @@ PEERS = {
         constant_rate=True,
     ),
     "sgd nesterov, torch": Peer(
-        "sgd", dict(momentum=0.7, nesterov=True), torch_like("torch.optim.SGD", momentum=0.7, nesterov=True)
+        "sgd",
+        dict(momentum=0.7, nesterov=True),
+        torch_like("torch.optim.SGD", momentum=0.7, nesterov=True),
     ),
     "sgd nesterov, optax": Peer(
         "sgd", dict(momentum=0.7, nesterov=True), optax_like(lambda o, lr: o.sgd(lr, 0.7, True))
@@ -156,57 +168,85 @@ PEERS = {
         torch_like("torch.optim.Adagrad", initial_accumulator_value=0.2, eps=1e-2),
     ),
     "adagrad inside, optax": Peer(
-        "adagrad", dict(**_S, epsilon_inside_sqrt=True), optax_like(lambda o, lr: o.adagrad(lr, 0.2, eps=1e-2))
+        "adagrad",
+        dict(**_S, epsilon_inside_sqrt=True),
+        optax_like(lambda o, lr: o.adagrad(lr, 0.2, eps=1e-2)),
     ),
     "adagrad inside, keras": Peer(
         "adagrad",
         dict(initial_accumulator_value=0.25, epsilon=1 / 64, epsilon_inside_sqrt=True),
         keras_like("keras.optimizers.Adagrad", initial_accumulator_value=0.25, epsilon=1 / 64),
     ),
-    "rmsprop, torch": Peer("rmsprop", dict(**_RMS, centered=False), torch_like("torch.optim.RMSprop", **_TORCH_RMS)),
+    "rmsprop, torch": Peer(
+        "rmsprop", dict(**_RMS, centered=False), torch_like("torch.optim.RMSprop", **_TORCH_RMS)
+    ),
     "rmsprop centered, torch": Peer(
-        "rmsprop", dict(**_RMS, centered=True), torch_like("torch.optim.RMSprop", centered=True, **_TORCH_RMS)
+        "rmsprop",
+        dict(**_RMS, centered=True),
+        torch_like("torch.optim.RMSprop", centered=True, **_TORCH_RMS),
     ),
     "rmsprop, optax": Peer(
         "rmsprop",
         dict(**_RMS, centered=False),
-        optax_like(lambda o, lr: o.rmsprop(lr, decay=0.8, eps=1e-2, momentum=0.6, eps_in_sqrt=False)),
+        optax_like(
+            lambda o, lr: o.rmsprop(lr, decay=0.8, eps=1e-2, momentum=0.6, eps_in_sqrt=False)
+        ),
         constant_rate=True,  # its momentum buffer holds the rate
     ),
     "rmsprop centered, optax": Peer(
         "rmsprop",
         dict(rho=0.8, momentum=0.0, epsilon=1e-2, centered=True),
-        optax_like(lambda o, lr: o.rmsprop(lr, decay=0.8, eps=1e-2, centered=True, eps_in_sqrt=False)),
+        optax_like(
+            lambda o, lr: o.rmsprop(lr, decay=0.8, eps=1e-2, centered=True, eps_in_sqrt=False)
+        ),
     ),
     "adam, torch": Peer("adam", _BE, torch_like("torch.optim.Adam", **_TORCH_BE)),
     "adam, optax": Peer("adam", _BE, optax_like(lambda o, lr: o.adam(lr, **_OPTAX_BE))),
-    "amsgrad, torch": Peer("amsgrad", _BE, torch_like("torch.optim.Adam", amsgrad=True, **_TORCH_BE)),
+    "amsgrad, torch": Peer(
+        "amsgrad", _BE, torch_like("torch.optim.Adam", amsgrad=True, **_TORCH_BE)
+    ),
     "adamw, torch": Peer(
-        "adamw", dict(**_BE, weight_decay=0.1), torch_like("torch.optim.AdamW", weight_decay=0.1, **_TORCH_BE)
+        "adamw",
+        dict(**_BE, weight_decay=0.1),
+        torch_like("torch.optim.AdamW", weight_decay=0.1, **_TORCH_BE),
     ),
     "adamw, optax": Peer(
-        "adamw", dict(**_BE, weight_decay=0.1), optax_like(lambda o, lr: o.adamw(lr, weight_decay=0.1, **_OPTAX_BE))
+        "adamw",
+        dict(**_BE, weight_decay=0.1),
+        optax_like(lambda o, lr: o.adamw(lr, weight_decay=0.1, **_OPTAX_BE)),
     ),
     "nadam, torch": Peer(
-        "nadam", dict(**_BE, momentum_decay=0.3), torch_like("torch.optim.NAdam", momentum_decay=0.3, **_TORCH_BE)
+        "nadam",
+        dict(**_BE, momentum_decay=0.3),
+        torch_like("torch.optim.NAdam", momentum_decay=0.3, **_TORCH_BE),
     ),
-    "radam, torch": Peer("radam", dict(**_BE, sma_threshold=5.0), torch_like("torch.optim.RAdam", **_TORCH_BE)),
+    "radam, torch": Peer(
+        "radam", dict(**_BE, sma_threshold=5.0), torch_like("torch.optim.RAdam", **_TORCH_BE)
+    ),
     "radam 4, pytorch_optimizer": Peer(
         "radam",
         dict(**_BE, sma_threshold=4.0),
-        torch_like("pytorch_optimizer.RAdam", n_sma_threshold=4, degenerated_to_sgd=True, **_TORCH_BE),
+        torch_like(
+            "pytorch_optimizer.RAdam", n_sma_threshold=4, degenerated_to_sgd=True, **_TORCH_BE
+        ),
     ),
     "radam, optax": Peer(  # epsilon after the bias correction: only a tiny one agrees
         "radam",
         dict(**_B, epsilon=1e-15, sma_threshold=5.0),
         optax_like(lambda o, lr: o.radam(lr, b1=0.8, b2=0.95, eps=1e-15)),
     ),
-    "adabelief, pytorch_optimizer": Peer("adabelief", _BE, torch_like("pytorch_optimizer.AdaBelief", **_TORCH_BE)),
-    "adabelief, optax": Peer("adabelief", _BE, optax_like(lambda o, lr: o.adabelief(lr, eps_root=1e-2, **_OPTAX_BE))),
+    "adabelief, pytorch_optimizer": Peer(
+        "adabelief", _BE, torch_like("pytorch_optimizer.AdaBelief", **_TORCH_BE)
+    ),
+    "adabelief, optax": Peer(
+        "adabelief", _BE, optax_like(lambda o, lr: o.adabelief(lr, eps_root=1e-2, **_OPTAX_BE))
+    ),
     "lookahead, pytorch_optimizer": Peer(
         "lookahead", dict(sync_period=4, slow_step_size=0.3, momentum=0.7), torch_lookahead
     ),
-    "lookahead, optax": Peer("lookahead", dict(sync_period=4, slow_step_size=0.3, momentum=0.7), optax_lookahead),
+    "lookahead, optax": Peer(
+        "lookahead", dict(sync_period=4, slow_step_size=0.3, momentum=0.7), optax_lookahead
+    ),
 }
 
 

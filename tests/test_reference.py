@@ -66,6 +66,8 @@ def test_the_step_is_counted_exactly_where_single_precision_is_not(float64):
                 assert abs(got / exact - 1) < tolerance
             if beta == 0.999:
                 paper = 1999 - 2 * t * beta**t / (1 - beta**t)
-                got = float(sma_length(beta, ops.convert_to_tensor(t), like=ops.ones((), "float32")))
+                got = float(
+                    sma_length(beta, ops.convert_to_tensor(t), like=ops.ones((), "float32"))
+                )
                 assert abs(got / paper - 1) < 1e-6
     assert len(SHAPES) == 4

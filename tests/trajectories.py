@@ -6,13 +6,17 @@ import numpy as np
 from keras_optim.running import widened
 
 SHAPES = ((), (5,), (4, 3), (3, 2, 4, 5))
-RATES = tuple(0.05 * (1 + t % 3) for t in range(50))  # changes from step to step
+STEPS = 50
+RATES = tuple(0.05 * (1 + t % 3) for t in range(STEPS))  # changes from step to step
 
 
-def gradients(shapes=SHAPES, steps=len(RATES), seed=1):
+def gradients(shapes=SHAPES, steps=STEPS, seed=1):
     """Random gradients, `steps` lists of one array per shape, exact in single precision."""
     random = np.random.default_rng(seed)
-    return [[random.normal(size=s).astype("float32").astype("float64") for s in shapes] for _ in range(steps)]
+    return [
+        [random.normal(size=s).astype("float32").astype("float64") for s in shapes]
+        for _ in range(steps)
+    ]
 
 
 def starts(shapes=SHAPES, seed=0):
@@ -47,4 +51,8 @@ def tensor(g, dtype="float32"):
 
 def difference(a, b):
     """The largest absolute difference between two paths."""
-    return max(np.max(np.abs(x - y), initial=0.0) for p, q in zip(a, b, strict=True) for x, y in zip(p, q, strict=True))
+    return max(
+        np.max(np.abs(x - y), initial=0.0)
+        for p, q in zip(a, b, strict=True)
+        for x, y in zip(p, q, strict=True)
+    )

@@ -50,7 +50,7 @@ class Wrapper(Optimizer):
             )
         rate = inner._learning_rate
         if isinstance(rate, keras.Variable):
-            rate = float(keras.ops.convert_to_tensor(rate))
+            rate = float(rate.numpy())
         super().__init__(rate, **inherited, **kwargs)
         self._inherited = tuple(inherited)
         self._excluded = inner._excluded

@@ -11,7 +11,9 @@ CASES = (
 )
 
 
-def adagrad(x, gradients, learning_rates, *, initial_accumulator_value, epsilon, epsilon_inside_sqrt):
+def adagrad(
+    x, gradients, learning_rates, *, initial_accumulator_value, epsilon, epsilon_inside_sqrt
+):
     s = np.full_like(x, initial_accumulator_value)
     for g, lr in zip(gradients, learning_rates):
         s = s + g**2

@@ -1,0 +1,24 @@
+"""The optimizers that tests go over: every catalog row, and every wrapper around one of them."""
+
+import keras_optim
+from keras_optim.catalog import ALGORITHMS, WRAPPERS
+
+NAMES = [row.name for row in ALGORITHMS]
+WRAPPED = [f"{row.name}({name})" for row in WRAPPERS for name in NAMES]
+EVERY = NAMES + WRAPPED
+SOME = [*NAMES, *(f"{row.name}(adam)" for row in WRAPPERS)]
+"""For what a wrapper passes on without regard to which algorithm is inside."""
+
+# Options that change an optimizer's state, tried beside the defaults.
+VARIANTS = {
+    "sgd": [{"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
+    "rmsprop": [{"momentum": 0.9, "centered": True}],
+}
+
+
+def make(name, /, **arguments):
+    """`"adam"`, or `"lookahead(adam)"`; `arguments` go to the inner one."""
+    outer, _, inner = name.rstrip(")").partition("(")
+    if inner:
+        return keras_optim.get(outer, inner=keras_optim.get(inner, **arguments))
+    return keras_optim.get(name, **arguments)
