@@ -32,7 +32,9 @@ def named_state(optimizer: Any) -> dict[str, Any]:
     }
     for name, variables in kept_by_keras.items():
         named.update({f"{name}.{i}": v for i, v in enumerate(variables) if v is not None})
-    return named
+    known = {id(variable) for variable in named.values()}
+    others = (v for v in optimizer.variables if id(v) not in known)  # added by a subclass
+    return {**named, **{f"other.{variable.name}": variable for variable in others}}
 
 
 def save(optimizer: Any, store: Any) -> None:

@@ -4,6 +4,7 @@ import importlib.machinery
 import os
 import sys
 
+collect_ignore = ["installed.py"]  # a script, for `tox -e package`
 BACKEND = os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

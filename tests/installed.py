@@ -33,4 +33,6 @@ for name in keras_optim.names():
     model.save("model.keras")
     assert type(keras.models.load_model("model.keras").optimizer) is type(model.optimizer)
     os.remove("model.keras")
-print(f"keras_optim {keras_optim.__version__}: {len(keras_optim.names())} optimizers train, installed.")
+print(
+    f"keras_optim {keras_optim.__version__}: {len(keras_optim.names())} optimizers train, installed."
+)

@@ -40,6 +40,18 @@ def test_names_in_the_file():
     }
 
 
+def test_variables_that_a_subclass_adds_are_kept():
+    class Counting(keras_optim.SGD):
+        def build(self, variables):
+            super().build(variables)
+            self.seen = self.add_variable((), name="seen")
+
+    optimizer, other = built(Counting()), built(Counting())
+    optimizer.seen.assign(3.0)
+    other.load_own_variables(saved(optimizer))
+    assert float(numbers([other.seen])[0]) == 3.0
+
+
 def test_from_a_rate_to_a_schedule_all_state_is_kept():
     optimizer, _ = trained(keras_optim.Adam(0.1))
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)

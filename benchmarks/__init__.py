@@ -1,0 +1,1 @@
+"""Compare the optimizers of keras_optim on real data: `python -m benchmarks.bench --help`."""

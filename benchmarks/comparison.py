@@ -1,0 +1,208 @@
+"""From what was asked for to what is left in the results folder: plan, run, tabulate, draw."""
+
+import platform
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks import datasets, devices, knowledge, processes, records, tables
+from benchmarks.errors import UsageError
+from benchmarks.progress import Progress
+from benchmarks.runs import PROTOCOL, Run
+from benchmarks.workloads import Workload
+
+SCHEMA = 1
+"""Version of the layout of the results folder."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything the command line decided; `None` means the workload's own value."""
+
+    workloads: Sequence[Workload]
+    optimizers: Sequence[str]
+    results: Path
+    data_dir: Path | None
+    epochs: int | None
+    num_train: int | None
+    batch_size: int | None
+    seed: int
+    backend: str
+    device: str
+    force: bool
+    command: str
+
+    @property
+    def cache(self) -> Path:
+        """Where the arrays of the data sets are."""
+        return self.results / "data"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of the processes that train."""
+        return processes.environment(devices.environment(self.backend, self.device))
+
+
+def compare(comparison: Comparison, console: Console) -> int:
+    """Run what is missing, then write tables and figures of all that was asked for.
+
+    Raises:
+        UsageError: something asked for cannot be had; nothing was run.
+    """
+    kept = knowledge.kept(comparison)
+    with console.status("importing the backend, checking optimizers and device"):
+        known = kept or knowledge.ask(comparison)
+    with console.status("reading the data"):
+        editions = _editions(comparison)
+    versions = knowledge.versions(comparison.backend)
+    runs = [
+        Run(_spec(comparison, w, editions[w.dataset], label, code, versions), comparison.results)
+        for w in comparison.workloads
+        for label, code in known["optimizers"].items()
+    ]
+    missing = [run for run in runs if comparison.force or not run.finished]
+    if missing:
+        if kept:  # The device may have gone since then: ask again before anything is trained.
+            with console.status("checking the device"):
+                known = knowledge.ask(comparison)
+        _check_batches(missing, known["device"]["count"])
+        cached = {path.name for path in comparison.cache.glob("*.npz")}
+        absent = [e.name for e in editions.values() if e.file_name not in cached]
+        with console.status("reading the data"):
+            _fetch(comparison, absent)
+    _write_manifest(comparison, known, versions)
+    _train(missing, comparison, console, len(runs) - len(missing))
+
+    rows = tables.rows(runs)
+    tables.write(rows, comparison.results / "tables")
+    from benchmarks import figures  # matplotlib takes a second: not before it is needed
+
+    drawn = figures.draw(runs, known["names"], comparison.results / "plots")
+    tables.show(rows, console)
+    console.print(f"{drawn} figures in {comparison.results / 'plots'}", soft_wrap=True)
+    return 1 if any(run.state == "failed" for run in runs) else 0
+
+
+def _train(missing: Sequence[Run], comparison: Comparison, console: Console, kept: int) -> None:
+    """Train `missing`, one after the other. A run that fails is noted, and the next one begins."""
+    for run in missing:
+        run.reset()
+    if kept:
+        console.print(f"{kept} of {kept + len(missing)} runs are done already.")
+    with Progress(console, len(missing)) as progress:
+        for run in missing:
+            progress.begin(run)
+            try:
+                code = processes.train(
+                    run.folder, comparison.environment, partial(progress.advance, run)
+                )
+            except KeyboardInterrupt:
+                run.reset()
+                raise
+            if not run.finished and run.state != "failed":
+                log = (run.folder / "log.txt").read_text(encoding="utf-8")
+                reason = f"the process ended with status {code}: {processes.last_line(log)}"
+                run.write_status("failed", reason)
+            progress.end(run)
+
+
+def _spec(
+    comparison: Comparison,
+    workload: Workload,
+    edition: datasets.Edition,
+    label: str,
+    code: str,
+    versions: dict[str, str],
+) -> dict[str, Any]:
+    """All that the numbers of a run depend on (see `Run`)."""
+    most = edition.train - edition.held_out
+    return {
+        "protocol": PROTOCOL,
+        "workload": workload.name,
+        "data": vars(edition),
+        "optimizer": label,
+        "code": code,
+        "epochs": comparison.epochs or workload.epochs,
+        "num_train": min(comparison.num_train or most, most),
+        "batch_size": comparison.batch_size or workload.batch_size,
+        "seed": comparison.seed,
+        "backend": comparison.backend,
+        "device": comparison.device,
+        "versions": versions,
+    }
+
+
+def _editions(comparison: Comparison) -> dict[str, datasets.Edition]:
+    """The edition of each data set that would be trained on, fetched where it is not known yet."""
+    wanted = [datasets.DATASETS[workload.dataset] for workload in comparison.workloads]
+    found = {
+        dataset.name: datasets.edition_at_hand(dataset, comparison.data_dir, comparison.cache)
+        for dataset in wanted
+    }
+    fetched = _fetch(comparison, [name for name, edition in found.items() if edition is None])
+    return {name: edition or fetched[name] for name, edition in found.items()}
+
+
+def _fetch(comparison: Comparison, names: Sequence[str]) -> dict[str, datasets.Edition]:
+    """Put the arrays of the data sets `names` into the cache; their editions."""
+    if not names:
+        return {}
+    request = {
+        "datasets": list(names),
+        "data_dir": str(comparison.data_dir) if comparison.data_dir else None,
+        "cache": str(comparison.cache),
+    }
+    # TensorFlow reads the records and indexes the words; keep it off the accelerator.
+    env = processes.environment(devices.environment("tensorflow", "cpu"))
+    answer = processes.ask("benchmarks.loading", request, env)
+    return {name: datasets.Edition(**edition) for name, edition in answer.items()}
+
+
+def _check_batches(runs: Sequence[Run], devices: int) -> None:
+    for size in sorted({run.spec["batch_size"] for run in runs}):
+        if size % devices:
+            raise UsageError(
+                f"a batch of {size} cannot be shared by {devices} devices; give --batch-size a "
+                f"multiple of {devices}, or use --device cpu"
+            )
+
+
+def _write_manifest(
+    comparison: Comparison, known: dict[str, Any], versions: dict[str, str]
+) -> None:
+    """What this folder is and which call wrote it last."""
+    git = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=40"],
+        cwd=processes.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    records.write_json(
+        comparison.results / "manifest.json",
+        {
+            "schema": SCHEMA,
+            "command": comparison.command,
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "git_revision": git.stdout.strip() or None,
+            "versions": {
+                "python": platform.python_version(),
+                **versions,
+                "matplotlib": metadata.version("matplotlib"),
+                "numpy": metadata.version("numpy"),
+            },
+            "host": {
+                "name": platform.node(),
+                "system": platform.platform(),
+                "machine": platform.machine(),
+            },
+            "device": {"asked": comparison.device, **known["device"]},
+        },
+    )

@@ -1,0 +1,160 @@
+"""Which data there is, where its arrays are cached, and how they are split.
+
+Nothing here imports TensorFlow: sizes are read from the files that tensorflow_datasets leaves
+beside its records, and the records themselves are read once, by `benchmarks.loading` in a process
+of its own, which writes the arrays as one `.npz` file into the results folder.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+VOCABULARY = 20_000
+"""Number of word indices of `imdb_reviews`; 0 is padding, 1 is an unknown word."""
+WORDS = 200
+"""Words kept of each review."""
+HELD_OUT = 0.1
+"""Share of the training split that is kept for validation."""
+FORMAT = 1
+"""Part of the cache's file name: raise it when `benchmarks.loading` prepares the data otherwise."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A row of the table below."""
+
+    name: str
+    builder: str | None
+    """Its name in tensorflow_datasets; `None` for data that comes with scikit-learn."""
+    source: str = ""
+    """The server it is downloaded from."""
+
+
+DATASETS = {
+    row.name: row
+    for row in (
+        Dataset("digits", None),
+        Dataset("mnist", "mnist", "https://storage.googleapis.com"),
+        Dataset("cifar10", "cifar10", "https://www.cs.toronto.edu"),
+        Dataset("imdb_reviews", "imdb_reviews/plain_text", "https://ai.stanford.edu"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Edition:
+    """A data set as it really is: a subset is another edition than the whole."""
+
+    name: str
+    version: str
+    train: int
+    test: int
+
+    @property
+    def held_out(self) -> int:
+        """Examples of the training split that serve as validation set."""
+        return int(self.train * HELD_OUT)
+
+    @property
+    def file_name(self) -> str:
+        """Name of the cached arrays."""
+        return f"{self.name}-{self.version}-{self.train}-{self.test}-v{FORMAT}.npz"
+
+    @classmethod
+    def of_file(cls, path: Path) -> "Edition":
+        """The edition that `file_name` was made from."""
+        name, version, train, test, _ = path.stem.split("-")
+        return cls(name, version, int(train), int(test))
+
+
+def records_folder(dataset: Dataset, data_dir: Path | None) -> Path | None:
+    """The newest folder of `dataset` that tensorflow_datasets prepared in `data_dir`, if any."""
+    if dataset.builder is None:
+        return None
+    default = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    root = (data_dir or Path(default)).expanduser() / dataset.builder
+    versions = [path.parent for path in root.glob("*/dataset_info.json")]
+    return max(versions, key=lambda path: _version_key(path.name), default=None)
+
+
+def edition_at_hand(dataset: Dataset, data_dir: Path | None, cache: Path) -> Edition | None:
+    """What a run would train on, without reading any data; `None` if it has to be fetched first.
+
+    Records in `data_dir` decide; where there are none (a results folder that came from another
+    machine), the largest cached edition does.
+    """
+    if dataset.builder is None:
+        return Edition(dataset.name, f"sklearn{metadata.version('scikit-learn')}", 1437, 360)
+    folder = records_folder(dataset, data_dir)
+    if folder is not None:
+        info = json.loads((folder / "dataset_info.json").read_text(encoding="utf-8"))
+        sizes = {split["name"]: sum(map(int, split["shardLengths"])) for split in info["splits"]}
+        return Edition(dataset.name, folder.name, sizes["train"], sizes["test"])
+    cached = [Edition.of_file(path) for path in cache.glob(f"{dataset.name}-*-v{FORMAT}.npz")]
+    return max(cached, key=lambda edition: edition.train, default=None)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Inputs and labels."""
+
+    x: Any
+    y: Any
+
+    def first(self, count: int) -> "Part":
+        """The first `count` examples."""
+        return Part(self.x[:count], self.y[:count])
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The three parts of a data set."""
+
+    train: Part
+    validation: Part
+    test: Part
+
+    def divisible(self, count: int) -> "Parts":
+        """Without the last few examples of each part, so that `count` devices share it evenly."""
+        parts = (self.train, self.validation, self.test)
+        return Parts(*(part.first(len(part.y) // count * count) for part in parts))
+
+
+def read(edition: Edition, cache: Path, num_train: int | None = None) -> Parts:
+    """The arrays of `edition`: images as float32 in [0, 1], words as int32.
+
+    The examples are put into one fixed order that depends on no seed: its first tenth is the
+    validation set, and training uses the first `num_train` of the rest.
+    """
+    with np.load(cache / edition.file_name) as arrays:
+        scale = float(arrays["scale"])
+        loaded = {name: arrays[name] for name in ("train_x", "train_y", "test_x", "test_y")}
+    order = fixed_order(edition.train)
+    held, rest = order[: edition.held_out], order[edition.held_out :][:num_train]
+
+    def part(x: Any, y: Any) -> Part:
+        return Part(
+            x.astype("float32") / np.float32(scale) if scale else x.astype("int32"),
+            y.astype("int32"),
+        )
+
+    x, y = loaded["train_x"], loaded["train_y"]
+    return Parts(
+        train=part(x[rest], y[rest]),
+        validation=part(x[held], y[held]),
+        test=part(loaded["test_x"], loaded["test_y"]),
+    )
+
+
+def fixed_order(count: int) -> Any:
+    """The same permutation of `count` examples for ever (NumPy promises it for RandomState)."""
+    return np.random.RandomState(0).permutation(count)
+
+
+def _version_key(version: str) -> list[int]:
+    return [int(part) for part in version.split(".") if part.isdigit()]

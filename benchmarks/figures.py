@@ -1,0 +1,70 @@
+"""The figures: three panels for each optimizer and workload, and overlays of all optimizers."""
+
+from collections.abc import Sequence
+from io import BytesIO
+from itertools import groupby
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+from PIL import Image
+
+from benchmarks import palette
+from benchmarks.curves import Curves
+from benchmarks.overlays import accuracy_overlay, loss_overlay, norm_overlay
+from benchmarks.panels import panels
+from benchmarks.runs import Run
+
+DPI = 150
+MOST_PIXELS = 1.8e6
+"""A figure of very many optimizers is large; its resolution is lowered to stay within this."""
+
+
+def draw(runs: Sequence[Run], names: Sequence[str], folder: Path) -> int:
+    """Draw every run that finished and, per workload, all of them together.
+
+    Args:
+        runs: Those that were asked for.
+        names: The catalog, which fixes the colours.
+        folder: Where the pictures go.
+
+    Returns:
+        The number of pictures.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    labels = list(dict.fromkeys(run.spec["optimizer"] for run in runs))
+    styles = palette.styles(labels, names)
+    count = 0
+    with matplotlib.rc_context(palette.SETTINGS):
+        for workload, group in groupby(runs, key=lambda run: run.spec["workload"]):
+            finished = [run for run in group if run.finished]
+            curves = [Curves.of(run) for run in finished]
+            for run, curve in zip(finished, curves, strict=True):
+                figure = panels(run, curve, styles[curve.label])
+                save(figure, folder / f"{file_name(curve.label)}_{workload}.png")
+            pictures = {}
+            if finished:
+                pictures = {
+                    "loss": loss_overlay(finished[0], curves, styles),
+                    "accuracy": accuracy_overlay(finished[0], curves, styles),
+                    "grad_norm": norm_overlay(finished[0], curves, styles),
+                }
+            for quantity, figure in pictures.items():
+                save(figure, folder / f"{quantity}_{workload}.png")
+            count += len(finished) + len(pictures)
+    return count
+
+
+def file_name(label: str) -> str:
+    """`label` without the brackets that shells and Markdown read in their own way."""
+    return label.replace("[", "-").replace("]", "-").rstrip("-")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG with a palette, a third of the size of one with full colours."""
+    width, height = figure.get_size_inches()
+    dpi = min(DPI, (MOST_PIXELS / (width * height)) ** 0.5)
+    buffer = BytesIO()
+    figure.savefig(buffer, dpi=dpi)
+    with Image.open(buffer) as image:
+        image.convert("RGB").quantize(128).save(path, optimize=True, dpi=(dpi, dpi))

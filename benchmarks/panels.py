@@ -1,0 +1,69 @@
+"""One run: loss, accuracy and gradient norm side by side."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmarks import layout
+from benchmarks.curves import Curves, smooth
+from benchmarks.palette import INK, QUIET
+from benchmarks.runs import Run
+
+
+def panels(run: Run, curve: Curves, style: dict[str, Any]) -> Figure:
+    """Loss, accuracy and gradient norm of one run, side by side."""
+    figure = Figure(figsize=(13, 4.3))
+    loss, accuracy, norm = figure.subplots(1, 3)
+    color = style["color"]
+    figure.subplots_adjust(left=0.05, right=0.985, top=0.76, bottom=0.17, wspace=0.2)
+
+    loss.set_title("loss")
+    layout.raw(loss, curve.steps, curve.step_loss, color, "each step")
+    smoothed = smooth(curve.step_loss, curve.window)
+    loss.plot(curve.steps, smoothed, color=color, label="training, smoothed")
+    _points(loss, curve.epochs, curve.val_loss, "validation")
+    layout.positive_axis(loss, np.r_[smoothed, curve.val_loss], 10 * curve.loss[0])
+
+    accuracy.set_title("accuracy")
+    accuracy.plot(
+        curve.epochs,
+        layout.drawable(curve.accuracy),
+        color=color,
+        label="training, mean of the epoch",
+    )
+    _points(accuracy, curve.epochs, layout.drawable(curve.val_accuracy), "validation")
+    layout.accuracy_axis(accuracy, np.r_[curve.accuracy, curve.val_accuracy])
+
+    norm.set_title("gradient norm")
+    layout.raw(norm, curve.steps, curve.grad_norm, color, "each step")
+    smoothed = smooth(curve.grad_norm, curve.window)
+    norm.plot(curve.steps, smoothed, color=color, label="smoothed")
+    layout.positive_axis(norm, np.r_[smoothed, np.quantile(_finite(curve.grad_norm), [0.01, 0.99])])
+
+    for axes in (loss, accuracy, norm):
+        layout.time_axis(axes, run.spec["epochs"])
+        axes.legend(frameon=False, fontsize=8.5, labelcolor=QUIET, loc="best")
+    result, status = run.result, run.status
+    outcome = f"diverged: {status.get('reason')}"
+    if run.state == "done":
+        outcome = (
+            f"test accuracy {result['test_accuracy']:.4f}, test loss {result['test_loss']:.4f}, "
+            f"{result['seconds']:.1f} s"
+        )
+    layout.frame(
+        figure, run, f"{curve.label} on {run.spec['workload']}", outcome, curve.learning_rate
+    )
+    return figure
+
+
+def _points(axes: Axes, x: Any, y: Any, label: str) -> None:
+    axes.plot(
+        x, y, color=INK, linestyle="none", marker="o", markersize=4, label=label, clip_on=False
+    )
+
+
+def _finite(values: Any) -> Any:
+    kept = values[np.isfinite(values)]
+    return kept if len(kept) else np.array([1.0])

@@ -1,0 +1,88 @@
+"""A run: what it is (its spec), where it lives (its folder) and how far it came (its status)."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from benchmarks import records
+
+PROTOCOL = 1
+"""Part of every spec: raise it when models, splits or measurements change, so that results of the
+old protocol are not taken for results of the new one."""
+
+FINISHED = ("done", "diverged")
+"""States that a second call does not run again."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One optimizer on one workload; two calls that mean the same training make the same run.
+
+    The spec holds what the numbers depend on: workload, edition of the data, optimizer and its
+    code, epochs, examples, batch size, seed, backend, device as asked for, versions, protocol. It
+    holds no path and no host, so that results can be copied from machine to machine.
+    """
+
+    spec: dict[str, Any]
+    results: Path
+
+    @cached_property
+    def id(self) -> str:
+        """Short hash of the spec; the order of its keys does not matter."""
+        return hashlib.sha256(records.canonical(self.spec).encode()).hexdigest()[:12]
+
+    @property
+    def folder(self) -> Path:
+        """Where spec, metrics, status and log lie."""
+        return self.results / "runs" / self.id
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """What `write_status` wrote last."""
+        return records.read_json(self.folder / "status.json") or {"state": "queued"}
+
+    @property
+    def state(self) -> str:
+        """queued, running, done, diverged or failed."""
+        return str(self.status["state"])
+
+    @property
+    def finished(self) -> bool:
+        """Whether its results can be used as they are."""
+        return self.state in FINISHED
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What was measured over the whole run; empty unless it finished."""
+        return dict(self.status.get("result", {}))
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """One entry per epoch, the first of them before training."""
+        return records.read_lines(self.folder / "metrics.jsonl")
+
+    def reset(self) -> None:
+        """Make the folder that of a run that has not begun."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "metrics.jsonl").unlink(missing_ok=True)
+        records.write_json(self.folder / "spec.json", self.spec)
+        self.write_status("queued")
+
+    def add(self, metrics: dict[str, Any]) -> None:
+        """Append what one epoch measured."""
+        records.append_line(self.folder / "metrics.jsonl", metrics)
+
+    def write_status(self, state: str, reason: str = "", **more: Any) -> None:
+        """Replace the status; a reason belongs to `failed` and `diverged`."""
+        status = {"state": state, "time": datetime.now(UTC).isoformat(timespec="seconds"), **more}
+        if reason:
+            status["reason"] = reason
+        records.write_json(self.folder / "status.json", status)
+
+
+def open_run(folder: Path) -> Run:
+    """The run whose spec lies in `folder`."""
+    return Run(records.read_json(folder / "spec.json"), folder.parent.parent)

@@ -1,0 +1,154 @@
+"""Optimizers as the command line spells them: `adam`, `sgd[momentum=0.9]`, nested to any depth.
+
+    list      = spec ("," spec)*
+    spec      = name [ "[" name "=" value ("," name "=" value)* "]" ]
+    value     = number | true | false | none | spec | "(" value ("," value)* ")"
+
+A bare word that names an algorithm of the catalog is an optimizer (`lookahead[inner=adam]`), any
+other is a string.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.errors import UsageError
+
+_TOKEN = re.compile(r"\s*([\[\](),=]|[A-Za-z0-9_.+-]+)")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+_WORDS = {"true": True, "false": False, "none": None}
+_EXAMPLE = 'Write for example adam or "sgd[momentum=0.9,nesterov=true]".'
+
+
+@dataclass(frozen=True)
+class OptimizerSpec:
+    """An algorithm and its arguments; arguments are sorted, so their order never matters."""
+
+    name: str
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+    def __str__(self) -> str:
+        if not self.arguments:
+            return self.name
+        return f"{self.name}[{','.join(f'{k}={_spelled(v)}' for k, v in self.arguments)}]"
+
+    def build(self) -> Any:
+        """The optimizer itself. Imports keras_optim, and with it the backend.
+
+        Raises:
+            ValueError, TypeError: unknown algorithm or argument; the text says which.
+        """
+        import keras_optim
+
+        algorithms = keras_optim.names()
+
+        def argument(value: Any) -> Any:
+            if isinstance(value, str) and value in algorithms:
+                value = OptimizerSpec(value)
+            return value.build() if isinstance(value, OptimizerSpec) else value
+
+        return keras_optim.get(self.name, **{k: argument(v) for k, v in self.arguments})
+
+
+def parse_specs(text: str) -> list[OptimizerSpec]:
+    """The optimizers that `text` lists, separated by commas.
+
+    Raises:
+        UsageError: `text` is not in the form above.
+
+    Example:
+
+    >>> [str(spec) for spec in parse_specs("adam,lookahead[sync_period=5,inner=sgd[momentum=.9]]")]
+    ['adam', 'lookahead[inner=sgd[momentum=0.9],sync_period=5]']
+    """
+    reader = _Reader(text)
+    specs = [reader.spec()]
+    while reader.peek() == ",":
+        reader.take(",")
+        specs.append(reader.spec())
+    if reader.peek() is not None:
+        raise reader.error("expected a comma or the end")
+    return specs
+
+
+class _Reader:
+    """Recursive descent over the tokens of one argument of the command line."""
+
+    def __init__(self, text: str):
+        self.text = text
+        self.tokens: list[str] = []
+        position = 0
+        while text[position:].strip():
+            match = _TOKEN.match(text, position)
+            if match is None:
+                raise self.error(f"cannot read {text[position:].strip()[0]!r}")
+            self.tokens.append(match[1])
+            position = match.end()
+
+    def error(self, reason: str) -> UsageError:
+        return UsageError(f"optimizer {self.text!r}: {reason}. {_EXAMPLE}")
+
+    def peek(self) -> str | None:
+        return self.tokens[0] if self.tokens else None
+
+    def take(self, expected: str | None = None) -> str:
+        token = self.peek()
+        if token is None or (expected is not None and token != expected):
+            wanted = repr(expected) if expected else "a name or a value"
+            where = f"before {token!r}" if token else "at the end"
+            raise self.error(f"expected {wanted} {where}")
+        return self.tokens.pop(0)
+
+    def name(self) -> str:
+        token = self.take()
+        if not token.isidentifier():
+            raise self.error(f"expected a name instead of {token!r}")
+        return token
+
+    def spec(self) -> OptimizerSpec:
+        name = self.name().lower()
+        arguments: dict[str, Any] = {}
+        if self.peek() == "[":
+            self.take("[")
+            while self.peek() != "]":
+                if arguments:
+                    self.take(",")
+                key = self.name()
+                self.take("=")
+                if key in arguments:
+                    raise self.error(f"{key!r} is given twice")
+                arguments[key] = self.value()
+            self.take("]")
+        return OptimizerSpec(name, tuple(sorted(arguments.items())))
+
+    def value(self) -> Any:
+        if self.peek() == "(":
+            self.take("(")
+            items = [self.value()]
+            while self.peek() == ",":
+                self.take(",")
+                items.append(self.value())
+            self.take(")")
+            return tuple(items)
+        word = self.take()
+        if word.lower() in _WORDS:
+            return _WORDS[word.lower()]
+        if _NUMBER.fullmatch(word):
+            return int(word) if re.fullmatch(r"[+-]?\d+", word) else float(word)
+        self.tokens.insert(0, word)
+        return self.spec() if self.tokens[1:2] == ["["] else self.name()
+
+
+def _spelled(value: Any) -> str:
+    for word, meaning in _WORDS.items():
+        if value is meaning:
+            return word
+    if isinstance(value, tuple):
+        return f"({','.join(map(_spelled, value))})"
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def unique(specs: Sequence[OptimizerSpec]) -> list[OptimizerSpec]:
+    """`specs` without repetitions, in their order."""
+    return list(dict.fromkeys(specs))
