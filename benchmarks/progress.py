@@ -18,7 +18,7 @@ class Progress:
         self.total = runs
         self.ended = 0
         self.bars = Bars(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[unit]}"),

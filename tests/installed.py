@@ -34,5 +34,6 @@ for name in keras_optim.names():
     assert type(keras.models.load_model("model.keras").optimizer) is type(model.optimizer)
     os.remove("model.keras")
 print(
-    f"keras_optim {keras_optim.__version__}: {len(keras_optim.names())} optimizers train, installed."
+count = len(keras_optim.names())
+print(f"keras_optim {keras_optim.__version__}: {count} optimizers train, installed.")
 )
