@@ -11,10 +11,10 @@ import sys
 # Python puts this file's folder first; an installed package must not need it.
 sys.path.pop(0)
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
+import keras
+import numpy as np
 
-import keras_optim  # noqa: E402
+import keras_optim
 
 assert os.listdir() == [], f"not an empty folder: {os.listdir()}"
 assert "site-packages" in keras_optim.__file__, keras_optim.__file__
@@ -33,7 +33,5 @@ for name in keras_optim.names():
     model.save("model.keras")
     assert type(keras.models.load_model("model.keras").optimizer) is type(model.optimizer)
     os.remove("model.keras")
-print(
 count = len(keras_optim.names())
 print(f"keras_optim {keras_optim.__version__}: {count} optimizers train, installed.")
-)
