@@ -406,7 +406,8 @@ def test_a_failure_of_training_is_written_down(digits, tmp_path, capfd, monkeypa
 
 def test_a_terminal_gets_a_bar_over_runs_and_epochs(digits):
     console = Console(file=io.StringIO(), force_terminal=True, width=120)
-    (name, run), *_ = digits[2].items()
+    name = ("digits", OPTIMIZERS[0])
+    run = digits[2][name]
     with Progress(console, 2) as progress:
         progress.begin(run)
         progress.advance(run, {"epoch": 1, "step": 3, "steps": 10})

@@ -1,0 +1,37 @@
+"""Run every library; write the trajectories, or with --check compare them with the file."""
+
+import sys
+from importlib import metadata
+
+import numpy as np
+
+from tests.peers.table import PEERS
+from tests.peers.trajectories import stored, write
+
+LIBRARIES = ("keras", "optax", "pytorch-optimizer", "torch")
+
+
+def main():
+    """Exit status 1 if --check finds a difference."""
+    versions = {name: metadata.version(name).partition("+")[0] for name in LIBRARIES}
+    paths = {}
+    for label, peer in PEERS.items():
+        paths[label] = peer.paths()
+        print(f"ran {label}", flush=True)
+    if "--check" not in sys.argv:
+        write(paths, versions)
+        return 0
+    kept, kept_versions = stored()
+    wrong = [] if kept_versions == versions else [f"versions: {kept_versions}, now {versions}"]
+    wrong += [f"{label}: missing or not in the table" for label in kept.keys() ^ paths.keys()]
+    for label in kept.keys() & paths.keys():
+        for a, b in zip(kept[label], paths[label], strict=True):
+            if a.shape != b.shape or np.max(np.abs(a - b), initial=0.0) > 1e-12:
+                wrong.append(f"{label}: another trajectory")
+                break
+    print("\n".join(wrong) or f"{len(paths)} trajectories are those in the file")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
