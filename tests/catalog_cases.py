@@ -15,6 +15,9 @@ VARIANTS = {
     "rmsprop": [{"momentum": 0.9, "centered": True}],
 }
 
+# Weights shrink without a gradient: by default decay, or as part of the rule.
+SHRINKING = ("adamw", "fromage")
+
 
 def make(name, /, **arguments):
     """`"adam"`, or `"lookahead(adam)"`; `arguments` go to the inner one."""
