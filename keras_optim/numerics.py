@@ -84,6 +84,16 @@ def smaller(a: Tensor, b: Tensor) -> Tensor:
     return ops.where(a <= b, a, b)
 
 
+def between(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Elementwise `min(max(x, low), high)`; NaN where `x` is. (Why: see `larger`.)
+
+    >>> from keras import ops
+    >>> ops.convert_to_numpy(between(ops.array([-4.0, 1.0, 3.0]), -2.0, 2.0)).tolist()
+    [-2.0, 1.0, 2.0]
+    """
+    return ops.where(x < low, low, ops.where(x > high, high, x))
+
+
 def norm(x: Tensor) -> Tensor:
     """Euclidean norm of all elements: `sqrt(sum(x ** 2))`.
 
