@@ -3,14 +3,28 @@
 from importlib.metadata import version as _version
 
 from keras_optim.algorithms.adabelief import AdaBelief
+from keras_optim.algorithms.adadelta import Adadelta
+from keras_optim.algorithms.adafactor import Adafactor
 from keras_optim.algorithms.adagrad import Adagrad
 from keras_optim.algorithms.adam import Adam
+from keras_optim.algorithms.adamax import Adamax
 from keras_optim.algorithms.adamw import AdamW
+from keras_optim.algorithms.aggmo import AggMo
 from keras_optim.algorithms.amsgrad import AMSGrad
+from keras_optim.algorithms.lamb import Lamb
+from keras_optim.algorithms.lars import LARS
+from keras_optim.algorithms.lion import Lion
 from keras_optim.algorithms.nadam import Nadam
+from keras_optim.algorithms.nadamw import NadamW
+from keras_optim.algorithms.novograd import NovoGrad
+from keras_optim.algorithms.padam import PAdam
+from keras_optim.algorithms.qhadam import QHAdam
+from keras_optim.algorithms.qhm import QHM
 from keras_optim.algorithms.radam import RAdam
 from keras_optim.algorithms.rmsprop import RMSprop
+from keras_optim.algorithms.rprop import Rprop
 from keras_optim.algorithms.sgd import SGD
+from keras_optim.algorithms.yogi import Yogi
 from keras_optim.base import Optimizer
 from keras_optim.catalog import get, names
 from keras_optim.wrappers.lookahead import Lookahead
@@ -20,15 +34,29 @@ __version__ = _version("keras_optim")
 __all__ = [
     "AMSGrad",
     "AdaBelief",
+    "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Adamax",
+    "AggMo",
+    "LARS",
+    "Lamb",
+    "Lion",
     "Lookahead",
     "Nadam",
+    "NadamW",
+    "NovoGrad",
     "Optimizer",
+    "PAdam",
+    "QHAdam",
+    "QHM",
     "RAdam",
     "RMSprop",
+    "Rprop",
     "SGD",
+    "Yogi",
     "get",
     "names",
 ]
