@@ -85,7 +85,9 @@ def smaller(a: Tensor, b: Tensor) -> Tensor:
 
 
 def between(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Elementwise `min(max(x, low), high)`; NaN where `x` is. (Why: see `larger`.)
+    """Elementwise `min(max(x, low), high)`; NaN where `x` is.
+
+    (`ops.clip` of Keras 3.15 has the fault of its `maximum`, see `larger`.)
 
     >>> from keras import ops
     >>> ops.convert_to_numpy(between(ops.array([-4.0, 1.0, 3.0]), -2.0, 2.0)).tolist()

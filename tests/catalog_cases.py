@@ -13,10 +13,17 @@ SOME = [*NAMES, *(f"{row.name}(adam)" for row in WRAPPERS)]
 VARIANTS = {
     "sgd": [{"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
     "rmsprop": [{"momentum": 0.9, "centered": True}],
+    "aggmo": [{"betas": [0.9]}],
 }
 
 # Weights shrink without a gradient: by default decay, or as part of the rule.
 SHRINKING = ("adamw", "fromage")
+
+# Weight decay that is part of the direction, by the paper, and so inside its trust ratio.
+COUPLED = ("lamb", "lars")
+
+# Where 0.01 is no reasonable rate for a small network: the paper's is 1.
+RATES = {"adadelta": 1.0}
 
 
 def make(name, /, **arguments):

@@ -44,8 +44,8 @@ class Adadelta(Optimizer):
     ...     if step in (1, 10, 100):
     ...         print(x.numpy().round(3))
     [0.004 0.004]
-    [0.031 0.031]
-    [0.418 0.418]
+    [0.046 0.046]
+    [0.497 0.497]
 
     Reference:
         Zeiler, "ADADELTA: an adaptive learning rate method", 2012,

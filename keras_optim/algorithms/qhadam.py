@@ -40,9 +40,9 @@ class QHAdam(Moments):
     ...     x = keras.Variable([0.0])
     ...     for g in (1.0, -3.0, 2.0):
     ...         optimizer.apply([np.array([g], "float32")], [x])
-    ...     return x.numpy().round(3)
+    ...     return x.numpy().round(4)
     >>> print(after(keras_optim.Adam(1.0)), after(keras_optim.QHAdam(1.0, 0.9, nu_1=1, nu_2=1)))
-    [-0.535] [-0.535]
+    [-0.5246] [-0.5246]
     >>> print(after(keras_optim.QHAdam(1.0, nu_1=0, nu_2=0)))
     [-1.]
 

@@ -37,9 +37,9 @@ class QHM(Optimizer):
     ...         optimizer.apply([np.array([g], "float32")], [x])
     ...     return x.numpy().round(4)
     >>> print(after(keras_optim.QHM(1.0, momentum=0.75, nu=0.75)))
-    [-0.0625]
+    [0.1758]
     >>> print(after(keras_optim.SGD(0.25, momentum=0.75, nesterov=True)))
-    [-0.0625]
+    [0.1758]
 
     Reference:
         Ma, Yarats, "Quasi-hyperbolic momentum and Adam for deep learning", ICLR 2019,

@@ -47,7 +47,7 @@ class Yogi(Moments):
     ...         optimizer.apply([np.array([g], "float32")], [x])
     ...     return (x.numpy() - before).round(4)
     >>> print(last_step(keras_optim.Adam(0.1, beta_2=0.9)))
-    [0.085]
+    [0.0987]
     >>> print(last_step(keras_optim.Yogi(0.1, beta_2=0.9)))
     [0.0032]
 
