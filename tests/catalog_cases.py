@@ -19,8 +19,9 @@ VARIANTS = {
 # Weights shrink without a gradient: by default decay, or as part of the rule.
 SHRINKING = ("adamw", "fromage")
 
-# Weight decay that is part of the direction, by the paper, and so inside its trust ratio.
-COUPLED = ("lamb", "lars")
+# Weight decay that is part of the direction, by the paper, and so inside its trust ratio; and the
+# axes that a variable needs for it to show (of a scalar only Lamb's sign is left).
+COUPLED = {"lamb": 1, "lars": 2}
 
 # Where 0.01 is no reasonable rate for a small network: the paper's is 1.
 RATES = {"adadelta": 1.0}

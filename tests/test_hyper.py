@@ -162,6 +162,9 @@ def values_in(hint):
     return st.one_of(options)
 
 
+BOUND = ("nesterov", "min_step_size", "max_step_size")  # to another argument as well
+
+
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
 @settings(max_examples=25, deadline=None)
@@ -171,7 +174,7 @@ def test_all_that_the_ranges_allow_is_kept(name, data):
     arguments = {
         parameter: data.draw(values_in(hints[parameter]), parameter)
         for parameter in hyper.own_parameters(algorithm.__init__)
-        if parameter not in ("nesterov", "min_step_size")  # bound to another argument
+        if parameter not in BOUND
     }
     config = algorithm(**arguments).get_config()
     for parameter, value in arguments.items():

@@ -5,7 +5,7 @@ from typing import Annotated, Unpack
 from keras import ops
 
 from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import KerasOptions, LearningRate, Positive, Range
+from keras_optim.hyper import Epsilon, KerasOptions, LearningRate, Positive, Range
 from keras_optim.numerics import between
 
 
@@ -35,7 +35,7 @@ class Rprop(Optimizer):
         learning_rate: >= 0, the first step size. Default 0.01.
         eta_minus: In (0, 1), factor when the sign turns. Default 0.5.
         eta_plus: > 1, factor while the sign lasts. Default 1.2.
-        min_step_size: > 0, at most `max_step_size`. Default 1e-6.
+        min_step_size: >= 1e-30, at most `max_step_size`. Default 1e-6.
         max_step_size: > 0. Default 50.
         **kwargs: Options of every optimizer, see `keras_optim.Optimizer`.
 
@@ -68,7 +68,7 @@ class Rprop(Optimizer):
         learning_rate: LearningRate = 0.01,
         eta_minus: Annotated[float, Range(0, 1, open="both")] = 0.5,
         eta_plus: Annotated[float, Range(1, open="left")] = 1.2,
-        min_step_size: Positive = 1e-6,
+        min_step_size: Epsilon = 1e-6,
         max_step_size: Positive = 50.0,
         **kwargs: Unpack[KerasOptions],
     ):
