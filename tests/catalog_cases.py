@@ -14,6 +14,9 @@ VARIANTS = {
     "sgd": [{"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
     "rmsprop": [{"momentum": 0.9, "centered": True}],
     "aggmo": [{"betas": [0.9]}],
+    "ftrl": [{"l1_regularization_strength": 0.01}],
+    "sm3": [{"momentum": 0.0}],
+    "swats": [{"epsilon": 1e-3}],
 }
 
 # Weights shrink without a gradient: by default decay, or as part of the rule.
@@ -23,8 +26,8 @@ SHRINKING = ("adamw", "fromage")
 # axes that a variable needs for it to show (of a scalar only Lamb's sign is left).
 COUPLED = {"lamb": 1, "lars": 2}
 
-# Where 0.01 is no reasonable rate for a small network: the paper's is 1.
-RATES = {"adadelta": 1.0}
+# Where 0.01 is no reasonable rate for a small network: the paper's is 1; it warms up slowly.
+RATES = {"adadelta": 1.0, "adamod": 1.0}
 
 
 def make(name, /, **arguments):

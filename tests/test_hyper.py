@@ -162,7 +162,7 @@ def values_in(hint):
     return st.one_of(options)
 
 
-BOUND = ("nesterov", "min_step_size", "max_step_size")  # to another argument as well
+BOUND = ("nesterov", "min_step_size", "max_step_size", "kappa", "xi")  # to another argument as well
 
 
 @pytest.mark.parametrize("name", NAMES)

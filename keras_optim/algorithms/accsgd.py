@@ -27,7 +27,7 @@ class AccSGD(Optimizer):
     100, 1000, 10000); `xi` (10, 31) how much better than SGD it is hoped to be, at most
     `sqrt(kappa)`; leave `small_constant` alone. Tune `learning_rate` as that of plain SGD.
 
-    As the authors' code and pytorch-optimizer. Kept is not $\bar x$ but the drift $\bar x - x$, so
+    As the authors' code and pytorch-optimizer. Kept is not $\bar x$ but the offset $\bar x - x$, so
     that it follows weights that are loaded, set or decayed. Keras has no AccSGD.
 
     Args:
@@ -37,7 +37,7 @@ class AccSGD(Optimizer):
         small_constant: In (0, 1). Default 0.7.
         **kwargs: Options of every optimizer, see `keras_optim.Optimizer`.
 
-    Example: a gradient goes on acting, as with momentum, but more evenly.
+    Example: a gradient goes on acting, as with momentum.
 
     >>> import numpy as np, keras, keras_optim
     >>> x = keras.Variable([0.0])
@@ -45,9 +45,9 @@ class AccSGD(Optimizer):
     >>> for g in [-1.0, 0.0, 0.0]:
     ...     optimizer.apply([np.array([g], "float32")], [x])
     ...     print(x.numpy().round(3))
-    [0.55]
-    [0.945]
-    [1.295]
+    [0.139]
+    [0.174]
+    [0.205]
 
     Reference:
         Jain, Kakade, Kidambi, Netrapalli, Sidford, "Accelerating stochastic gradient descent for
@@ -56,7 +56,7 @@ class AccSGD(Optimizer):
         stochastic optimization", ICLR 2018, https://arxiv.org/abs/1803.05591
     """
 
-    slots = ("drift",)
+    slots = ("offset",)
 
     def __init__(
         self,
@@ -77,6 +77,6 @@ class AccSGD(Optimizer):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         c, beta = self.small_constant, self.small_constant**2 * self.xi / self.kappa
-        average = (1.0 - beta) * s["drift"] - beta * self.kappa / c * lr * g  # relative to x
+        average = (1.0 - beta) * s["offset"] - beta * self.kappa / c * lr * g  # relative to x
         step = (beta * average - c * lr * g) / (c + beta)
-        return x + step, {"drift": average - step}
+        return x + step, {"offset": average - step}

@@ -38,14 +38,17 @@ class AdamP(Projected):
         nesterov: Mean and gradient once more as momentum. Default `False`.
         **kwargs: Options of every optimizer, see `keras_optim.Optimizer`.
 
-    Example: gradients orthogonal to the weights; Adam would lengthen them from 5 to 7.07.
+    Example: ten steps orthogonal to weights of length 5.
 
     >>> import numpy as np, keras, keras_optim
-    >>> x = keras.Variable([[3.0], [4.0]])
-    >>> optimizer = keras_optim.AdamP(learning_rate=1.0)
-    >>> optimizer.apply([np.array([[-4.0], [3.0]], "float32")], [x])
-    >>> print(x.numpy().round(2).tolist())
-    [[4.12], [3.16]]
+    >>> def length(optimizer):
+    ...     x = keras.Variable([[3.0], [4.0]])
+    ...     for _ in range(10):
+    ...         a, b = x.numpy().ravel()
+    ...         optimizer.apply([np.array([[b], [-a]])], [x])
+    ...     return round(float(np.linalg.norm(x.numpy())), 1)
+    >>> length(keras_optim.Adam(0.1)), length(keras_optim.AdamP(0.1))
+    (5.4, 5.0)
 
     Reference:
         Heo et al., "AdamP: slowing down the slowdown for momentum optimizers on scale-invariant

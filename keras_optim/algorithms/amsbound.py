@@ -41,9 +41,9 @@ class AMSBound(Bounded):
     ...         optimizer.apply([np.array([g], "float32")], [x])
     ...     return (x.numpy() - before).round(4)
     >>> print(last_step(keras_optim.AdaBound(0.1, beta_2=0.5)))
-    [0.0758]
+    [0.0948]
     >>> print(last_step(keras_optim.AMSBound(0.1, beta_2=0.5)))
-    [0.0037]
+    [0.0046]
 
     Reference:
         Luo, Xiong, Liu, Sun, "Adaptive gradient methods with dynamic bound of learning rate",

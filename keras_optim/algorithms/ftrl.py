@@ -55,7 +55,7 @@ class Ftrl(Optimizer):
     >>> for _ in range(3):
     ...     optimizer.apply([np.array([-1.0, -0.1], "float32")], [x])
     >>> print(x.numpy().round(2))
-    [1.06 0.  ]
+    [1.03 0.  ]
 
     Reference:
         McMahan et al., "Ad click prediction: a view from the trenches", KDD 2013,

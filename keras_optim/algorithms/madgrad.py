@@ -27,7 +27,7 @@ class MADGRAD(Optimizer):
 
     Epsilon is outside the cube root, as in the authors' code, `optax.contrib.madgrad` and
     pytorch-optimizer; these add epsilon to the rate as well, the paper and we do not (their rate
-    `lr` is our `lr + epsilon`). Kept is not $x_0$ but the drift $x_0 - x$, so that the origin
+    `lr` is our `lr + epsilon`). Kept is not $x_0$ but the offset $x_0 - x$, so that the origin
     follows weights that are loaded, set or decayed. Keras has no MADGRAD.
 
     Args:
@@ -50,7 +50,7 @@ class MADGRAD(Optimizer):
         gradient method for stochastic optimization", JMLR 2022, https://arxiv.org/abs/2101.11075
     """
 
-    slots = ("gradient_sum", "square_sum", "drift")
+    slots = ("gradient_sum", "square_sum", "offset")
 
     def __init__(
         self,
@@ -66,6 +66,6 @@ class MADGRAD(Optimizer):
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         weight = lr * ops.sqrt(ops.cast(t, x.dtype))
         total, square = s["gradient_sum"] + weight * g, s["square_sum"] + weight * g * g
-        dual = s["drift"] - total / (square ** (1.0 / 3.0) + self.epsilon)  # z - x
+        dual = s["offset"] - total / (square ** (1.0 / 3.0) + self.epsilon)  # z - x
         step = (1.0 - self.momentum) * dual
-        return x + step, {"gradient_sum": total, "square_sum": square, "drift": s["drift"] - step}
+        return x + step, {"gradient_sum": total, "square_sum": square, "offset": s["offset"] - step}

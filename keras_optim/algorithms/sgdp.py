@@ -36,16 +36,17 @@ class SGDP(Projected):
         wd_ratio: In [0, 1], share of weight decay where projected. Default 0.1.
         **kwargs: Options of every optimizer, see `keras_optim.Optimizer`.
 
-    Example: the second step's momentum points outwards by now; SGD would be at length 1.85.
+    Example: ten steps orthogonal to weights of length 5.
 
     >>> import numpy as np, keras, keras_optim
-    >>> x = keras.Variable([[1.0], [0.0]])
-    >>> optimizer = keras_optim.SGDP(learning_rate=0.5)
-    >>> for _ in range(2):
-    ...     a, b = x.numpy().ravel()
-    ...     optimizer.apply([np.array([[b], [-a]])], [x])
-    >>> print(np.linalg.norm(x.numpy()).round(2))
-    1.66
+    >>> def length(optimizer):
+    ...     x = keras.Variable([[3.0], [4.0]])
+    ...     for _ in range(10):
+    ...         a, b = x.numpy().ravel()
+    ...         optimizer.apply([np.array([[b], [-a]])], [x])
+    ...     return round(float(np.linalg.norm(x.numpy())), 1)
+    >>> length(keras_optim.SGD(0.1, momentum=0.9)), length(keras_optim.SGDP(0.1))
+    (18.7, 7.2)
 
     Reference:
         Heo et al., "AdamP: slowing down the slowdown for momentum optimizers on scale-invariant

@@ -49,7 +49,7 @@ class SWATS(Moments):
 
     >>> import numpy as np, keras, keras_optim
     >>> x = keras.Variable([0.0])
-    >>> optimizer = keras_optim.SWATS(learning_rate=0.5, epsilon=1e-6)
+    >>> optimizer = keras_optim.SWATS(learning_rate=0.5, beta_2=0.5, epsilon=1e-6)
     >>> for g in (1.0, 1.0, 20.0):
     ...     optimizer.apply([np.array([g], "float32")], [x])
     ...     print(x.numpy().round(4))
