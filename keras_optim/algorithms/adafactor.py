@@ -33,9 +33,9 @@ class Adafactor(Optimizer):
 
     Differs from `keras.optimizers.Adafactor`, which keeps a full second moment beside the factors
     (saving nothing), caps the rate at $1/\sqrt t$ even with `relative_step=False`, and defaults to
-    a rate of 0.001. `torch.optim.Adafactor` raises `epsilon_1` to the precision of the dtype;
-    `optax.adafactor` factors only axes of 128 and more. `weight_decay` is multiplied by
-    `learning_rate` and applied first, as in torch.
+    a rate of 0.001. `torch.optim.Adafactor` has `epsilon_1` as a floor under the second moment,
+    not added to the square; `optax.adafactor` factors only axes of 128 and more. `weight_decay` is
+    multiplied by `learning_rate` and applied first, as in torch.
 
     Args:
         learning_rate: >= 0, or a schedule. Default 0.01.
@@ -96,14 +96,13 @@ class Adafactor(Optimizer):
         rows, columns = s["rows"], s["columns"]
         if len(x.shape) < 2:
             rows = rows + new * (share - rows)
-            scale = ops.sqrt(rows)
+            u = g / ops.sqrt(rows)
         else:
             rows = rows + new * (mean(share, -1)[..., 0] - rows)
             columns = columns + new * (mean(share, -2)[..., 0, :] - columns)
-            # Roots before the product: epsilon_1 squared is zero in single precision.
-            by_row = ops.sqrt(rows) / ops.sqrt(mean(rows, -1))
-            scale = by_row[..., None] * ops.sqrt(columns)[..., None, :]
-        u = g / scale
+            # One after the other: the product of a tiny row and a tiny column would be zero.
+            u = g / ops.sqrt(rows)[..., None]
+            u = u * (ops.sqrt(mean(rows, -1))[..., None] / ops.sqrt(columns)[..., None, :])
         u = u / larger(ops.sqrt(mean(u * u)) / self.clip_threshold, 1.0)
         rate = smaller(lr, 1.0 / ops.sqrt(t)) if self.relative_step else lr
         if self.scale_parameter:

@@ -25,8 +25,9 @@ class LARS(Optimizer):
 
     As in the paper the rate is folded into the buffer and the decay is inside it, not decoupled.
     With `nesterov` $\mu b_t$ and the new term are subtracted (not in the paper).
-    `optax.lars` divides by the norm of the sum, $\lVert g + \lambda x \rVert$, as does
-    pytorch-optimizer; both are equal without decay. Keras has no LARS.
+    `optax.lars` divides by $\lVert g + \lambda x \rVert$ (equal without decay) and spares vectors
+    only with `trust_ratio_mask`; pytorch-optimizer keeps the rate out of the buffer, which
+    differs when it changes. Keras has no LARS.
 
     Args:
         learning_rate: >= 0, or a schedule. Default 0.1.

@@ -23,7 +23,7 @@ class Lion(Optimizer):
     language models; `beta_1=0.95, beta_2=0.98` is steadier on long runs.
 
     Differs from `keras.optimizers.Lion` only in the default rate (0.001 there). As `optax.lion`
-    and pytorch-optimizer.
+    (which decays weights by 1e-3 unless told) and pytorch-optimizer.
 
     Args:
         learning_rate: >= 0, or a schedule. Default 0.0001.
