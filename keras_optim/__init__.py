@@ -2,15 +2,44 @@
 
 from importlib.metadata import version as _version
 
+from keras_optim.algorithms.accsgd import AccSGD
 from keras_optim.algorithms.adabelief import AdaBelief
+from keras_optim.algorithms.adabound import AdaBound
+from keras_optim.algorithms.adadelta import Adadelta
+from keras_optim.algorithms.adafactor import Adafactor
 from keras_optim.algorithms.adagrad import Adagrad
 from keras_optim.algorithms.adam import Adam
+from keras_optim.algorithms.adamax import Adamax
+from keras_optim.algorithms.adamod import AdaMod
+from keras_optim.algorithms.adamp import AdamP
 from keras_optim.algorithms.adamw import AdamW
+from keras_optim.algorithms.aggmo import AggMo
+from keras_optim.algorithms.amsbound import AMSBound
 from keras_optim.algorithms.amsgrad import AMSGrad
+from keras_optim.algorithms.diffgrad import DiffGrad
+from keras_optim.algorithms.fromage import Fromage
+from keras_optim.algorithms.ftrl import Ftrl
+from keras_optim.algorithms.lamb import Lamb
+from keras_optim.algorithms.lars import LARS
+from keras_optim.algorithms.lion import Lion
+from keras_optim.algorithms.madgrad import MADGRAD
 from keras_optim.algorithms.nadam import Nadam
+from keras_optim.algorithms.nadamw import NadamW
+from keras_optim.algorithms.novograd import NovoGrad
+from keras_optim.algorithms.padam import PAdam
+from keras_optim.algorithms.qhadam import QHAdam
+from keras_optim.algorithms.qhm import QHM
 from keras_optim.algorithms.radam import RAdam
 from keras_optim.algorithms.rmsprop import RMSprop
+from keras_optim.algorithms.rprop import Rprop
 from keras_optim.algorithms.sgd import SGD
+from keras_optim.algorithms.sgdp import SGDP
+from keras_optim.algorithms.signsgd import SignSGD
+from keras_optim.algorithms.signum import Signum
+from keras_optim.algorithms.sm3 import SM3
+from keras_optim.algorithms.swats import SWATS
+from keras_optim.algorithms.tiger import Tiger
+from keras_optim.algorithms.yogi import Yogi
 from keras_optim.base import Optimizer
 from keras_optim.catalog import get, names
 from keras_optim.wrappers.lookahead import Lookahead
@@ -18,17 +47,46 @@ from keras_optim.wrappers.lookahead import Lookahead
 __version__ = _version("keras_optim")
 
 __all__ = [
+    "AMSBound",
     "AMSGrad",
+    "AccSGD",
     "AdaBelief",
+    "AdaBound",
+    "AdaMod",
+    "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
+    "AdamP",
     "AdamW",
+    "Adamax",
+    "AggMo",
+    "DiffGrad",
+    "Fromage",
+    "Ftrl",
+    "LARS",
+    "Lamb",
+    "Lion",
     "Lookahead",
+    "MADGRAD",
     "Nadam",
+    "NadamW",
+    "NovoGrad",
     "Optimizer",
+    "PAdam",
+    "QHAdam",
+    "QHM",
     "RAdam",
     "RMSprop",
+    "Rprop",
     "SGD",
+    "SGDP",
+    "SM3",
+    "SWATS",
+    "SignSGD",
+    "Signum",
+    "Tiger",
+    "Yogi",
     "get",
     "names",
 ]

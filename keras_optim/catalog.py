@@ -4,15 +4,44 @@ import difflib
 from dataclasses import dataclass
 from typing import Any
 
+from keras_optim.algorithms.accsgd import AccSGD
 from keras_optim.algorithms.adabelief import AdaBelief
+from keras_optim.algorithms.adabound import AdaBound
+from keras_optim.algorithms.adadelta import Adadelta
+from keras_optim.algorithms.adafactor import Adafactor
 from keras_optim.algorithms.adagrad import Adagrad
 from keras_optim.algorithms.adam import Adam
+from keras_optim.algorithms.adamax import Adamax
+from keras_optim.algorithms.adamod import AdaMod
+from keras_optim.algorithms.adamp import AdamP
 from keras_optim.algorithms.adamw import AdamW
+from keras_optim.algorithms.aggmo import AggMo
+from keras_optim.algorithms.amsbound import AMSBound
 from keras_optim.algorithms.amsgrad import AMSGrad
+from keras_optim.algorithms.diffgrad import DiffGrad
+from keras_optim.algorithms.fromage import Fromage
+from keras_optim.algorithms.ftrl import Ftrl
+from keras_optim.algorithms.lamb import Lamb
+from keras_optim.algorithms.lars import LARS
+from keras_optim.algorithms.lion import Lion
+from keras_optim.algorithms.madgrad import MADGRAD
 from keras_optim.algorithms.nadam import Nadam
+from keras_optim.algorithms.nadamw import NadamW
+from keras_optim.algorithms.novograd import NovoGrad
+from keras_optim.algorithms.padam import PAdam
+from keras_optim.algorithms.qhadam import QHAdam
+from keras_optim.algorithms.qhm import QHM
 from keras_optim.algorithms.radam import RAdam
 from keras_optim.algorithms.rmsprop import RMSprop
+from keras_optim.algorithms.rprop import Rprop
 from keras_optim.algorithms.sgd import SGD
+from keras_optim.algorithms.sgdp import SGDP
+from keras_optim.algorithms.signsgd import SignSGD
+from keras_optim.algorithms.signum import Signum
+from keras_optim.algorithms.sm3 import SM3
+from keras_optim.algorithms.swats import SWATS
+from keras_optim.algorithms.tiger import Tiger
+from keras_optim.algorithms.yogi import Yogi
 from keras_optim.base import Optimizer
 from keras_optim.wrappers.lookahead import Lookahead
 
@@ -35,14 +64,43 @@ class Row:
 
 ALGORITHMS = (
     Row(SGD, "momentum", 1983, "Nesterov 1983", "Follow the gradient; momentum carries on."),
+    Row(QHM, "momentum", 2018, "1810.06801", "A weighted mean of SGD and momentum."),
+    Row(AggMo, "momentum", 2018, "1804.00325", "The mean of several momenta, short to long."),
+    Row(AccSGD, "momentum", 2018, "1803.05591", "SGD accelerated against gradient noise."),
+    Row(SGDP, "momentum", 2020, "2006.08217", "Momentum that does not lengthen the weights."),
     Row(Adagrad, "adaptive", 2011, "JMLR 12:2121", "Rates fall with the gradients seen."),
+    Row(Ftrl, "adaptive", 2013, "KDD 2013", "Adagrad that leaves useless weights at zero."),
     Row(RMSprop, "adaptive", 2012, "Hinton 2012", "Divide by a running root mean square."),
+    Row(Adadelta, "adaptive", 2012, "1212.5701", "Steps as long as the recent steps were."),
+    Row(Adafactor, "adaptive", 2018, "1804.04235", "Second moments from rows and columns alone."),
+    Row(SM3, "adaptive", 2019, "1901.11150", "Adagrad in the memory of rows and columns."),
+    Row(MADGRAD, "adaptive", 2021, "2101.11075", "Dual averaging, momentum and a cube root."),
     Row(Adam, "moments", 2014, "1412.6980", "Momentum over a running root mean square."),
+    Row(Adamax, "moments", 2014, "1412.6980", "Adam with a fading maximum for a scale."),
     Row(AdamW, "moments", 2017, "1711.05101", "Adam whose weights decay beside the gradient."),
     Row(AMSGrad, "moments", 2018, "1904.09237", "Adam whose rates never rise again."),
+    Row(PAdam, "moments", 2018, "1806.06763", "Between SGD and AMSGrad, by an exponent."),
+    Row(Yogi, "moments", 2018, "NeurIPS 2018", "Adam whose rates rise slowly."),
     Row(Nadam, "moments", 2016, "OM0jvwB8jIp57ZJjtNEZ", "Adam with Nesterov's look ahead."),
+    Row(NadamW, "moments", 2019, "OM0jvwB8jIp57ZJjtNEZ", "Nadam whose weights decay beside it."),
     Row(RAdam, "moments", 2019, "1908.03265", "Adam that waits until its variance is sound."),
+    Row(QHAdam, "moments", 2018, "1810.06801", "Adam with a share of the fresh gradient."),
     Row(AdaBelief, "moments", 2020, "2010.07468", "Long steps where gradients are as expected."),
+    Row(DiffGrad, "moments", 2019, "1909.11015", "Adam that brakes on steady gradients."),
+    Row(AdaMod, "moments", 2019, "1910.12249", "Adam whose rates cannot jump."),
+    Row(AdamP, "moments", 2020, "2006.08217", "Adam that does not lengthen the weights."),
+    Row(AdaBound, "moments", 2019, "1902.09843", "Adam that turns into SGD, by bounds."),
+    Row(AMSBound, "moments", 2019, "1902.09843", "AMSGrad that turns into SGD, by bounds."),
+    Row(SWATS, "moments", 2017, "1712.07628", "Adam that switches to SGD by itself."),
+    Row(LARS, "layerwise", 2017, "1708.03888", "Momentum steps in proportion to the weights."),
+    Row(Lamb, "layerwise", 2019, "1904.00962", "Adam steps in proportion to the weights."),
+    Row(NovoGrad, "layerwise", 2019, "1905.11286", "Momentum of gradients normalised by layer."),
+    Row(Fromage, "layerwise", 2020, "2002.03432", "Layers move by a share of their own norm."),
+    Row(Rprop, "sign", 1993, "ICNN 1993", "Longer steps while a sign lasts; full batches."),
+    Row(SignSGD, "sign", 2018, "1802.04434", "Only the sign of the gradient counts."),
+    Row(Signum, "sign", 2018, "1802.04434", "The sign of the momentum."),
+    Row(Lion, "sign", 2023, "2302.06675", "The sign of an interpolated momentum."),
+    Row(Tiger, "sign", 2023, "bojone/tiger", "The sign of the momentum, scaled by the weights."),
 )
 
 WRAPPERS = (

@@ -151,7 +151,23 @@ def check(owner: str, name: str, value: Any, hint: Any) -> Any:
     >>> check("Lion", "beta_1", 1.5, Decay)
     Traceback (most recent call last):
     ValueError: Lion: `beta_1` must be a number in [0, 1). Received: beta_1=1.5
+
+    Of a list or tuple each member is checked:
+
+    >>> check("AggMo", "betas", [0, 0.5], tuple[Decay, ...])
+    (0.0, 0.5)
     """
+    if get_origin(hint) is tuple:
+        if not isinstance(value, list | tuple):
+            raise TypeError(
+                f"{owner}: `{name}` must be a list or a tuple. Received: {name}={value!r}"
+            )
+        if not value:
+            raise ValueError(
+                f"{owner}: `{name}` must have at least one member. Received: {name}={value!r}"
+            )
+        member = get_args(hint)[0]
+        return tuple(check(owner, f"{name}[{i}]", v, member) for i, v in enumerate(value))
     alternatives = _alternatives(hint)
     range_missed = False
     for kind, limits in alternatives:

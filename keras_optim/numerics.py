@@ -74,6 +74,61 @@ def larger(a: Tensor, b: Tensor) -> Tensor:
     return ops.where(a >= b, a, b)
 
 
+def smaller(a: Tensor, b: Tensor) -> Tensor:
+    """Elementwise minimum of two tensors; NaN where `b` is. See `larger`.
+
+    >>> from keras import ops
+    >>> ops.convert_to_numpy(smaller(ops.array([1.0, 5.0]), ops.array([2.0, 3.0]))).tolist()
+    [1.0, 3.0]
+    """
+    return ops.where(a <= b, a, b)
+
+
+def between(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Elementwise `min(max(x, low), high)`; NaN where `x` is.
+
+    (`ops.clip` of Keras 3.15 has the fault of its `maximum`, see `larger`.)
+
+    >>> from keras import ops
+    >>> ops.convert_to_numpy(between(ops.array([-4.0, 1.0, 3.0]), -2.0, 2.0)).tolist()
+    [-2.0, 1.0, 2.0]
+    """
+    return ops.where(x < low, low, ops.where(x > high, high, x))
+
+
+def norm(x: Tensor) -> Tensor:
+    """Euclidean norm of all elements: `sqrt(sum(x ** 2))`.
+
+    >>> from keras import ops
+    >>> float(norm(ops.array([[3.0], [4.0]])))
+    5.0
+    """
+    return ops.sqrt(ops.sum(x * x))
+
+
+def ratio(a: Tensor, b: Tensor) -> Tensor:
+    """`a / b` of two numbers >= 0; 1 where either is zero.
+
+    >>> from keras import ops
+    >>> float(ratio(ops.array(3.0), ops.array(2.0))), float(ratio(ops.array(3.0), ops.array(0.0)))
+    (1.5, 1.0)
+    """
+    both = (a > 0.0) & (b > 0.0)
+    one = ops.ones_like(b)
+    return ops.where(both, a / ops.where(both, b, one), one)
+
+
+def mean(x: Tensor, axis: int | None = None) -> Tensor:
+    """Mean of all elements, or along an axis, which is kept; 0 where there are none.
+
+    >>> from keras import ops
+    >>> float(mean(ops.array([1.0, 2.0]))), float(mean(ops.ones((0, 3))))
+    (1.5, 0.0)
+    """
+    count = math.prod(x.shape) if axis is None else x.shape[axis]
+    return ops.sum(x, axis=axis, keepdims=axis is not None) / max(count, 1)
+
+
 def _log(decay: float) -> float:
     # exp(-1e4 * t) is exactly 0 in every precision, and unlike -inf it survives 0 * log(0).
     return math.log(decay) if decay > 0.0 else -1e4

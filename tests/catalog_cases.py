@@ -13,7 +13,21 @@ SOME = [*NAMES, *(f"{row.name}(adam)" for row in WRAPPERS)]
 VARIANTS = {
     "sgd": [{"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
     "rmsprop": [{"momentum": 0.9, "centered": True}],
+    "aggmo": [{"betas": [0.9]}],
+    "ftrl": [{"l1_regularization_strength": 0.01}],
+    "sm3": [{"momentum": 0.0}],
+    "swats": [{"epsilon": 1e-3}],
 }
+
+# Weights shrink without a gradient: by default decay, or as part of the rule.
+SHRINKING = ("adamw", "fromage")
+
+# Weight decay that is part of the direction, by the paper, and so inside its trust ratio; and the
+# axes that a variable needs for it to show (of a scalar only Lamb's sign is left).
+COUPLED = {"lamb": 1, "lars": 2}
+
+# Where 0.01 is no reasonable rate for a small network: the paper's is 1; it warms up slowly.
+RATES = {"adadelta": 1.0, "adamod": 1.0}
 
 
 def make(name, /, **arguments):

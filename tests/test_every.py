@@ -11,7 +11,7 @@ from keras import ops
 import keras_optim
 from keras_optim import hyper
 from keras_optim.catalog import ALGORITHMS, WRAPPERS
-from tests.catalog_cases import EVERY, NAMES, SOME, VARIANTS, make
+from tests.catalog_cases import COUPLED, EVERY, NAMES, RATES, SHRINKING, SOME, VARIANTS, make
 from tests.trajectories import difference, gradients, numbers, run, starts, tensor, variables
 
 CONFIGURED = [
@@ -44,7 +44,8 @@ def test_trains_saves_and_resumes(name, case, tmp_path):
     """fit lowers the loss; a saved file brings back model, options and all state."""
     x, y = small_data()
     model = small_model()
-    model.compile(optimizer=make(name, learning_rate=0.01, **case), loss="mse")
+    rate = next((RATES[n] for n in RATES if n in name), 0.01)
+    model.compile(optimizer=make(name, learning_rate=rate, **case), loss="mse")
     first = model.evaluate(x, y, verbose=0)
     model.fit(x, y, batch_size=16, epochs=3, shuffle=False, verbose=0)
     last = model.evaluate(x, y, verbose=0)
@@ -57,7 +58,8 @@ def test_trains_saves_and_resumes(name, case, tmp_path):
     assert len(loaded.optimizer.variables) == len(model.optimizer.variables)
     for ours, theirs in zip(model.optimizer.variables, loaded.optimizer.variables, strict=True):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
-    assert any(np.any(v.numpy() != 0) for v in loaded.optimizer.variables[2:]) or name == "sgd"
+    kept = loaded.optimizer.variables[2:]
+    assert any(np.any(v.numpy() != 0) for v in kept) == bool(loaded.optimizer.slots)
 
     for m in (model, loaded):
         m.fit(x, y, batch_size=16, epochs=1, shuffle=False, verbose=0)
@@ -121,7 +123,8 @@ def test_zero_gradients_and_odd_shapes_stay_finite(name, case):
     values = [np.array(2.0), np.zeros((0, 3)), np.ones((1,)), np.ones((2, 1, 3, 1))]
     zeros = [[np.zeros_like(v) for v in values]] * 3
     path = run(make(name, **case), values, zeros)
-    assert difference(path, [values] * 3) == 0.0 or name.count("adamw")
+    shrinks = any(map(name.count, SHRINKING)) or "l1_regularization_strength" in case
+    assert shrinks or difference(path, [values] * 3) == 0.0
     for x in path[-1]:
         assert np.all(np.isfinite(x))
 
@@ -147,7 +150,8 @@ def test_a_schedule_and_a_changed_rate_are_followed(name):
     by_hand = run(make(name), VALUES, STEPS, rates)
     assert difference(run(make(name, learning_rate=schedule), VALUES, STEPS), by_hand) < 1e-6
     constant = run(make(name, learning_rate=0.1), VALUES, STEPS)
-    assert difference(constant, by_hand) > 1e-4
+    only_its_first_step = "rprop" in name
+    assert (difference(constant, by_hand) > 1e-4) != only_its_first_step
 
 
 # ---- the options of every Keras optimizer: each against the same thing done by hand
@@ -177,19 +181,35 @@ def test_clipping(name):
         assert difference(path, clipped(by_hand)) < 1e-5, option
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in COUPLED])
 def test_weight_decay_is_decoupled_and_can_be_excluded(name):
+    """A step with decay is the plain step from weights that have decayed."""
     optimizer = make(name, learning_rate=0.1, weight_decay=0.5)
     optimizer.exclude_from_weight_decay(var_names=["x1$", "x3"])
-    xs = variables(VALUES)
-    optimizer.apply([tensor(g) for g in STEPS[0]], xs)
-    plain = variables(VALUES)
-    make(name, learning_rate=0.1, **({"weight_decay": 0.0} if name == "adamw" else {})).apply(
-        [tensor(g) for g in STEPS[0]], plain
-    )
-    for i, (x, p, start) in enumerate(zip(numbers(xs), numbers(plain), VALUES, strict=True)):
-        decay = 0.0 if i in (1, 3) else 0.1 * 0.5
-        np.testing.assert_allclose(x, p - decay * start, atol=1e-6)
+    decayed = [x if i in (1, 3) else (1 - 0.1 * 0.5) * x for i, x in enumerate(VALUES)]
+    path = run(optimizer, VALUES, STEPS[:1])
+
+    def plain():
+        return make(name, learning_rate=0.1, weight_decay=0.0)
+
+    assert difference(path, run(plain(), decayed, STEPS[:1])) < 1e-6
+    assert difference(path, run(plain(), VALUES, STEPS[:1])) > 1e-3
+
+
+@pytest.mark.parametrize("name", COUPLED)
+def test_weight_decay_inside_the_rule_can_be_excluded(name):
+    def optimizer(decay):
+        optimizer = make(name, learning_rate=0.1, weight_decay=decay)
+        optimizer.exclude_from_weight_decay(var_names=["x3"])
+        return optimizer
+
+    path, plain = run(optimizer(0.5), VALUES, STEPS), run(optimizer(0.0), VALUES, STEPS)
+    for i in range(len(VALUES)):
+        decays = i != 3 and VALUES[i].ndim >= COUPLED[name]
+        change = difference([[p[i]] for p in path], [[p[i]] for p in plain])
+        assert change > 1e-5 if decays else change == 0.0
+    wrapped = keras_optim.Lookahead(optimizer(0.5), sync_period=100)
+    assert difference(run(wrapped, VALUES, STEPS), path) < 1e-6
 
 
 @pytest.mark.parametrize("name", SOME)
@@ -271,10 +291,11 @@ def test_the_docstring_is_complete(row):
             1
         ]
         if default is not inspect.Parameter.empty:
-            number = re.search(r"Default `?([\w.-]+?)`?[.:,]?(\s|$)", said)
+            number = re.search(r"Default `?(\([^)]*\)|[\w.-]+?)`?[.:,]?(\s|$)", said)
             assert number, f"{name}: no default in the docstring"
             value = number[1].rstrip(".")
-            same = value == str(default) if isinstance(default, bool) else float(value) == default
+            plain = isinstance(default, bool | tuple)
+            same = value == str(default) if plain else float(value) == default
             assert same, f"{name}: documented {value}, is {default}"
 
 

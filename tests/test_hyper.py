@@ -1,6 +1,8 @@
 """Arguments: what is wrong is refused in the constructor, by name; what is right is kept."""
 
+import json
 import math
+from typing import get_args, get_origin
 
 import keras
 import numpy as np
@@ -59,6 +61,29 @@ def test_wrong_options_are_refused_by_name(name, arguments, error):
     refused(keras_optim.get(name).__class__, arguments, error)
 
 
+@pytest.mark.parametrize(
+    ("betas", "error", "message"),
+    [
+        ((), ValueError, r"`betas` must have at least one member. Received: betas=\(\)"),
+        (0.9, TypeError, "`betas` must be a list or a tuple. Received: betas=0.9"),
+        ("0.9", TypeError, "`betas` must be a list or a tuple. Received: betas='0.9'"),
+        ((0, 1), ValueError, r"`betas\[1\]` must be a number in \[0, 1\). Received: betas\[1\]=1"),
+        (["a"], TypeError, r"`betas\[0\]` must be a number in \[0, 1\). Received: betas\[0\]='a'"),
+    ],
+    ids=str,
+)
+def test_each_member_of_a_sequence_is_checked(betas, error, message):
+    with pytest.raises(error, match=f"AggMo: {message}"):
+        keras_optim.AggMo(betas=betas)
+
+
+def test_a_sequence_is_a_plain_list_in_the_configuration():
+    config = keras_optim.AggMo(betas=(np.float32(0.5), 0)).get_config()
+    assert json.loads(json.dumps(config)) == config
+    assert type(config["betas"]) is list and config["betas"] == [0.5, 0.0]
+    assert keras_optim.AggMo.from_config(config).get_config() == config
+
+
 @pytest.mark.parametrize(("arguments", "error"), WRONG_ADAM, ids=str)
 def test_wrong_hyper_parameters_are_refused_by_name(arguments, error):
     refused(keras_optim.Adam, arguments, error)
@@ -81,6 +106,10 @@ def test_other_wrong_calls():
         keras_optim.Lookahead()
     with pytest.raises(ValueError, match="SGD: `nesterov` needs `momentum`"):
         keras_optim.SGD(nesterov=True)
+    with pytest.raises(ValueError, match="LARS: `nesterov` needs `momentum`"):
+        keras_optim.LARS(momentum=0, nesterov=True)
+    with pytest.raises(ValueError, match="Rprop: `min_step_size` must be at most `max_step_size`"):
+        keras_optim.Rprop(min_step_size=2, max_step_size=1)
     with pytest.raises(ValueError, match="Only one of `clipnorm`"):
         keras_optim.SGD(clipnorm=1.0, clipvalue=1.0)
     with pytest.raises(ValueError, match="Did you mean: adam"):
@@ -110,6 +139,8 @@ def test_the_rate_is_checked_when_it_is_set(value):
 
 def values_in(hint):
     """A strategy for what an annotation allows, up to numbers of reasonable size."""
+    if get_origin(hint) is tuple:
+        return st.lists(values_in(get_args(hint)[0]), min_size=1, max_size=4)
     options = []
     for kind, limits in hyper._alternatives(hint):
         if kind is float:
@@ -131,6 +162,9 @@ def values_in(hint):
     return st.one_of(options)
 
 
+BOUND = ("nesterov", "min_step_size", "max_step_size", "kappa", "xi")  # to another argument as well
+
+
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
 @settings(max_examples=25, deadline=None)
@@ -140,7 +174,7 @@ def test_all_that_the_ranges_allow_is_kept(name, data):
     arguments = {
         parameter: data.draw(values_in(hints[parameter]), parameter)
         for parameter in hyper.own_parameters(algorithm.__init__)
-        if parameter != "nesterov"
+        if parameter not in BOUND
     }
     config = algorithm(**arguments).get_config()
     for parameter, value in arguments.items():

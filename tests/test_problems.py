@@ -15,6 +15,23 @@ RATES = {
     ("adagrad", "quadratic"): 0.5,
     ("adagrad", "rosenbrock"): 0.5,
     ("adagrad", "beale"): 0.5,
+    ("aggmo", "rosenbrock"): 1e-3,
+    ("aggmo", "beale"): 5e-3,
+    ("lars", "rosenbrock"): 1e-3,  # plain momentum, as x is a vector
+    ("lars", "beale"): 5e-3,
+    ("adadelta", "quadratic"): 10.0,  # a factor of its own steps, which begin at 0.004
+    ("adadelta", "rosenbrock"): 3.0,
+    ("adadelta", "beale"): 3.0,
+    ("accsgd", "rosenbrock"): 1e-3,  # as SGD with momentum
+    ("sgdp", "rosenbrock"): 1e-3,
+    ("ftrl", "quadratic"): 1.0,  # as Adagrad
+    ("ftrl", "rosenbrock"): 0.5,
+    ("ftrl", "beale"): 0.5,
+    ("sm3", "beale"): 0.5,
+    ("adamod", "quadratic"): 1.0,  # its rates grow over a thousand steps
+    ("adamod", "rosenbrock"): 0.5,
+    ("adamod", "beale"): 0.5,
+    ("lion", "beale"): 0.05,  # signs of a long memory: slow to turn
     ("radam", "rosenbrock"): 2e-3,  # its first five steps are plain momentum
 }
 

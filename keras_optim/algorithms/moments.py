@@ -1,10 +1,10 @@
-"""What the Adam family has in common: two moving averages and three hyper-parameters."""
+"""What the Adam family has in common: two moving averages and their hyper-parameters."""
 
 from typing import Unpack
 
 from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import Decay, Epsilon, KerasOptions, LearningRate
-from keras_optim.numerics import ema
+from keras_optim.hyper import Decay, Epsilon, KerasOptions, LearningRate, NonNegative
+from keras_optim.numerics import ema, power, root, unbias
 
 
 class Moments(Optimizer):
@@ -28,3 +28,37 @@ class Moments(Optimizer):
     def averages(self, g: Tensor, s: Slots) -> tuple[Tensor, Tensor]:
         """The first and the second moment, with this gradient taken in."""
         return ema(s["momentum"], g, self.beta_1), ema(s["velocity"], g * g, self.beta_2)
+
+
+class NesterovMoments(Moments):
+    """Abstract parent of Nadam and NadamW: the rule that `keras_optim.Nadam` documents."""
+
+    scalars = {"momentum_product": 1.0}
+
+    def __init__(
+        self,
+        learning_rate: LearningRate = 2e-3,
+        beta_1: Decay = 0.9,
+        beta_2: Decay = 0.999,
+        epsilon: Epsilon = 1e-8,
+        momentum_decay: NonNegative = 0.004,
+        **kwargs: Unpack[KerasOptions],
+    ):
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **kwargs)
+        self.momentum_decay = momentum_decay
+
+    def momentum_at(self, t: Tensor, like: Tensor) -> Tensor:
+        """The momentum of step `t`: rises from `beta_1 / 2` to `beta_1`."""
+        return self.beta_1 * (1.0 - 0.5 * power(0.96**self.momentum_decay, t, like))
+
+    def pool(self, totals: Slots, s: Slots, t: Tensor, lr: Tensor) -> Slots:
+        product = s["momentum_product"]
+        return {"momentum_product": product * self.momentum_at(t, like=product)}
+
+    def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
+        m, v = self.averages(g, s)
+        now, following = self.momentum_at(t, like=x), self.momentum_at(t + 1, like=x)
+        product = s["momentum_product"]
+        ahead = following * m / (1.0 - product * following) + (1.0 - now) * g / (1.0 - product)
+        step = ahead / root(unbias(v, self.beta_2, t), self.epsilon)
+        return x - lr * step, {"momentum": m, "velocity": v}

@@ -1,0 +1,61 @@
+"""AggMo: the mean of several momenta, from none to very long."""
+
+from typing import Any, Unpack
+
+from keras_optim.base import Optimizer, Slots, Tensor
+from keras_optim.hyper import Decay, KerasOptions, LearningRate
+
+
+class AggMo(Optimizer):
+    r"""Aggregated momentum: several velocities with different memories, averaged.
+
+    $$
+    v_t^{(i)} = \beta_i\, v_{t-1}^{(i)} + g_t, \qquad
+    x_t = x_{t-1} - \frac{\eta}{K} \sum_{i=1}^{K} v_t^{(i)}
+    $$
+
+    A momentum of 0.99 or 0.999 speeds up flat directions but swings to and fro in steep ones; the
+    short memories beside it damp that, so the long one can be afforded. Longer memories go
+    as `1 - 0.1**i`: `betas=(0.0, 0.9, 0.99, 0.999)`. Tune the rate as for SGD with momentum; each
+    velocity costs one slot.
+
+    As the authors' code and pytorch-optimizer. Keras has no AggMo.
+
+    Args:
+        learning_rate: >= 0, or a schedule. Default 0.01.
+        betas: At least one number in [0, 1). Default `(0.0, 0.9, 0.99)`.
+        **kwargs: Options of every optimizer, see `keras_optim.Optimizer`.
+
+    Example: on a steep parabola a single long momentum swings on, three come to rest.
+
+    >>> import keras, keras_optim
+    >>> def distance(betas):
+    ...     x, optimizer = keras.Variable([1.0]), keras_optim.AggMo(0.1, betas)
+    ...     for _ in range(200):
+    ...         optimizer.apply([keras.ops.convert_to_tensor(4.0 * x.numpy())], [x])
+    ...     return abs(float(x.numpy()[0]))
+    >>> distance(betas=(0.99,)) > 0.1, distance(betas=(0.0, 0.9, 0.99)) < 0.01
+    (True, True)
+
+    Reference:
+        Lucas et al., "Aggregated momentum: stability through passive damping", ICLR 2019,
+        https://arxiv.org/abs/1804.00325
+    """
+
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.01,
+        betas: tuple[Decay, ...] = (0.0, 0.9, 0.99),
+        **kwargs: Unpack[KerasOptions],
+    ):
+        super().__init__(learning_rate, **kwargs)
+        self.betas = betas
+        self.slots = tuple(f"velocity_{i}" for i in range(len(betas)))
+
+    def get_config(self) -> dict[str, Any]:
+        """With `betas` as a plain list, as JSON has it (TensorFlow wraps an attribute's tuple)."""
+        return {**super().get_config(), "betas": list(self.betas)}
+
+    def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
+        new = {name: beta * s[name] + g for name, beta in zip(self.slots, self.betas, strict=True)}
+        return x - lr * (sum(new.values()) / len(new)), new

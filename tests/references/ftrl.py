@@ -1,0 +1,47 @@
+"""FTRL-Proximal: Algorithm 1 of McMahan et al. 2013, KDD, "Ad click prediction: a view from the trenches".
+
+Its sigmas sum to 1 / rate, also at the first step and when the rate changes: the weights may start anywhere.
+The paper: weights and sum start at zero, the rate is constant, learning_rate_power -1/2, initial_accumulator_value 0; lambda_1, lambda_2 and beta are the other three.
+"""
+
+import numpy as np
+
+CASES = (
+    {
+        "learning_rate_power": -0.5,
+        "initial_accumulator_value": 0.0,
+        "l1_regularization_strength": 2.0,
+        "l2_regularization_strength": 0.25,
+        "beta": 0.5,
+    },
+    {
+        "learning_rate_power": -0.75,
+        "initial_accumulator_value": 0.2,
+        "l1_regularization_strength": 0.0,
+        "l2_regularization_strength": 0.0,
+        "beta": 0.0,
+    },
+)
+
+
+def ftrl(
+    x,
+    gradients,
+    learning_rates,
+    *,
+    learning_rate_power,
+    initial_accumulator_value,
+    l1_regularization_strength,
+    l2_regularization_strength,
+    beta,
+):
+    z = total = np.zeros_like(x)
+    n = np.full_like(x, initial_accumulator_value)
+    for g, lr in zip(gradients, learning_rates):
+        n = n + g**2
+        sigma = (beta + n**-learning_rate_power) / lr - total
+        total = total + sigma
+        z = z + g - sigma * x
+        shrunk = np.sign(z) * np.maximum(np.abs(z) - l1_regularization_strength, 0)
+        x = -shrunk / (total + l2_regularization_strength)
+        yield x

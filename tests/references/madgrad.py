@@ -1,0 +1,17 @@
+"""MADGRAD: Algorithm 1 of Defazio & Jelassi 2022, arXiv:2101.11075; c = 1 - momentum."""
+
+import numpy as np
+
+CASES = ({"momentum": 0.7, "epsilon": 1e-2},)
+
+
+def madgrad(x, gradients, learning_rates, *, momentum, epsilon):
+    x_0 = x
+    s = v = np.zeros_like(x)
+    for k, (g, lr) in enumerate(zip(gradients, learning_rates)):
+        rate = lr * np.sqrt(k + 1)
+        s = s + rate * g
+        v = v + rate * g**2
+        z = x_0 - s / (np.cbrt(v) + epsilon)
+        x = momentum * x + (1 - momentum) * z
+        yield x

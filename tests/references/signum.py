@@ -1,0 +1,13 @@
+"""Signum: Algorithm 2 of Bernstein et al. 2018, arXiv:1802.04434."""
+
+import numpy as np
+
+CASES = ({"momentum": 0.7},)
+
+
+def signum(x, gradients, learning_rates, *, momentum):
+    m = np.zeros_like(x)
+    for g, lr in zip(gradients, learning_rates):
+        m = momentum * m + (1 - momentum) * g
+        x = x - lr * np.sign(m)
+        yield x
