@@ -71,7 +71,7 @@ def larger(a: Tensor, b: Tensor) -> Tensor:
     >>> ops.convert_to_numpy(larger(ops.array([1.0, 5.0]), ops.array([2.0, 3.0]))).tolist()
     [2.0, 5.0]
     """
-    return ops.where(a >= b, a, b)
+    return ops.where(a >= b, a, _typed(b, a))
 
 
 def smaller(a: Tensor, b: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ def smaller(a: Tensor, b: Tensor) -> Tensor:
     >>> ops.convert_to_numpy(smaller(ops.array([1.0, 5.0]), ops.array([2.0, 3.0]))).tolist()
     [1.0, 3.0]
     """
-    return ops.where(a <= b, a, b)
+    return ops.where(a <= b, a, _typed(b, a))
 
 
 def between(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
@@ -93,7 +93,7 @@ def between(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
     >>> ops.convert_to_numpy(between(ops.array([-4.0, 1.0, 3.0]), -2.0, 2.0)).tolist()
     [-2.0, 1.0, 2.0]
     """
-    return ops.where(x < low, low, ops.where(x > high, high, x))
+    return ops.where(x < low, _typed(low, x), ops.where(x > high, _typed(high, x), x))
 
 
 def norm(x: Tensor) -> Tensor:
@@ -127,6 +127,11 @@ def mean(x: Tensor, axis: int | None = None) -> Tensor:
     """
     count = math.prod(x.shape) if axis is None else x.shape[axis]
     return ops.sum(x, axis=axis, keepdims=axis is not None) / max(count, 1)
+
+
+def _typed(value: Any, like: Tensor) -> Any:
+    # `ops.where` rounds a Python number to Keras's default precision on PyTorch.
+    return ops.convert_to_tensor(value, like.dtype) if isinstance(value, float) else value
 
 
 def _log(decay: float) -> float:

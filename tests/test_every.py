@@ -154,6 +154,19 @@ def test_a_schedule_and_a_changed_rate_are_followed(name):
     assert (difference(constant, by_hand) > 1e-4) != only_its_first_step
 
 
+@pytest.mark.parametrize("name", EVERY)
+def test_weights_that_are_set_are_where_it_goes_on(name):
+    """No copy of the old weights pulls them back."""
+    optimizer = make(name, learning_rate=0.01)
+    xs = variables(VALUES)
+    for gs in STEPS:
+        for x in xs:
+            x.assign(x + 100.0)
+        before = numbers(xs)
+        optimizer.apply([tensor(g) for g in gs], xs)
+        assert difference([numbers(xs)], [before]) < 50.0
+
+
 # ---- the options of every Keras optimizer: each against the same thing done by hand
 
 

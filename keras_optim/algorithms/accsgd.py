@@ -28,7 +28,8 @@ class AccSGD(Optimizer):
     `sqrt(kappa)`; leave `small_constant` alone. Tune `learning_rate` as that of plain SGD.
 
     As the authors' code and pytorch-optimizer. Kept is not $\bar x$ but the offset $\bar x - x$, so
-    that it follows weights that are loaded, set or decayed. Keras has no AccSGD.
+    that it follows weights that are loaded, set or decayed. As it holds past rates, a rate of 0
+    does not stop it at once. Keras has no AccSGD.
 
     Args:
         learning_rate: >= 0, or a schedule. Default 0.001.

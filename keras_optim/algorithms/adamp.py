@@ -26,7 +26,7 @@ class AdamP(Projected):
     weight decay, which nothing there opposes, is only `wd_ratio` of `weight_decay`.
 
     As the authors' code, with Keras's layout: the output channel is the last axis of a kernel.
-    Keras has no AdamP.
+    pytorch-optimizer adds epsilon before the correction of `v`. Keras has no AdamP.
 
     Args:
         learning_rate: >= 0, or a schedule. Default 0.001.

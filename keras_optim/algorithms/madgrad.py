@@ -28,7 +28,8 @@ class MADGRAD(Optimizer):
     Epsilon is outside the cube root, as in the authors' code, `optax.contrib.madgrad` and
     pytorch-optimizer; these add epsilon to the rate as well, the paper and we do not (their rate
     `lr` is our `lr + epsilon`). Kept is not $x_0$ but the offset $x_0 - x$, so that the origin
-    follows weights that are loaded, set or decayed. Keras has no MADGRAD.
+    follows weights that are loaded, set or decayed. As the sums hold past rates, a rate of 0 does
+    not stop it at once. Keras has no MADGRAD.
 
     Args:
         learning_rate: >= 0, or a schedule. Default 0.01.

@@ -56,8 +56,8 @@ def project(
     >>> from keras import ops
     >>> x, g = ops.array([[3.0], [4.0]]), ops.array([[4.0], [-3.0]])
     >>> direction, projected = project(ops.array([[1.0], [0.0]]), x, g, delta=0.1, epsilon=1e-8)
-    >>> print(ops.convert_to_numpy(direction).round(2).tolist(), bool(projected))
-    [[0.64], [-0.48]] True
+    >>> print(ops.convert_to_numpy(direction).round(2).ravel(), bool(projected))
+    [ 0.64 -0.48] True
     """
     if len(x.shape) < 2 or 0 in x.shape:
         return direction, False

@@ -18,9 +18,9 @@ class SGDP(Projected):
     $$
 
     With `nesterov` $g_t + \mu\, m_t$ takes the place of $m_t$. For nets with normalisation layers:
-    there momentum lengthens the weights (by $1/(1-\mu)$ times what SGD adds) and so shortens all
-    further steps; see `keras_optim.AdamP` for how the weights in question are found. Tune as SGD
-    with momentum; the authors take `nesterov=True`.
+    there momentum lengthens the weights ($1 + 2\mu/(1-\mu)$ times as fast as plain SGD, in squared
+    norm) and so shortens all further steps; `keras_optim.AdamP` says how such weights are found.
+    Tune as SGD with momentum; the authors take `nesterov=True`.
 
     Where the step is projected weight decay is `wd_ratio` of `weight_decay`. It is decoupled as
     elsewhere, `rate * weight_decay * x`; the authors' code and pytorch-optimizer divide it by

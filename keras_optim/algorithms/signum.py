@@ -20,7 +20,8 @@ class Signum(Optimizer):
     Adam's state, and close to it where gradients are noisy. Start from a third to a tenth of a
     good rate of Adam, and let it decay. `keras_optim.Lion` gives the last gradient more weight.
 
-    As `pytorch_optimizer.SignSGD` and Algorithm 2 of the paper. Keras has no Signum.
+    Algorithm 2 of the paper, as `optax.signum` and `pytorch_optimizer.SignSGD`. Keras has no
+    Signum.
 
     Args:
         learning_rate: >= 0, or a schedule. Default 0.001.

@@ -93,5 +93,5 @@ class SM3(Optimizer):
 
 
 def has_axes(x: Tensor) -> bool:
-    """Whether rows and columns are fewer numbers than `x` has, or could be."""
+    """Whether `x` has rows and columns to keep bounds of, rather than of each weight."""
     return len(x.shape) > 1 and 0 not in x.shape
