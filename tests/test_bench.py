@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import matplotlib.image
@@ -57,6 +58,10 @@ def finished(process, folder):
     return {(run.spec["workload"], run.spec["optimizer"]): run for run in runs}
 
 
+def states_in(folder):
+    return sorted(open_run(path.parent).state for path in folder.glob("runs/*/spec.json"))
+
+
 def summary(folder):
     text = (folder / "tables" / "summary.csv").read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))
@@ -78,9 +83,11 @@ def interrupted(tmp_path_factory):
         text=True,
     )
     first = process.stdout.readline()
+    while "running" not in states_in(folder) and process.poll() is None:
+        time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     rest, errors = process.communicate(timeout=60)
-    states = sorted(open_run(path.parent).state for path in folder.glob("runs/*/spec.json"))
+    states = states_in(folder)
     return folder, process.returncode, first, rest, errors, states
 
 

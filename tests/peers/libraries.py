@@ -24,6 +24,8 @@ class Peer:
     shapes: tuple = ((), (3,), (4, 3), (2, 2, 2, 3))
     constant_rate: bool = False
     """Where the library cannot change the rate, or changes it differently."""
+    from_zero: bool = False
+    """Where the library is right for weights that start at zero only."""
     gradients: Callable = list
     """What is done to the random gradients before both get them."""
 
@@ -37,7 +39,8 @@ class Peer:
         random = np.random.default_rng(len(shape))
         x, gradients = random.normal(size=shape), list(random.normal(size=(STEPS, *shape)))
         rates = [1 / 16 if self.constant_rate else (8 - t % 7) / 128 for t in range(STEPS)]
-        return np.asarray(x), [np.asarray(g) for g in self.gradients(gradients)], rates
+        x = np.zeros(shape) if self.from_zero else np.asarray(x)
+        return x, [np.asarray(g) for g in self.gradients(gradients)], rates
 
     def paths(self):
         """The library's values after each of `KEPT` steps: an array for each shape."""
@@ -97,23 +100,23 @@ def optax_like(make):
 
 
 def keras_like(name, **arguments):
-    """A Keras optimizer, in float64; give it numbers exact in float32, to which it rounds some on TensorFlow."""
+    """A Keras optimizer, in float64, on JAX: on PyTorch some of its arithmetic is float32."""
 
     def run(x, gradients, learning_rates):
+        import jax
         import keras
 
-        previous = keras.config.floatx()
+        assert keras.backend.backend() == "jax"
         keras.config.set_floatx("float64")
-        try:
+        with jax.enable_x64(True):
             variable = keras.Variable(x, dtype="float64")
             optimizer = pkgutil.resolve_name(name)(learning_rate=learning_rates[0], **arguments)
             xs = []
             for g, lr in zip(gradients, learning_rates):
                 optimizer.learning_rate = lr
                 optimizer.apply([keras.ops.convert_to_tensor(g, dtype="float64")], [variable])
-                xs.append(np.array(keras.ops.convert_to_numpy(variable)))
-        finally:
-            keras.config.set_floatx(previous)
+                xs.append(np.array(keras.ops.convert_to_numpy(variable.value)))
+        keras.config.set_floatx("float32")
         return xs
 
     return run

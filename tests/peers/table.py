@@ -206,24 +206,6 @@ PEERS = {
             relative_step=False,
         ),
     ),
-    "adafactor, keras": Peer(
-        "adafactor",
-        dict(
-            beta_2_decay=-0.75,
-            epsilon_1=1 / 64,
-            epsilon_2=0.5,
-            clip_threshold=0.75,
-            relative_step=True,
-            scale_parameter=True,
-        ),
-        keras_like(
-            "keras.optimizers.Adafactor",
-            beta_2_decay=-0.75,
-            epsilon_1=1 / 64,
-            epsilon_2=0.5,
-            clip_threshold=0.75,
-        ),
-    ),
     "lamb, optax": Peer(
         "lamb",
         dict(**_BE, weight_decay=0.1),
@@ -363,12 +345,22 @@ PEERS = {
     ),
     "sgdp, pytorch_optimizer": Peer(
         "sgdp",
-        dict(momentum=0.7, nesterov=False, epsilon=1e-2, **_PROJECTION),
+        dict(
+            momentum=0.7,
+            nesterov=False,
+            epsilon=1e-2,
+            **{**_PROJECTION, "weight_decay": 0.1 / (1 - 0.7)},  # there divided by 1 - momentum
+        ),
         outputs_first(po("SGDP", momentum=0.7, eps=1e-2, **_PROJECTION)),
     ),
     "sgdp nesterov, pytorch_optimizer": Peer(
         "sgdp",
-        dict(momentum=0.7, nesterov=True, epsilon=1e-2, **_PROJECTION),
+        dict(
+            momentum=0.7,
+            nesterov=True,
+            epsilon=1e-2,
+            **{**_PROJECTION, "weight_decay": 0.1 / (1 - 0.7)},  # there divided by 1 - momentum
+        ),
         outputs_first(po("SGDP", momentum=0.7, nesterov=True, eps=1e-2, **_PROJECTION)),
     ),
     "accsgd, pytorch_optimizer": Peer(
@@ -390,6 +382,8 @@ PEERS = {
         "ftrl",
         dict(learning_rate_power=-0.5, initial_accumulator_value=0.0, **_FTRL),
         po("FTRL", beta=0.125, lambda_1=2.0, lambda_2=0.25),
+        constant_rate=True,
+        from_zero=True,
     ),
     "ftrl, keras": Peer(  # its second strength is half the paper's
         "ftrl",
@@ -402,6 +396,8 @@ PEERS = {
             l2_regularization_strength=0.125,
             beta=0.125,
         ),
+        constant_rate=True,
+        from_zero=True,
     ),
     "sm3, pytorch_optimizer": Peer(
         "sm3", dict(momentum=0.7, epsilon=1e-2), po("SM3", momentum=0.7, eps=1e-2)
