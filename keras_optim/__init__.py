@@ -2,6 +2,7 @@
 
 from importlib.metadata import version as _version
 
+from keras_optim import schedules
 from keras_optim.algorithms.adabelief import AdaBelief
 from keras_optim.algorithms.adagrad import Adagrad
 from keras_optim.algorithms.adam import Adam
@@ -31,4 +32,5 @@ __all__ = [
     "SGD",
     "get",
     "names",
+    "schedules",
 ]
