@@ -5,7 +5,7 @@ steps is done in integers, so that no period and no boundary is lost where singl
 longer tell one step from the next (above 2**24); only a finished quotient becomes a float.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import keras
 from keras import ops
@@ -16,7 +16,7 @@ from keras_optim.hyper import NonNegative, Range
 
 Tensor = Any
 
-Rate = NonNegative | LearningRateSchedule
+Rate: TypeAlias = NonNegative | LearningRateSchedule
 """A number >= 0, or a schedule of keras_optim or of Keras."""
 Steps = Annotated[int, Range(0)]
 """A number of steps, at least 0."""
