@@ -15,6 +15,7 @@ from keras_optim.algorithms.sgd import SGD
 from keras_optim.base import Optimizer
 from keras_optim.catalog import get, names
 from keras_optim.wrappers.lookahead import Lookahead
+from keras_optim.wrappers.rate_multipliers import RateMultipliers, layerwise_decay
 
 __version__ = _version("keras_optim")
 
@@ -29,8 +30,10 @@ __all__ = [
     "Optimizer",
     "RAdam",
     "RMSprop",
+    "RateMultipliers",
     "SGD",
     "get",
+    "layerwise_decay",
     "names",
     "schedules",
 ]

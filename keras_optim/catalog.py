@@ -15,6 +15,7 @@ from keras_optim.algorithms.rmsprop import RMSprop
 from keras_optim.algorithms.sgd import SGD
 from keras_optim.base import Optimizer
 from keras_optim.wrappers.lookahead import Lookahead
+from keras_optim.wrappers.rate_multipliers import RateMultipliers
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ ALGORITHMS = (
 
 WRAPPERS = (
     Row(Lookahead, "wrapper", 2019, "1907.08610", "Every few steps, go back part of the way."),
+    Row(RateMultipliers, "wrapper", 2018, "1801.06146", "A rate of its own for each layer."),
 )
 
 _BY_NAME = {row.name: row for row in (*ALGORITHMS, *WRAPPERS)}

@@ -1,5 +1,6 @@
 """What every wrapper has in common: it owns all state and passes the rule through."""
 
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 import keras
@@ -38,6 +39,11 @@ class Wrapper(Optimizer):
                 f"{title}: `inner` must not keep the slot {', '.join(sorted(twice))} itself. "
                 f"Received: inner={type(inner).__name__}"
             )
+        inside = inner
+        while isinstance(inside, Wrapper):
+            if type(inside) is type(self):
+                raise ValueError(f"{title}: `inner` must not have a {title} inside already.")
+            inside = inside.inner
         inherited = {
             name: getattr(inner, name)
             for name, default in hyper.OPTION_DEFAULTS.items()
@@ -53,10 +59,9 @@ class Wrapper(Optimizer):
             rate = float(rate.numpy())
         super().__init__(rate, **inherited, **kwargs)
         self._inherited = tuple(inherited)
-        self._excluded = inner._excluded
         self.inner = inner
         self.slots = (*type(self).slots, *inner.slots)
-        self.scalars = dict(inner.scalars)
+        self.scalars = {**type(self).scalars, **inner.scalars}
         inner._wrapped_by = title
 
     def init(self, x: Tensor) -> Slots:
@@ -68,21 +73,34 @@ class Wrapper(Optimizer):
     def pool(self, totals: dict[str, Tensor], s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
         return self.inner.pool(totals, s, t, lr)
 
+    def constants(self, paths: Sequence[str]) -> list[dict[str, Any]]:
+        return self.inner.constants(paths)
+
     def step(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         """Without weight decay: the innermost rule applies it."""
         return self.update(g, x, s, t, lr)
 
+    @property
+    def _excluded(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Which variables are exempt from weight decay is for the innermost rule to know."""
+        return self.inner._excluded
+
+    @_excluded.setter
+    def _excluded(self, patterns: tuple[str, ...]) -> None:
+        self.inner._excluded = patterns
+
     def get_config(self) -> dict[str, Any]:
-        """The wrapper's own arguments; rate and inherited options stand in the inner's."""
+        """The wrapper's own arguments; rate and inherited options stand inside."""
         config = super().get_config()
         rate = config.pop("learning_rate")
-        excluded = config.pop("exclude_from_weight_decay", None)
+        config.pop("exclude_from_weight_decay", None)
         for name in self._inherited:
             config.pop(name)
         inner = keras.saving.serialize_keras_object(self.inner)
-        inner["config"]["learning_rate"] = rate
-        if excluded:
-            inner["config"]["exclude_from_weight_decay"] = excluded
+        innermost = inner["config"]
+        while "inner" in innermost:
+            innermost = innermost["inner"]["config"]
+        innermost["learning_rate"] = rate
         return {**config, "inner": inner}
 
     @classmethod
