@@ -14,8 +14,12 @@ from keras_optim.algorithms.rmsprop import RMSprop
 from keras_optim.algorithms.sgd import SGD
 from keras_optim.base import Optimizer
 from keras_optim.catalog import get, names
+from keras_optim.wrappers.adaptive_clipping import AdaptiveClipping
+from keras_optim.wrappers.centralization import Centralization
+from keras_optim.wrappers.gradient_noise import GradientNoise
 from keras_optim.wrappers.lookahead import Lookahead
 from keras_optim.wrappers.rate_multipliers import RateMultipliers, layerwise_decay
+from keras_optim.wrappers.skip_non_finite import SkipNonFinite
 
 __version__ = _version("keras_optim")
 
@@ -25,6 +29,9 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "AdaptiveClipping",
+    "Centralization",
+    "GradientNoise",
     "Lookahead",
     "Nadam",
     "Optimizer",
@@ -32,6 +39,7 @@ __all__ = [
     "RMSprop",
     "RateMultipliers",
     "SGD",
+    "SkipNonFinite",
     "get",
     "layerwise_decay",
     "names",

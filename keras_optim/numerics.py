@@ -62,6 +62,19 @@ def root(square: Tensor, epsilon: float, inside: bool = False) -> Tensor:
     return ops.sqrt(square + epsilon) if inside else ops.sqrt(square) + epsilon
 
 
+def mean(x: Tensor, axis: tuple[int, ...]) -> Tensor:
+    """Mean over some axes, which are kept with length 1; 0 where there is nothing.
+
+    (`ops.mean` of Keras 3.15 rounds double precision to single on PyTorch.)
+
+    >>> from keras import ops
+    >>> ops.convert_to_numpy(mean(ops.array([[1.0, 2.0], [3.0, 6.0]]), axis=(0,))).tolist()
+    [[2.0, 4.0]]
+    """
+    count = math.prod(x.shape[i] for i in axis)
+    return ops.sum(x, axis=axis, keepdims=True) / max(count, 1)
+
+
 def larger(a: Tensor, b: Tensor) -> Tensor:
     """Elementwise maximum of two tensors; NaN where `b` is.
 

@@ -20,8 +20,8 @@ VARIANTS = {
     "rmsprop": [{"momentum": 0.9, "centered": True}],
 }
 
-# What a wrapper cannot do without, so that it changes nothing.
-NEEDED = {"ratemultipliers": {"multipliers": {".": 1.0}}}
+# What a wrapper cannot do without, or would be random with: so that it changes nothing.
+NEEDED = {"ratemultipliers": {"multipliers": {".": 1.0}}, "gradientnoise": {"eta": 0.0}}
 
 
 def make(name, /, **arguments):

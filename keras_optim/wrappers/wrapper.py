@@ -26,6 +26,8 @@ class Wrapper(Optimizer):
             option that is given here as well.
     """
 
+    inner: Optimizer
+
     def __init__(self, inner: Optimizer, **kwargs: Unpack[KerasOptions]):
         title = type(self).__name__
         if inner.built or inner._wrapped_by:
@@ -64,6 +66,13 @@ class Wrapper(Optimizer):
         self.scalars = {**type(self).scalars, **inner.scalars}
         inner._wrapped_by = title
 
+    def build(self, variables: Sequence[Any]) -> None:
+        super().build(variables)
+        inside: Optimizer = self
+        while isinstance(inside, Wrapper):
+            inside = inside.inner
+            inside._plan = self._plan  # so that what it counts can be read from it
+
     def init(self, x: Tensor) -> Slots:
         return self.inner.init(x)
 
@@ -81,7 +90,7 @@ class Wrapper(Optimizer):
         return self.update(g, x, s, t, lr)
 
     @property
-    def _excluded(self) -> tuple[str, ...]:  # type: ignore[override]
+    def _excluded(self) -> tuple[str, ...]:
         """Which variables are exempt from weight decay is for the innermost rule to know."""
         return self.inner._excluded
 
@@ -107,3 +116,27 @@ class Wrapper(Optimizer):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Wrapper":
         inner = keras.saving.deserialize_keras_object(config["inner"], custom_objects)
         return cls(**{**config, "inner": inner})
+
+
+class GradientTransform(Wrapper):
+    """Abstract parent of the wrappers that only change the gradient: they write `transform`."""
+
+    def transform(self, g: Tensor, x: Tensor, s: Slots, t: Tensor) -> Tensor:
+        """The gradient that the inner rule sees."""
+        raise NotImplementedError(f"{type(self).__name__} must define `transform`.")
+
+    def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
+        if not _measures(self.inner):
+            return {}
+        return self.inner.measure(self.transform(g, x, s, t), x, s, t, lr)
+
+    def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
+        return self.inner.step(self.transform(g, x, s, t), x, s, t, lr)
+
+
+def _measures(rule: Optimizer) -> bool:
+    while isinstance(rule, Wrapper):
+        if type(rule).measure not in (Wrapper.measure, GradientTransform.measure):
+            return True
+        rule = rule.inner
+    return type(rule).measure is not Optimizer.measure
