@@ -2,6 +2,7 @@
 
 from importlib.metadata import version as _version
 
+from keras_optim import schedules
 from keras_optim.algorithms.accsgd import AccSGD
 from keras_optim.algorithms.adabelief import AdaBelief
 from keras_optim.algorithms.adabound import AdaBound
@@ -42,7 +43,12 @@ from keras_optim.algorithms.tiger import Tiger
 from keras_optim.algorithms.yogi import Yogi
 from keras_optim.base import Optimizer
 from keras_optim.catalog import get, names
+from keras_optim.wrappers.adaptive_clipping import AdaptiveClipping
+from keras_optim.wrappers.centralization import Centralization
+from keras_optim.wrappers.gradient_noise import GradientNoise
 from keras_optim.wrappers.lookahead import Lookahead
+from keras_optim.wrappers.rate_multipliers import RateMultipliers, layerwise_decay
+from keras_optim.wrappers.skip_non_finite import SkipNonFinite
 
 __version__ = _version("keras_optim")
 
@@ -60,10 +66,13 @@ __all__ = [
     "AdamP",
     "AdamW",
     "Adamax",
+    "AdaptiveClipping",
     "AggMo",
+    "Centralization",
     "DiffGrad",
     "Fromage",
     "Ftrl",
+    "GradientNoise",
     "LARS",
     "Lamb",
     "Lion",
@@ -78,6 +87,7 @@ __all__ = [
     "QHM",
     "RAdam",
     "RMSprop",
+    "RateMultipliers",
     "Rprop",
     "SGD",
     "SGDP",
@@ -85,8 +95,11 @@ __all__ = [
     "SWATS",
     "SignSGD",
     "Signum",
+    "SkipNonFinite",
     "Tiger",
     "Yogi",
     "get",
+    "layerwise_decay",
     "names",
+    "schedules",
 ]

@@ -4,12 +4,12 @@ A rule is written in five names, the same in every file:
 
 * `g`: the gradient, a plain tensor in float32 or wider,
 * `x`: the value of the variable, same shape and dtype as `g`,
-* `s`: its state, a dict: the variable's slots, and the scalars that all variables share,
+* `s`: its state, a dict: the variable's slots, the scalars that all variables share, and what
+  `constants` decided for it,
 * `t`: the step, an *integer* tensor counted from 1 (exact for ever; `t % period` is safe),
 * `lr`: the learning rate, a tensor in the dtype of `x`.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
@@ -17,6 +17,7 @@ import keras
 
 from keras_optim import hyper, running, saving
 from keras_optim.hyper import KerasOptions, LearningRate
+from keras_optim.paths import exactly, first_matches, path_of
 
 Tensor = Any
 Slots = dict[str, Tensor]
@@ -64,6 +65,8 @@ class Optimizer(keras.optimizers.Optimizer):
     scalars: Mapping[str, float] = {}
     """State shared by all variables, with starting values."""
 
+    _excluded: tuple[str, ...] = ()
+
     # ---- what an algorithm writes
 
     def init(self, x: Tensor) -> Slots:
@@ -79,8 +82,17 @@ class Optimizer(keras.optimizers.Optimizer):
         return {}
 
     def pool(self, totals: dict[str, Tensor], s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
-        """New values of the shared scalars, from the sums of `measure`. `update` sees these."""
+        """New values of the shared scalars, from the sums of `measure`. `update` sees these.
+
+        Further names are for `update` of this step alone.
+        """
         return {}
+
+    def constants(self, paths: Sequence[str]) -> list[dict[str, Any]]:
+        """What is decided for each variable, from its path, when the optimizer is built."""
+        name = "exclude_from_weight_decay"
+        excluded = first_matches(self._excluded, paths, type(self).__name__, name)
+        return [{"decayed": pattern is None} for pattern in excluded]
 
     def step(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         """Decoupled weight decay, then `update`: what runs, and what a wrapper calls."""
@@ -97,7 +109,6 @@ class Optimizer(keras.optimizers.Optimizer):
 
     def __init__(self, learning_rate: LearningRate = 1e-3, **kwargs: Unpack[KerasOptions]):
         super().__init__(learning_rate, **kwargs)
-        self._excluded: tuple[str, ...] = ()
         self._wrapped_by: str | None = None
 
     @property
@@ -157,7 +168,7 @@ class Optimizer(keras.optimizers.Optimizer):
                 )
                 for name, start in self.scalars.items()
             },
-            decayed=self._choose_decayed(variables),
+            constants=self.constants([path_of(v) for v in variables]),
         )
 
     def _add_slots(self, variable: Any) -> dict[str, keras.Variable]:
@@ -218,18 +229,7 @@ class Optimizer(keras.optimizers.Optimizer):
                 f"{type(self).__name__}: `exclude_from_weight_decay` must be called before the "
                 "optimizer is built."
             )
-        exact = [f"^{re.escape(path_of(v))}$" for v in var_list or ()]
-        self._excluded = (*exact, *(var_names or ()))
-
-    def _choose_decayed(self, variables: Sequence[Any]) -> list[bool]:
-        paths = [path_of(v) for v in variables]
-        for pattern in self._excluded:
-            if not any(re.search(pattern, path) for path in paths):
-                raise ValueError(
-                    f"{type(self).__name__}: `exclude_from_weight_decay` got {pattern!r}, which "
-                    f"matches no variable. The variables are: {', '.join(paths)}"
-                )
-        return [not any(re.search(p, path) for p in self._excluded) for path in paths]
+        self._excluded = (*map(exactly, var_list or ()), *(var_names or ()))
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
         """Left empty: decay is part of `step`, in the precision of the update."""
@@ -273,8 +273,3 @@ class Optimizer(keras.optimizers.Optimizer):
     def load_own_variables(self, store: Any) -> None:
         """Read what matches by name, and say what does not. Keras calls this."""
         saving.load(self, store)
-
-
-def path_of(variable: Any) -> str:
-    """Path of a Keras variable; name of a native one."""
-    return str(getattr(variable, "path", None) or variable.name)

@@ -43,7 +43,12 @@ from keras_optim.algorithms.swats import SWATS
 from keras_optim.algorithms.tiger import Tiger
 from keras_optim.algorithms.yogi import Yogi
 from keras_optim.base import Optimizer
+from keras_optim.wrappers.adaptive_clipping import AdaptiveClipping
+from keras_optim.wrappers.centralization import Centralization
+from keras_optim.wrappers.gradient_noise import GradientNoise
 from keras_optim.wrappers.lookahead import Lookahead
+from keras_optim.wrappers.rate_multipliers import RateMultipliers
+from keras_optim.wrappers.skip_non_finite import SkipNonFinite
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,13 @@ ALGORITHMS = (
 
 WRAPPERS = (
     Row(Lookahead, "wrapper", 2019, "1907.08610", "Every few steps, go back part of the way."),
+    Row(RateMultipliers, "wrapper", 2018, "1801.06146", "A rate of its own for each layer."),
+    Row(Centralization, "wrapper", 2020, "2004.01461", "Gradients without the mean of each unit."),
+    Row(AdaptiveClipping, "wrapper", 2021, "2102.06171", "Clip relative to the weights, by unit."),
+    Row(
+        SkipNonFinite, "wrapper", 2017, "1710.03740", "Leave out steps with overflowing gradients."
+    ),
+    Row(GradientNoise, "wrapper", 2015, "1511.06807", "Add noise to the gradient that fades."),
 )
 
 _BY_NAME = {row.name: row for row in (*ALGORITHMS, *WRAPPERS)}

@@ -168,21 +168,30 @@ def check(owner: str, name: str, value: Any, hint: Any) -> Any:
             )
         member = get_args(hint)[0]
         return tuple(check(owner, f"{name}[{i}]", v, member) for i, v in enumerate(value))
-    alternatives = _alternatives(hint)
-    range_missed = False
-    for kind, limits in alternatives:
-        converted = _converted(value, kind)
-        if converted is _REFUSED:
-            continue
-        if limits is None or converted in limits:
-            return converted
-        range_missed = True
-    expected = " or ".join(_describe(kind, limits) for kind, limits in alternatives)
-    error = ValueError if range_missed else TypeError
-    raise error(f"{owner}: `{name}` must be {expected}. Received: {name}={value!r}")
+    converted = _matched(value, hint)
+    if converted is _REFUSED or converted is _OUTSIDE:
+        error = ValueError if converted is _OUTSIDE else TypeError
+        raise error(f"{owner}: `{name}` must be {_describe(hint)}. Received: {name}={value!r}")
+    return converted
 
 
 _REFUSED = object()
+"""Of a wrong type."""
+_OUTSIDE = object()
+"""Of the right type, but outside of the range."""
+
+
+def _matched(value: Any, hint: Any) -> Any:
+    outcome = _REFUSED
+    for kind, limits in _alternatives(hint):
+        converted = _converted(value, kind)
+        if converted is _OUTSIDE:
+            outcome = _OUTSIDE
+        elif converted is not _REFUSED:
+            if limits is None or converted in limits:
+                return converted
+            outcome = _OUTSIDE
+    return outcome
 
 
 @functools.cache
@@ -215,10 +224,30 @@ def _converted(value: Any, kind: Any) -> Any:
         return value if value in get_args(kind) else _REFUSED
     if get_origin(kind) is Callable:
         return value if callable(value) and not isinstance(value, type) else _REFUSED
+    if get_origin(kind) is list:
+        if not isinstance(value, list | tuple):
+            return _REFUSED
+        return _collected([_matched(item, get_args(kind)[0]) for item in value])
+    if get_origin(kind) is dict:
+        key, item = get_args(kind)
+        if not isinstance(value, Mapping) or not all(isinstance(k, key) for k in value):
+            return _REFUSED
+        items = _collected([_matched(v, item) for v in value.values()])
+        return dict(zip(value, items, strict=True)) if isinstance(items, list) else items
     return value if isinstance(value, kind) else _REFUSED
 
 
-def _describe(kind: Any, limits: Range | None) -> str:
+def _collected(items: list[Any]) -> Any:
+    """The items, or what is wrong with the first wrong one."""
+    wrong = (i for i in items if i is _REFUSED or i is _OUTSIDE)
+    return next(wrong, items)
+
+
+def _describe(hint: Any) -> str:
+    return " or ".join(_describe_one(kind, limits) for kind, limits in _alternatives(hint))
+
+
+def _describe_one(kind: Any, limits: Range | None) -> str:
     if kind is None or kind is type(None):
         return "None"
     if kind is bool:
@@ -230,4 +259,9 @@ def _describe(kind: Any, limits: Range | None) -> str:
         return " or ".join(map(repr, get_args(kind)))
     if get_origin(kind) is Callable:
         return "a callable without arguments"
+    if get_origin(kind) is list:
+        return f"a list, each item {_describe(get_args(kind)[0])}"
+    if get_origin(kind) is dict:
+        key, item = get_args(kind)
+        return f"a dict, each key a {key.__name__}, each value {_describe(item)}"
     return f"a {getattr(kind, '__name__', kind)}"

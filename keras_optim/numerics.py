@@ -118,20 +118,21 @@ def ratio(a: Tensor, b: Tensor) -> Tensor:
     return ops.where(both, a / ops.where(both, b, one), one)
 
 
-def mean(x: Tensor, axis: int | None = None) -> Tensor:
-    """Mean of all elements, or along an axis, which is kept; 0 where there are none.
+def mean(x: Tensor, axis: int | tuple[int, ...] | None = None) -> Tensor:
+    """Mean of all elements, or over some axes, which are kept; 0 where there is nothing.
+
+    (`ops.mean` of Keras 3.15 rounds double precision to single on PyTorch.)
 
     >>> from keras import ops
     >>> float(mean(ops.array([1.0, 2.0]))), float(mean(ops.ones((0, 3))))
     (1.5, 0.0)
+    >>> ops.convert_to_numpy(mean(ops.array([[1.0, 2.0], [3.0, 6.0]]), axis=0)).tolist()
+    [[2.0, 4.0]]
     """
-    count = math.prod(x.shape) if axis is None else x.shape[axis]
-    return ops.sum(x, axis=axis, keepdims=axis is not None) / max(count, 1)
-
-
-def _typed(value: Any, like: Tensor) -> Any:
-    # `ops.where` rounds a Python number to Keras's default precision on PyTorch.
-    return ops.convert_to_tensor(value, like.dtype) if isinstance(value, float) else value
+    if axis is None:
+        return ops.sum(x) / max(math.prod(x.shape), 1)
+    axes = (axis,) if isinstance(axis, int) else axis
+    return ops.sum(x, axis=axis, keepdims=True) / max(math.prod(x.shape[i] for i in axes), 1)
 
 
 def _log(decay: float) -> float:

@@ -24,8 +24,8 @@ class Plan:
     """The slots of each variable."""
     shared: dict[str, Any]
     """Scalars of all variables together."""
-    decayed: list[bool]
-    """Which variables weight decay applies to."""
+    constants: list[dict[str, Any]]
+    """What was decided for each variable when the optimizer was built."""
 
 
 def step_all(
@@ -36,7 +36,7 @@ def step_all(
     shared: dict[str, Tensor],
     t: Tensor,
     lr: Tensor,
-    decays: Sequence[float],
+    constants: Sequence[dict[str, Any]],
 ) -> tuple[list[Tensor], list[dict[str, Tensor]], dict[str, Tensor]]:
     """One step of `rule` on all variables: new values, new slots, new shared scalars. Pure.
 
@@ -48,7 +48,7 @@ def step_all(
 
     def state(i: int) -> dict[str, Any]:
         scalars = {name: ops.cast(value, xs[i].dtype) for name, value in shared.items()}
-        return {**states[i], **scalars, "weight_decay": decays[i]}
+        return {**states[i], **scalars, **constants[i]}
 
     totals: dict[str, Tensor] = {}
     for i, (g, x, rate) in enumerate(zip(gs, xs, rates, strict=True)):
@@ -69,7 +69,10 @@ def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning
     plan = optimizer._plan
     indices = [optimizer._get_variable_index(v) for v in variables]
     decay = optimizer.weight_decay or 0.0
-    decays = [decay if plan.decayed[i] else 0.0 for i in indices]
+    constants = [
+        {**c, "weight_decay": decay if c["decayed"] else 0.0}
+        for c in (plan.constants[i] for i in indices)
+    ]
 
     def advance(gs: Any, xs: Any, states: Any, shared: Any, t: Tensor, lr: Tensor) -> None:
         new_xs, new_states, new_shared = step_all(
@@ -80,7 +83,7 @@ def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning
             _tensors(shared),
             t,
             lr,
-            decays,
+            constants,
         )
         for x, new_x in zip(xs, new_xs, strict=True):
             optimizer.assign(x, new_x)

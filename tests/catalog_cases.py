@@ -4,10 +4,7 @@ import keras_optim
 from keras_optim.catalog import ALGORITHMS, WRAPPERS
 
 NAMES = [row.name for row in ALGORITHMS]
-WRAPPED = [f"{row.name}({name})" for row in WRAPPERS for name in NAMES]
-EVERY = NAMES + WRAPPED
-SOME = [*NAMES, *(f"{row.name}(adam)" for row in WRAPPERS)]
-"""For what a wrapper passes on without regard to which algorithm is inside."""
+EVERY = [*NAMES, *(f"{row.name}(adam)" for row in WRAPPERS)]
 
 # Options that change an optimizer's state, tried beside the defaults.
 VARIANTS = {
@@ -28,11 +25,15 @@ COUPLED = {"lamb": 1, "lars": 2}
 
 # Where 0.01 is no reasonable rate for a small network: the paper's is 1; it warms up slowly.
 RATES = {"adadelta": 1.0, "adamod": 1.0}
+# What a wrapper cannot do without, or would be random with: so that it changes nothing.
+NEEDED = {"ratemultipliers": {"multipliers": {".": 1.0}}, "gradientnoise": {"eta": 0.0}}
 
 
 def make(name, /, **arguments):
     """`"adam"`, or `"lookahead(adam)"`; `arguments` go to the inner one."""
     outer, _, inner = name.rstrip(")").partition("(")
     if inner:
-        return keras_optim.get(outer, inner=keras_optim.get(inner, **arguments))
+        return keras_optim.get(
+            outer, inner=keras_optim.get(inner, **arguments), **NEEDED.get(outer, {})
+        )
     return keras_optim.get(name, **arguments)

@@ -42,13 +42,20 @@ def test_float32(name, case):
     assert difference(path, reference) < 1e-5 * scale
 
 
-@pytest.mark.parametrize("case", importlib.import_module("tests.references.lookahead").CASES)
-def test_lookahead(case, float64):
+WRAPPED = [
+    pytest.param(name, case, id=f"{name}-{i}")
+    for name in ("lookahead", "centralization", "adaptiveclipping")
+    for i, case in enumerate(importlib.import_module(f"tests.references.{name}").CASES)
+]
+
+
+@pytest.mark.parametrize(("name", "case"), WRAPPED)
+def test_wrappers_around_momentum(name, case, float64):
     values, steps = starts(), gradients()
     own = {k: v for k, v in case.items() if k != "momentum"}
-    optimizer = keras_optim.Lookahead(keras_optim.SGD(momentum=case["momentum"]), **own)
-    path = run(optimizer, values, steps, RATES, "float64")
-    assert difference(path, expected("lookahead", case, values, steps)) < 1e-10
+    inner = keras_optim.SGD(momentum=case["momentum"])
+    path = run(keras_optim.get(name, inner=inner, **own), values, steps, RATES, "float64")
+    assert difference(path, expected(name, case, values, steps)) < 1e-10
 
 
 def test_the_step_is_counted_exactly_where_single_precision_is_not(float64):

@@ -1,5 +1,6 @@
 """What every wrapper has in common: it owns all state and passes the rule through."""
 
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 import keras
@@ -25,6 +26,8 @@ class Wrapper(Optimizer):
             option that is given here as well.
     """
 
+    inner: Optimizer
+
     def __init__(self, inner: Optimizer, **kwargs: Unpack[KerasOptions]):
         title = type(self).__name__
         if inner.built or inner._wrapped_by:
@@ -38,6 +41,11 @@ class Wrapper(Optimizer):
                 f"{title}: `inner` must not keep the slot {', '.join(sorted(twice))} itself. "
                 f"Received: inner={type(inner).__name__}"
             )
+        inside = inner
+        while isinstance(inside, Wrapper):
+            if type(inside) is type(self):
+                raise ValueError(f"{title}: `inner` must not have a {title} inside already.")
+            inside = inside.inner
         inherited = {
             name: getattr(inner, name)
             for name, default in hyper.OPTION_DEFAULTS.items()
@@ -53,11 +61,17 @@ class Wrapper(Optimizer):
             rate = float(rate.numpy())
         super().__init__(rate, **inherited, **kwargs)
         self._inherited = tuple(inherited)
-        self._excluded = inner._excluded
         self.inner = inner
         self.slots = (*type(self).slots, *inner.slots)
-        self.scalars = dict(inner.scalars)
+        self.scalars = {**type(self).scalars, **inner.scalars}
         inner._wrapped_by = title
+
+    def build(self, variables: Sequence[Any]) -> None:
+        super().build(variables)
+        inside: Optimizer = self
+        while isinstance(inside, Wrapper):
+            inside = inside.inner
+            inside._plan = self._plan  # so that what it counts can be read from it
 
     def init(self, x: Tensor) -> Slots:
         return self.inner.init(x)
@@ -68,24 +82,61 @@ class Wrapper(Optimizer):
     def pool(self, totals: dict[str, Tensor], s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
         return self.inner.pool(totals, s, t, lr)
 
+    def constants(self, paths: Sequence[str]) -> list[dict[str, Any]]:
+        return self.inner.constants(paths)
+
     def step(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         """Without weight decay: the innermost rule applies it."""
         return self.update(g, x, s, t, lr)
 
+    @property
+    def _excluded(self) -> tuple[str, ...]:
+        """Which variables are exempt from weight decay is for the innermost rule to know."""
+        return self.inner._excluded
+
+    @_excluded.setter
+    def _excluded(self, patterns: tuple[str, ...]) -> None:
+        self.inner._excluded = patterns
+
     def get_config(self) -> dict[str, Any]:
-        """The wrapper's own arguments; rate and inherited options stand in the inner's."""
+        """The wrapper's own arguments; rate and inherited options stand inside."""
         config = super().get_config()
         rate = config.pop("learning_rate")
-        excluded = config.pop("exclude_from_weight_decay", None)
+        config.pop("exclude_from_weight_decay", None)
         for name in self._inherited:
             config.pop(name)
         inner = keras.saving.serialize_keras_object(self.inner)
-        inner["config"]["learning_rate"] = rate
-        if excluded:
-            inner["config"]["exclude_from_weight_decay"] = excluded
+        innermost = inner["config"]
+        while "inner" in innermost:
+            innermost = innermost["inner"]["config"]
+        innermost["learning_rate"] = rate
         return {**config, "inner": inner}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Wrapper":
         inner = keras.saving.deserialize_keras_object(config["inner"], custom_objects)
         return cls(**{**config, "inner": inner})
+
+
+class GradientTransform(Wrapper):
+    """Abstract parent of the wrappers that only change the gradient: they write `transform`."""
+
+    def transform(self, g: Tensor, x: Tensor, s: Slots, t: Tensor) -> Tensor:
+        """The gradient that the inner rule sees."""
+        raise NotImplementedError(f"{type(self).__name__} must define `transform`.")
+
+    def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
+        if not _measures(self.inner):
+            return {}
+        return self.inner.measure(self.transform(g, x, s, t), x, s, t, lr)
+
+    def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
+        return self.inner.step(self.transform(g, x, s, t), x, s, t, lr)
+
+
+def _measures(rule: Optimizer) -> bool:
+    while isinstance(rule, Wrapper):
+        if type(rule).measure not in (Wrapper.measure, GradientTransform.measure):
+            return True
+        rule = rule.inner
+    return type(rule).measure is not Optimizer.measure

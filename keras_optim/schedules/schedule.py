@@ -1,0 +1,115 @@
+"""What every schedule has in common: checked arguments, a derived configuration, exact steps.
+
+Steps are counted from 0, as in Keras: the first update uses the rate at step 0. All arithmetic on
+steps is done in integers, so that no period and no boundary is lost where single precision can no
+longer tell one step from the next (above 2**24); only a finished quotient becomes a float.
+"""
+
+from typing import Annotated, Any, TypeAlias
+
+import keras
+from keras import ops
+from keras.optimizers.schedules import LearningRateSchedule
+
+from keras_optim import hyper, running
+from keras_optim.hyper import NonNegative, Range
+
+Tensor = Any
+
+Rate: TypeAlias = NonNegative | LearningRateSchedule
+"""A number >= 0, or a schedule of keras_optim or of Keras."""
+Steps = Annotated[int, Range(0)]
+"""A number of steps, at least 0."""
+
+
+class Schedule(LearningRateSchedule):
+    """Abstract parent of the schedules of keras_optim: a subclass stores its arguments under their
+    own names and writes `rate`.
+
+    Example:
+
+    >>> class Harmonic(Schedule):
+    ...     def __init__(self, initial_learning_rate: NonNegative):
+    ...         self.initial_learning_rate = initial_learning_rate
+    ...     def rate(self, step):
+    ...         return self.initial_learning_rate / ops.cast(step + 1, floating())
+    >>> schedule = Harmonic(0.5)
+    >>> float(schedule(0)), float(schedule(4))
+    (0.5, 0.1...)
+    >>> schedule.get_config()
+    {'initial_learning_rate': 0.5}
+    >>> Harmonic(-1)
+    Traceback (most recent call last):
+    ValueError: Harmonic: `initial_learning_rate` must be a number finite and >= 0. Received: ...
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = hyper.checked(cls.__init__)  # type: ignore[method-assign]
+        keras.saving.register_keras_serializable(cls.__module__.partition(".")[0])(cls)
+
+    def rate(self, step: Tensor) -> Tensor:
+        """The rate at `step`, an integer tensor counted from 0."""
+        raise NotImplementedError(f"{type(self).__name__} must define `rate`.")
+
+    def __call__(self, step: Any) -> Tensor:
+        """The rate at `step`: an integer, a tensor or a variable."""
+        return self.rate(running.tensor(step))
+
+    def get_config(self) -> dict[str, Any]:
+        """Every argument of the constructor; schedules inside are serialised as well."""
+        names = hyper.own_parameters(type(self).__init__)
+        return {n: keras.saving.serialize_keras_object(getattr(self, n)) for n in names}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Schedule":
+        """The schedule that `get_config` described."""
+        return cls(**{n: keras.saving.deserialize_keras_object(v) for n, v in config.items()})
+
+
+def floating() -> str:
+    """The dtype of rates: Keras's default one, at least float32."""
+    return running.wide(keras.config.floatx()) or "float32"
+
+
+def progress(step: Tensor, start: int, length: int) -> Tensor:
+    """The share of `length` steps that is over: 0 until `start`, 1 from `start + length` on.
+
+    >>> [float(progress(ops.convert_to_tensor(t), start=10, length=4)) for t in (9, 10, 13, 14, 15)]
+    [0.0, 0.0, 0.75, 1.0, 1.0]
+    """
+    done = step - start
+    if length == 0:
+        return ops.cast(done >= 0, floating())
+    done = ops.where(done < 0, ops.zeros_like(done), done)
+    share = ops.cast(done, floating()) / length
+    return ops.where(done < length, share, ops.ones_like(share))
+
+
+def between(a: Any, b: Any, share: Tensor) -> Tensor:
+    """From `a` at `share` 0 to `b` at 1, exact at both ends.
+
+    >>> between(0.1, 0.7, 1.0)
+    0.7
+    """
+    return a * (1.0 - share) + b * share
+
+
+def warmed(step: Tensor, peak: Any, start: float | None, length: int) -> Tensor:
+    """A straight line from `start` at step 0 to `peak` at step `length`, and `peak` from there on.
+
+    Without a start it is the first of `length + 1` equal strides: no step is wasted on a zero.
+
+    >>> [float(warmed(ops.convert_to_tensor(t), 1.0, None, length=3)) for t in (0, 1, 2, 3, 4)]
+    [0.25, 0.5, 0.75, 1.0, 1.0]
+    """
+    first = peak / (length + 1) if start is None else start
+    return between(first, peak, progress(step, 0, length))
+
+
+def rate_at(schedule: Any, step: Tensor) -> Tensor:
+    """The rate of a schedule, or of a number, at `step`."""
+    if isinstance(schedule, LearningRateSchedule):
+        return ops.cast(schedule(step), floating())
+    return ops.convert_to_tensor(schedule, dtype=floating())

@@ -1,0 +1,92 @@
+"""Gradient noise that fades, the same again after a resumed training."""
+
+import random
+from collections.abc import Sequence
+from typing import Annotated, Any, Unpack
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_optim.base import Optimizer, Slots, Tensor
+from keras_optim.hyper import KerasOptions, NonNegative, Range
+from keras_optim.wrappers.wrapper import GradientTransform
+
+
+class GradientNoise(GradientTransform):
+    r"""Add normal noise to the gradient, less and less of it.
+
+    $$
+    g_t \leftarrow g_t + \mathcal N(0, \sigma_t^2), \qquad \sigma_t^2 = \frac{\eta}{t^\gamma}
+    $$
+
+    Helps very deep or badly conditioned networks to leave a poor start, and explores early in
+    training. The paper tries $\eta$ = 0.01, 0.3 and 1, with $\gamma$ = 0.55 throughout. Its steps
+    count from 0 and stand in the formula as $1 + t$: the same.
+
+    The noise is a function of seed, variable and step, with no state of its own: so a resumed
+    training sees the noise that it would have seen, and each step of a compiled loop sees another.
+    Backends draw different numbers from one seed.
+
+    Args:
+        inner: An optimizer of keras_optim, not built.
+        eta: >= 0, $\eta$: variance of the noise at the first step. Default 0.01.
+        gamma: >= 0, $\gamma$: how fast it fades. Default 0.55.
+        seed: An integer >= 0, or `None`: drawn once, from Python's `random`, and kept in the
+            configuration. Default `None`.
+        **kwargs: Options of every optimizer that `inner` does not set, see
+            `keras_optim.Optimizer`.
+
+    Example:
+
+    >>> import numpy as np, keras, keras_optim
+    >>> x = keras.Variable(np.zeros(10000, "float32"))
+    >>> optimizer = keras_optim.GradientNoise(keras_optim.SGD(1.0), eta=0.25, seed=0)
+    >>> optimizer.apply([np.zeros(10000, "float32")], [x])
+    >>> print(x.numpy().std().round(1))
+    0.5
+
+    Reference:
+        Neelakantan et al., "Adding gradient noise improves learning for very deep networks", 2015,
+        https://arxiv.org/abs/1511.06807
+    """
+
+    def __init__(
+        self,
+        inner: Optimizer,
+        eta: NonNegative = 0.01,
+        gamma: NonNegative = 0.55,
+        seed: Annotated[int, Range(0)] | None = None,
+        **kwargs: Unpack[KerasOptions],
+    ):
+        super().__init__(inner, **kwargs)
+        self.eta = eta
+        self.gamma = gamma
+        self.seed = random.randrange(2**31) if seed is None else seed
+
+    def constants(self, paths: Sequence[str]) -> list[dict[str, Any]]:
+        inner = super().constants(paths)
+        seeds = [
+            np.random.SeedSequence((self.seed, i)).generate_state(1)[0] for i in range(len(paths))
+        ]
+        return [{**c, "seed": int(seed)} for c, seed in zip(inner, seeds, strict=True)]
+
+    def transform(self, g: Tensor, x: Tensor, s: Slots, t: Tensor) -> Tensor:
+        log_t = ops.log(ops.cast(t, g.dtype))
+        deviation = self.eta**0.5 * ops.exp(-0.5 * self.gamma * log_t)
+        dtype = keras.backend.standardize_dtype(g.dtype)
+        noise = keras.random.normal(tuple(g.shape), dtype=dtype, seed=SeedOfStep(s["seed"], t))
+        return g + deviation * noise
+
+
+class SeedOfStep(keras.random.SeedGenerator):
+    """A seed for one draw: a number and the step. Where Keras expects a generator with state."""
+
+    def __init__(self, number: int, t: Tensor):
+        self.number = number
+        self.t = t
+
+    def next(self, ordered: bool = True) -> Tensor:
+        """The pair that every backend's generator starts from."""
+        dtype = "uint32" if keras.backend.backend() == "jax" else "int64"
+        return ops.stack([ops.convert_to_tensor(self.number, dtype), ops.cast(self.t, dtype)])

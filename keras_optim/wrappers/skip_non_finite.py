@@ -1,0 +1,76 @@
+"""Leave out the whole step where any gradient is infinite or not a number."""
+
+from keras import ops
+
+from keras_optim.base import Slots, Tensor
+from keras_optim.wrappers.wrapper import Wrapper
+
+
+class SkipNonFinite(Wrapper):
+    r"""Leave out each step in which any gradient of any variable is infinite or NaN.
+
+    $$
+    (x, s) \leftarrow \begin{cases} \text{inner step} & \text{all } g \text{ are finite} \\
+    (x, s) & \text{otherwise} \end{cases}
+    $$
+
+    One bad batch otherwise ends the training: NaN enters the weights and all averages, and stays.
+    Skipped steps leave no trace: weights, state and weight decay are as if the batch had not been,
+    and bias corrections of the inner rule count only the steps that were made. What does advance is
+    `iterations`, and with it a learning-rate schedule: it counts batches.
+
+    `skipped` says how many steps were left out; many mean that something else is wrong. Where
+    losses overflow in float16, use `keras.optimizers.LossScaleOptimizer`, which does the same and
+    lowers its scale (Keras puts it around the optimizer by itself under `mixed_float16`).
+
+    Put it outside of other gradient transforms, so that it sees the gradients as they come.
+
+    Args:
+        inner: An optimizer of keras_optim, not built.
+        **kwargs: Options of every optimizer that `inner` does not set, see
+            `keras_optim.Optimizer`.
+
+    Example:
+
+    >>> import numpy as np, keras, keras_optim
+    >>> x = keras.Variable([1.0])
+    >>> optimizer = keras_optim.SkipNonFinite(keras_optim.SGD(0.5))
+    >>> for gradient in (1.0, np.nan, np.inf):
+    ...     optimizer.apply([np.array([gradient], "float32")], [x])
+    >>> print(x.numpy(), optimizer.skipped)
+    [0.5] 2
+
+    Reference:
+        Micikevicius et al., "Mixed precision training", ICLR 2018,
+        https://arxiv.org/abs/1710.03740
+    """
+
+    scalars = {"skipped": 0.0}
+
+    @property
+    def skipped(self) -> int:
+        """How many steps were left out so far."""
+        plan = getattr(self, "_plan", None)
+        return int(ops.convert_to_numpy(plan.shared["skipped"].value)) if plan else 0
+
+    def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
+        bad = ops.sum(ops.cast(ops.logical_not(ops.isfinite(g)), x.dtype))
+        return {**self.inner.measure(g, x, s, made(t, s["skipped"]), lr), "non_finite": bad}
+
+    def pool(self, totals: dict[str, Tensor], s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
+        skip = totals["non_finite"] > 0
+        new = self.inner.pool(totals, s, made(t, s["skipped"]), lr)
+        kept = {n: ops.where(skip, s[n], v) if n in s else v for n, v in new.items()}
+        once = ops.cast(skip, s["skipped"].dtype)
+        return {**kept, "skipped": s["skipped"] + once, "skip": once}
+
+    def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
+        new_x, state = self.inner.step(g, x, s, made(t, s["skipped"] - s["skip"]), lr)
+        skip = s["skip"] > 0
+        kept = {n: ops.where(skip, s[n], v) for n, v in state.items()}
+        return ops.where(skip, x, new_x), kept
+
+
+def made(t: Tensor, skipped: Tensor) -> Tensor:
+    """The step that the inner rule counts: without those that were left out before."""
+    return t - ops.cast(skipped, t.dtype)
