@@ -135,6 +135,11 @@ def mean(x: Tensor, axis: int | tuple[int, ...] | None = None) -> Tensor:
     return ops.sum(x, axis=axis, keepdims=True) / max(math.prod(x.shape[i] for i in axes), 1)
 
 
+def _typed(value: Any, like: Tensor) -> Any:
+    # `ops.where` rounds a Python number to Keras's default precision on PyTorch.
+    return ops.convert_to_tensor(value, like.dtype) if isinstance(value, float) else value
+
+
 def _log(decay: float) -> float:
     # exp(-1e4 * t) is exactly 0 in every precision, and unlike -inf it survives 0 * log(0).
     return math.log(decay) if decay > 0.0 else -1e4
