@@ -40,7 +40,7 @@ class Projected(Optimizer):
         direction, new = self.direction(g, s, t)
         direction, projected = project(direction, x, g, self.delta, self.epsilon)
         if decay := s["weight_decay"]:
-            direction = direction + decay * ops.where(projected, self.wd_ratio, 1.0) * x
+            direction = direction + decay * ops.where(projected, self.wd_ratio * x, x)
         return x - lr * direction, new
 
 

@@ -44,7 +44,7 @@ class SM3(Optimizer):
     >>> x = keras.Variable(np.ones((2, 100, 10)))
     >>> optimizer = keras_optim.SM3(learning_rate=0.5, momentum=0.0)
     >>> optimizer.build([x])
-    >>> optimizer.variables[-1].shape
+    >>> tuple(optimizer.variables[-1].shape)
     (112,)
 
     Reference:
