@@ -2,7 +2,7 @@
 
 from importlib.metadata import version as _version
 
-from keras_optim import schedules
+from keras_optim import callbacks, schedules
 from keras_optim.algorithms.adabelief import AdaBelief
 from keras_optim.algorithms.adagrad import Adagrad
 from keras_optim.algorithms.adam import Adam
@@ -16,10 +16,12 @@ from keras_optim.base import Optimizer
 from keras_optim.catalog import get, names
 from keras_optim.wrappers.adaptive_clipping import AdaptiveClipping
 from keras_optim.wrappers.centralization import Centralization
+from keras_optim.wrappers.ema import EMA
 from keras_optim.wrappers.gradient_noise import GradientNoise
 from keras_optim.wrappers.lookahead import Lookahead
 from keras_optim.wrappers.rate_multipliers import RateMultipliers, layerwise_decay
 from keras_optim.wrappers.skip_non_finite import SkipNonFinite
+from keras_optim.wrappers.swa import SWA
 
 __version__ = _version("keras_optim")
 
@@ -31,6 +33,7 @@ __all__ = [
     "AdamW",
     "AdaptiveClipping",
     "Centralization",
+    "EMA",
     "GradientNoise",
     "Lookahead",
     "Nadam",
@@ -39,7 +42,9 @@ __all__ = [
     "RMSprop",
     "RateMultipliers",
     "SGD",
+    "SWA",
     "SkipNonFinite",
+    "callbacks",
     "get",
     "layerwise_decay",
     "names",

@@ -15,7 +15,7 @@ from typing import Any, Unpack
 
 import keras
 
-from keras_optim import hyper, running, saving
+from keras_optim import hyper, running, saving, swapping
 from keras_optim.hyper import KerasOptions, LearningRate
 from keras_optim.paths import exactly, first_matches, path_of
 
@@ -93,6 +93,14 @@ class Optimizer(keras.optimizers.Optimizer):
         name = "exclude_from_weight_decay"
         excluded = first_matches(self._excluded, paths, type(self).__name__, name)
         return [{"decayed": pattern is None} for pattern in excluded]
+
+    def evaluate(self, x: Tensor, s: Slots) -> Tensor | None:
+        """The weights to test with, between two steps; `None`: the weights as they are."""
+        return None
+
+    def settle(self, x: Tensor, s: Slots) -> Slots:
+        """The slots that change when the weights to test with become the weights."""
+        return {}
 
     def step(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         """Decoupled weight decay, then `update`: what runs, and what a wrapper calls."""
@@ -263,6 +271,18 @@ class Optimizer(keras.optimizers.Optimizer):
                 f"This {type(self).__name__} is wrapped by {self._wrapped_by}: "
                 f"{action} the wrapper instead."
             )
+
+    # ---- weights to test with
+
+    @property
+    def averaging(self) -> bool:
+        """Whether the weights to test with are others than those that are trained."""
+        return type(self).evaluate is not Optimizer.evaluate
+
+    def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
+        """Leave the weights to test with in the model. Keras calls this at the end of `fit`."""
+        super().finalize_variable_values(var_list)
+        swapping.finish(self)
 
     # ---- saving
 

@@ -21,7 +21,11 @@ VARIANTS = {
 }
 
 # What a wrapper cannot do without, or would be random with: so that it changes nothing.
-NEEDED = {"ratemultipliers": {"multipliers": {".": 1.0}}, "gradientnoise": {"eta": 0.0}}
+NEEDED = {
+    "swa": {"start_step": 2},
+    "ratemultipliers": {"multipliers": {".": 1.0}},
+    "gradientnoise": {"eta": 0.0},
+}
 
 
 def make(name, /, **arguments):
