@@ -15,7 +15,7 @@ from typing import Any, Unpack
 
 import keras
 
-from keras_optim import hyper, running, saving, swapping
+from keras_optim import hyper, recording, running, saving, swapping
 from keras_optim.hyper import KerasOptions, LearningRate
 from keras_optim.paths import exactly, first_matches, path_of
 
@@ -60,12 +60,13 @@ class Optimizer(keras.optimizers.Optimizer):
 
     slots: tuple[str, ...] = ()
     """Names of the state kept for each variable: zeros, unless `init` says otherwise.
-    An instance may narrow or widen it in its constructor (RMSprop without momentum keeps less)."""
+    An instance may change it in its constructor (RMSprop without momentum keeps less)."""
 
     scalars: Mapping[str, float] = {}
     """State shared by all variables, with starting values."""
 
     _excluded: tuple[str, ...] = ()
+    _recording = False
 
     # ---- what an algorithm writes
 
@@ -82,9 +83,8 @@ class Optimizer(keras.optimizers.Optimizer):
         return {}
 
     def pool(self, totals: dict[str, Tensor], s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
-        """New values of the shared scalars, from the sums of `measure`. `update` sees these.
-
-        Further names are for `update` of this step alone.
+        """New values of the shared scalars, from the sums of `measure`; and what else `update`,
+        which sees these, shall see in this step.
         """
         return {}
 
@@ -179,6 +179,9 @@ class Optimizer(keras.optimizers.Optimizer):
             constants=self.constants([path_of(v) for v in variables]),
         )
 
+        if self._recording:
+            recording.add(self)
+
     def _add_slots(self, variable: Any) -> dict[str, keras.Variable]:
         if self._overwrite_variable_with_gradient(variable):
             return {}
@@ -259,6 +262,11 @@ class Optimizer(keras.optimizers.Optimizer):
                     f"Received: {len(grads)} gradients, {len(trainable_variables)} variables."
                 )
         super().apply(grads, trainable_variables)
+
+    def _clip_gradients(self, grads: Any) -> Any:
+        if self._recording:
+            recording.note_gradient(self, grads)
+        return super()._clip_gradients(grads)
 
     def _backend_update_step(
         self, grads: Any, trainable_variables: Any, learning_rate: Any

@@ -13,6 +13,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_optim import recording
+
 Tensor = Any
 _BACKEND = keras.backend.backend()
 
@@ -63,6 +65,8 @@ def step_all(
         new_x, new_state = rule.step(g, x, state(i), t, rate)
         new_xs.append(new_x)
         new_states.append(new_state)
+    if recording.STEPS in shared:
+        shared = {**shared, **recording.noted(shared, xs, new_xs, lr)}
     return new_xs, new_states, shared
 
 

@@ -1,4 +1,4 @@
-"""Callbacks that go with the optimizers: testing with averaged weights."""
+"""Testing and saving with averaged weights, inside `fit` and outside."""
 
 from typing import Any
 
@@ -6,22 +6,7 @@ import keras
 
 from keras_optim import swapping
 from keras_optim.base import Optimizer
-
-
-def optimizer_of(callback: keras.callbacks.Callback) -> Optimizer:
-    """The optimizer of keras_optim that the callback's model was compiled with.
-
-    Raises:
-        ValueError: there is none; the message names the callback.
-    """
-    outer = getattr(callback.model, "optimizer", None)
-    optimizer = getattr(outer, "inner_optimizer", outer)  # LossScaleOptimizer
-    if not isinstance(optimizer, Optimizer):
-        raise ValueError(
-            f"{type(callback).__name__}: the model must be compiled with an optimizer of "
-            f"keras_optim. Received: optimizer={outer!r}"
-        )
-    return optimizer
+from keras_optim.callbacks.access import optimizer_of
 
 
 class EvaluateAveraged(keras.callbacks.Callback):
