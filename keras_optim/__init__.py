@@ -4,6 +4,7 @@ from importlib.metadata import version as _version
 
 from keras_optim import schedules
 from keras_optim.algorithms.accsgd import AccSGD
+from keras_optim import callbacks, schedules
 from keras_optim.algorithms.adabelief import AdaBelief
 from keras_optim.algorithms.adabound import AdaBound
 from keras_optim.algorithms.adadelta import Adadelta
@@ -45,10 +46,12 @@ from keras_optim.base import Optimizer
 from keras_optim.catalog import get, names
 from keras_optim.wrappers.adaptive_clipping import AdaptiveClipping
 from keras_optim.wrappers.centralization import Centralization
+from keras_optim.wrappers.ema import EMA
 from keras_optim.wrappers.gradient_noise import GradientNoise
 from keras_optim.wrappers.lookahead import Lookahead
 from keras_optim.wrappers.rate_multipliers import RateMultipliers, layerwise_decay
 from keras_optim.wrappers.skip_non_finite import SkipNonFinite
+from keras_optim.wrappers.swa import SWA
 
 __version__ = _version("keras_optim")
 
@@ -70,6 +73,7 @@ __all__ = [
     "AggMo",
     "Centralization",
     "DiffGrad",
+    "EMA",
     "Fromage",
     "Ftrl",
     "GradientNoise",
@@ -92,12 +96,14 @@ __all__ = [
     "SGD",
     "SGDP",
     "SM3",
+    "SWA",
     "SWATS",
     "SignSGD",
     "Signum",
     "SkipNonFinite",
     "Tiger",
     "Yogi",
+    "callbacks",
     "get",
     "layerwise_decay",
     "names",

@@ -15,7 +15,7 @@ from typing import Any, Unpack
 
 import keras
 
-from keras_optim import hyper, running, saving
+from keras_optim import hyper, recording, running, saving, swapping
 from keras_optim.hyper import KerasOptions, LearningRate
 from keras_optim.paths import exactly, first_matches, path_of
 
@@ -60,12 +60,13 @@ class Optimizer(keras.optimizers.Optimizer):
 
     slots: tuple[str, ...] = ()
     """Names of the state kept for each variable: zeros, unless `init` says otherwise.
-    An instance may narrow or widen it in its constructor (RMSprop without momentum keeps less)."""
+    An instance may change it in its constructor (RMSprop without momentum keeps less)."""
 
     scalars: Mapping[str, float] = {}
     """State shared by all variables, with starting values."""
 
     _excluded: tuple[str, ...] = ()
+    _recording = False
 
     # ---- what an algorithm writes
 
@@ -82,9 +83,8 @@ class Optimizer(keras.optimizers.Optimizer):
         return {}
 
     def pool(self, totals: dict[str, Tensor], s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
-        """New values of the shared scalars, from the sums of `measure`. `update` sees these.
-
-        Further names are for `update` of this step alone.
+        """New values of the shared scalars, from the sums of `measure`; and what else `update`,
+        which sees these, shall see in this step.
         """
         return {}
 
@@ -93,6 +93,14 @@ class Optimizer(keras.optimizers.Optimizer):
         name = "exclude_from_weight_decay"
         excluded = first_matches(self._excluded, paths, type(self).__name__, name)
         return [{"decayed": pattern is None} for pattern in excluded]
+
+    def evaluate(self, x: Tensor, s: Slots) -> Tensor | None:
+        """The weights to test with, between two steps; `None`: the weights as they are."""
+        return None
+
+    def settle(self, x: Tensor, s: Slots) -> Slots:
+        """The slots that change when the weights to test with become the weights."""
+        return {}
 
     def step(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         """Decoupled weight decay, then `update`: what runs, and what a wrapper calls."""
@@ -170,6 +178,9 @@ class Optimizer(keras.optimizers.Optimizer):
             },
             constants=self.constants([path_of(v) for v in variables]),
         )
+
+        if self._recording:
+            recording.add(self)
 
     def _add_slots(self, variable: Any) -> dict[str, keras.Variable]:
         if self._overwrite_variable_with_gradient(variable):
@@ -252,6 +263,11 @@ class Optimizer(keras.optimizers.Optimizer):
                 )
         super().apply(grads, trainable_variables)
 
+    def _clip_gradients(self, grads: Any) -> Any:
+        if self._recording:
+            recording.note_gradient(self, grads)
+        return super()._clip_gradients(grads)
+
     def _backend_update_step(
         self, grads: Any, trainable_variables: Any, learning_rate: Any
     ) -> None:
@@ -263,6 +279,18 @@ class Optimizer(keras.optimizers.Optimizer):
                 f"This {type(self).__name__} is wrapped by {self._wrapped_by}: "
                 f"{action} the wrapper instead."
             )
+
+    # ---- weights to test with
+
+    @property
+    def averaging(self) -> bool:
+        """Whether the weights to test with are others than those that are trained."""
+        return type(self).evaluate is not Optimizer.evaluate
+
+    def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
+        """Leave the weights to test with in the model. Keras calls this at the end of `fit`."""
+        super().finalize_variable_values(var_list)
+        swapping.finish(self)
 
     # ---- saving
 

@@ -45,10 +45,12 @@ from keras_optim.algorithms.yogi import Yogi
 from keras_optim.base import Optimizer
 from keras_optim.wrappers.adaptive_clipping import AdaptiveClipping
 from keras_optim.wrappers.centralization import Centralization
+from keras_optim.wrappers.ema import EMA
 from keras_optim.wrappers.gradient_noise import GradientNoise
 from keras_optim.wrappers.lookahead import Lookahead
 from keras_optim.wrappers.rate_multipliers import RateMultipliers
 from keras_optim.wrappers.skip_non_finite import SkipNonFinite
+from keras_optim.wrappers.swa import SWA
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,10 @@ WRAPPERS = (
         SkipNonFinite, "wrapper", 2017, "1710.03740", "Leave out steps with overflowing gradients."
     ),
     Row(GradientNoise, "wrapper", 2015, "1511.06807", "Add noise to the gradient that fades."),
+    Row(
+        EMA, "wrapper", 1992, "Polyak & Juditsky 1992", "Test with a moving average of the weights."
+    ),
+    Row(SWA, "wrapper", 2018, "1803.05407", "Test with the mean of the weights of late steps."),
 )
 
 _BY_NAME = {row.name: row for row in (*ALGORITHMS, *WRAPPERS)}

@@ -5,12 +5,15 @@ XLA fuses it; PyTorch runs it in one call over all variables, so that it can be 
 TensorFlow runs it in the graph and, under `tf.distribute`, once per device after the all-reduce.
 """
 
+import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 from keras import ops
+
+from keras_optim import recording
 
 Tensor = Any
 _BACKEND = keras.backend.backend()
@@ -26,6 +29,8 @@ class Plan:
     """Scalars of all variables together."""
     constants: list[dict[str, Any]]
     """What was decided for each variable when the optimizer was built."""
+    kept: list[tuple[Any, Tensor]] = field(default_factory=list)
+    """Variables in which others than the trained values stand, with copies of these."""
 
 
 def step_all(
@@ -47,8 +52,7 @@ def step_all(
     rates = [ops.cast(lr, x.dtype) for x in xs]
 
     def state(i: int) -> dict[str, Any]:
-        scalars = {name: ops.cast(value, xs[i].dtype) for name, value in shared.items()}
-        return {**states[i], **scalars, **constants[i]}
+        return whole_state(states[i], shared, constants[i], like=xs[i])
 
     totals: dict[str, Tensor] = {}
     for i, (g, x, rate) in enumerate(zip(gs, xs, rates, strict=True)):
@@ -61,7 +65,34 @@ def step_all(
         new_x, new_state = rule.step(g, x, state(i), t, rate)
         new_xs.append(new_x)
         new_states.append(new_state)
+    if recording.STEPS in shared:
+        shared = {**shared, **recording.noted(shared, xs, new_xs, lr)}
     return new_xs, new_states, shared
+
+
+def whole_state(
+    slots: dict[str, Tensor], shared: dict[str, Tensor], constants: dict[str, Any], like: Tensor
+) -> dict[str, Any]:
+    """The dict `s` of a variable: all that a rule may look at."""
+    scalars = {name: ops.cast(value, like.dtype) for name, value in shared.items()}
+    return {**slots, **scalars, **constants}
+
+
+def state_of(optimizer: Any, i: int) -> dict[str, Any]:
+    """The dict `s` of the variable with index `i`, between two steps; empty if it has no slots."""
+    plan, x = optimizer._plan, widened(optimizer._trainable_variables[i])
+    if not plan.states[i]:
+        return {}
+    return whole_state(_tensors(plan.states[i]), _tensors(plan.shared), plan.constants[i], like=x)
+
+
+def no_gradients() -> contextlib.AbstractContextManager[Any]:
+    """Where PyTorch does not record what is computed."""
+    if _BACKEND != "torch":
+        return contextlib.nullcontext()
+    import torch
+
+    return torch.no_grad()
 
 
 def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning_rate: Any) -> None:
@@ -99,14 +130,10 @@ def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning
         tensor(optimizer.iterations) + 1,
         tensor(learning_rate),
     )
-    if _BACKEND == "torch":
-        import torch
-
-        with torch.no_grad():
-            advance(*everything)
-    elif _BACKEND == "tensorflow" and _tf().distribute.has_strategy():
+    if _BACKEND == "tensorflow" and _tf().distribute.has_strategy():
         _on_each_device(optimizer, advance, everything)
-    else:
+        return
+    with no_gradients():
         advance(*everything)
 
 

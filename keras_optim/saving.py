@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from keras_optim import recording
 from keras_optim.running import tensor
 
 FORMAT = 1
@@ -23,7 +24,8 @@ def named_state(optimizer: Any) -> dict[str, Any]:
         named["learning_rate"] = optimizer._learning_rate
     if not optimizer.built:
         return named
-    named.update(optimizer._plan.shared)
+    recorded = (*recording.NAMES, recording.STEPS)
+    named.update({n: v for n, v in optimizer._plan.shared.items() if n not in recorded})
     for i, state in enumerate(optimizer._plan.states):
         named.update({f"{slot}.{i}": variable for slot, variable in state.items()})
     kept_by_keras = {

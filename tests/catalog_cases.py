@@ -26,7 +26,11 @@ COUPLED = {"lamb": 1, "lars": 2}
 # Where 0.01 is no reasonable rate for a small network: the paper's is 1; it warms up slowly.
 RATES = {"adadelta": 1.0, "adamod": 1.0}
 # What a wrapper cannot do without, or would be random with: so that it changes nothing.
-NEEDED = {"ratemultipliers": {"multipliers": {".": 1.0}}, "gradientnoise": {"eta": 0.0}}
+NEEDED = {
+    "swa": {"start_step": 2},
+    "ratemultipliers": {"multipliers": {".": 1.0}},
+    "gradientnoise": {"eta": 0.0},
+}
 
 
 def make(name, /, **arguments):

@@ -82,6 +82,17 @@ class Wrapper(Optimizer):
     def pool(self, totals: dict[str, Tensor], s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
         return self.inner.pool(totals, s, t, lr)
 
+    def evaluate(self, x: Tensor, s: Slots) -> Tensor | None:
+        return self.inner.evaluate(x, s)
+
+    def settle(self, x: Tensor, s: Slots) -> Slots:
+        return self.inner.settle(x, s)
+
+    @property
+    def averaging(self) -> bool:
+        """Whether the weights to test with are others than those that are trained."""
+        return type(self).evaluate is not Wrapper.evaluate or self.inner.averaging
+
     def constants(self, paths: Sequence[str]) -> list[dict[str, Any]]:
         return self.inner.constants(paths)
 

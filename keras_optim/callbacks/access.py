@@ -1,0 +1,37 @@
+"""How callbacks reach the optimizer and its state inside `fit`."""
+
+from typing import Any
+
+import keras
+
+from keras_optim.base import Optimizer
+
+
+def inside_loss_scale(optimizer: Any) -> Any:
+    """The optimizer that updates: the one inside a `LossScaleOptimizer`, or itself."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def optimizer_of(callback: keras.callbacks.Callback) -> Optimizer:
+    """The optimizer of keras_optim that the callback's model was compiled with.
+
+    Raises:
+        ValueError: there is none; the message names the callback.
+    """
+    outer = getattr(callback.model, "optimizer", None)
+    optimizer = inside_loss_scale(outer)
+    if not isinstance(optimizer, Optimizer):
+        raise ValueError(
+            f"{type(callback).__name__}: the model must be compiled with an optimizer of "
+            f"keras_optim. Received: optimizer={outer!r}"
+        )
+    return optimizer
+
+
+def between_batches(model: keras.Model) -> None:
+    """Bring the variables up to date: on JAX they are empty while `fit` goes from batch to batch.
+
+    They may then be read and assigned until the next batch.
+    """
+    if keras.backend.backend() == "jax":
+        model.jax_state_sync()

@@ -1,0 +1,74 @@
+"""Learning rate, gradient norm and update norm in the logs of training."""
+
+from typing import Any
+
+import keras
+
+from keras_optim import recording
+from keras_optim.callbacks.access import between_batches, optimizer_of
+
+
+class LogTraining(keras.callbacks.Callback):
+    """Add `learning_rate`, `gradient_norm` and `update_norm` to the logs.
+
+    From the logs they go where all metrics go: into the `History`, the progress bar, `CSVLogger`,
+    and TensorBoard, if these come after this callback. Watch them to choose a clipping norm, to see
+    whether a rate is too high (norms that grow) or a layer is dead (norms of zero).
+
+    The gradient norm is that over all variables, before any clipping; the update norm is how far
+    all weights together moved, weight decay included. Both are measured inside the compiled step
+    and cost little. Of an epoch the logs have the means of both norms, and the rate of its last
+    step. The model must be compiled with an optimizer of keras_optim; nothing else is to be done.
+
+    Args:
+        per_batch: Whether each batch is logged too, and kept in `batches`: a dict of lists, one
+            number per batch. Waits for each step, so it is slower. Default `False`.
+
+    Raises:
+        ValueError: the model's optimizer is not one of keras_optim.
+
+    Example:
+
+    >>> import numpy as np, keras, keras_optim
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile(keras_optim.SGD(0.5), "mse")
+    >>> log = keras_optim.callbacks.LogTraining(per_batch=True)
+    >>> x = np.ones((8, 1))
+    >>> history = model.fit(x, x, batch_size=4, epochs=3, callbacks=[log], verbose=0)
+    >>> history.history["learning_rate"]
+    [0.5, 0.5, 0.5]
+    >>> len(history.history["gradient_norm"]), len(log.batches["update_norm"])
+    (3, 6)
+    """
+
+    def __init__(self, per_batch: bool = False):
+        super().__init__()
+        self.per_batch = per_batch
+        self.batches: dict[str, list[float]] = {name: [] for name in recording.LAST}
+        if per_batch:
+            # Only then: Keras waits for each step where a callback looks at batches.
+            self.on_train_batch_end = self._log_batch
+
+    def set_model(self, model: keras.Model) -> None:
+        """Begin to record, before the step is compiled."""
+        super().set_model(model)
+        if recording.start(optimizer_of(self)):
+            model.train_function = None
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Begin the means anew."""
+        recording.forget(optimizer_of(self))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Add the means over the epoch to its logs, and the last rate."""
+        optimizer = optimizer_of(self)
+        if logs is not None and (means := recording.means(optimizer)):
+            logs.update({**means, "learning_rate": recording.last(optimizer)["learning_rate"]})
+
+    def _log_batch(self, batch: int, logs: Any = None) -> None:
+        between_batches(self.model)
+        last = recording.last(optimizer_of(self))
+        for name, value in last.items():
+            self.batches[name].append(value)
+        if logs is not None:
+            logs.update(last)

@@ -1,0 +1,48 @@
+"""What EMA and SWA have in common: an average of the weights, kept as its distance from them."""
+
+from typing import Unpack
+
+from keras import ops
+
+from keras_optim.base import Optimizer, Slots, Tensor
+from keras_optim.hyper import KerasOptions
+from keras_optim.wrappers.wrapper import Wrapper
+
+
+class Averaging(Wrapper):
+    """Abstract parent of the wrappers that train as the inner rule does and test with an average.
+
+    Kept is not the average but its lag, the average less the weights. So the average goes along
+    when weights are loaded or set by hand, and is the weights themselves before the first step.
+
+    Args:
+        inner: An optimizer of keras_optim, not built.
+        **kwargs: Options of every optimizer that `inner` does not set.
+
+    Raises:
+        ValueError: Keras's own average, `use_ema`, is on as well.
+    """
+
+    slots = ("lag",)
+
+    def __init__(self, inner: Optimizer, **kwargs: Unpack[KerasOptions]):
+        super().__init__(inner, **kwargs)
+        if self.use_ema:
+            raise ValueError(
+                f"{type(self).__name__}: `use_ema` would average a second time; leave it off. "
+                "Received: use_ema=True"
+            )
+
+    def follow(self, lag: Tensor, t: Tensor) -> Tensor:
+        """The new lag, from that of the old average behind the new weights."""
+        raise NotImplementedError(f"{type(self).__name__} must define `follow`.")
+
+    def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
+        new, state = self.inner.step(g, x, s, t, lr)
+        return new, {**state, "lag": self.follow(s["lag"] + (x - new), t)}
+
+    def evaluate(self, x: Tensor, s: Slots) -> Tensor:
+        return x + s["lag"]
+
+    def settle(self, x: Tensor, s: Slots) -> Slots:
+        return {**self.inner.settle(x, s), "lag": ops.zeros_like(x)}

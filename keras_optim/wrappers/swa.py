@@ -1,0 +1,70 @@
+"""SWA: the mean of the weights of late steps to test with."""
+
+from typing import Unpack
+
+from keras import ops
+
+from keras_optim.base import Optimizer, Tensor
+from keras_optim.hyper import KerasOptions, Period
+from keras_optim.wrappers.averaging import Averaging
+
+
+class SWA(Averaging):
+    r"""Train as the inner optimizer does; test with the mean of the weights from some step on.
+
+    $$
+    a = \frac1n \sum_{i=0}^{n-1} x_{\text{start} + i \cdot \text{period}}
+    $$
+
+    With a rate that stays high (constant, or `Cyclic`) the weights wander around a wide minimum;
+    their mean lies in its middle and generalises better than any of them. Start at about 75 % of
+    the training; the authors average once for each epoch, or at the low end of each cycle.
+
+    `keras_optim.callbacks.EvaluateAveraged` puts the mean into the model for validation and for
+    checkpoints; at the end of `fit` it stays there. Before `start_step` it is the weights
+    themselves. When weights are loaded or set, it goes along with them. Statistics of batch
+    normalisation are those of the weights that were trained: to refresh them, run some batches
+    through the model with `training=True` afterwards. Put SWA outermost.
+
+    Args:
+        inner: An optimizer of keras_optim, not built.
+        start_step: >= 1, the first step after which weights count.
+        period: >= 1, steps from one to the next. Default 1.
+        **kwargs: Options of every optimizer that `inner` does not set, see
+            `keras_optim.Optimizer`. `use_ema` must be off.
+
+    Example: the mean of 2, 1 and 0.
+
+    >>> import numpy as np, keras, keras_optim
+    >>> x = keras.Variable([3.0])
+    >>> optimizer = keras_optim.SWA(keras_optim.SGD(1.0), start_step=1)
+    >>> for _ in range(3):
+    ...     optimizer.apply([np.array([1.0], "float32")], [x])
+    >>> optimizer.finalize_variable_values([x])
+    >>> print(x.numpy().round(4))
+    [1.]
+
+    Reference:
+        Izmailov et al., "Averaging weights leads to wider optima and better generalization",
+        UAI 2018, https://arxiv.org/abs/1803.05407
+    """
+
+    def __init__(
+        self,
+        inner: Optimizer,
+        start_step: Period,
+        period: Period = 1,
+        **kwargs: Unpack[KerasOptions],
+    ):
+        super().__init__(inner, **kwargs)
+        self.start_step = start_step
+        self.period = period
+
+    def follow(self, lag: Tensor, t: Tensor) -> Tensor:
+        since = t - self.start_step
+        n = ops.cast(since // self.period + 1, lag.dtype)
+        counts = since % self.period == 0
+        after = ops.where(
+            counts, (1.0 - 1.0 / ops.where(since < 0, ops.ones_like(n), n)) * lag, lag
+        )
+        return ops.where(since < 0, ops.zeros_like(lag), after)

@@ -1,0 +1,262 @@
+"""What is logged of training, and the search for a rate, on the backend at hand."""
+
+import math
+from itertools import pairwise
+
+import keras
+import numpy as np
+import pytest
+
+import keras_optim
+from keras_optim import recording
+from keras_optim.callbacks import LearningRateFinder, LogTraining
+from keras_optim.schedules import Cyclic
+from tests.test_averaging import same
+from tests.test_rate_multipliers import data, model_of
+from tests.trajectories import numbers
+
+# ---- LogTraining
+
+
+def compiled(optimizer, **options):
+    model = model_of(["one", "two"])
+    model.compile(optimizer, "mse", **options)
+    return model
+
+
+class Weights(keras.callbacks.Callback):
+    """Notes the weights after each batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.path = []
+
+    def on_train_begin(self, logs=None):
+        self.path.append(self.model.get_weights())
+
+    def on_train_batch_end(self, batch, logs=None):
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()
+        self.path.append(self.model.get_weights())
+
+
+def distances(path):
+    return [
+        math.sqrt(sum(np.sum((a - b) ** 2) for a, b in zip(*pair, strict=True)))
+        for pair in pairwise(path)
+    ]
+
+
+@pytest.mark.parametrize("jit_compile", [False, "auto"])
+@pytest.mark.parametrize("per_batch", [False, True])
+def test_norms_and_rate_of_plain_descent(per_batch, jit_compile):
+    """Each update of SGD is the rate times the gradient: three numbers that check each other."""
+    x, y = data()
+    rates = Cyclic(0.1, 0.3, 2)
+    model = compiled(keras_optim.SGD(rates), jit_compile=jit_compile)
+    log, weights = LogTraining(per_batch=per_batch), Weights()
+    callbacks = [log, weights] if per_batch else [log]
+    history = model.fit(
+        x, y, batch_size=4, epochs=3, shuffle=False, verbose=0, callbacks=callbacks
+    ).history
+    used = [float(keras.ops.convert_to_numpy(rates(t))) for t in range(12)]
+    assert history["learning_rate"] == used[3::4]
+    if per_batch:
+        assert log.batches["learning_rate"] == used
+        np.testing.assert_allclose(log.batches["update_norm"], distances(weights.path), rtol=1e-4)
+        products = np.array(log.batches["gradient_norm"]) * used
+        np.testing.assert_allclose(log.batches["update_norm"], products, rtol=1e-5)
+        for name in ("gradient_norm", "update_norm"):
+            means = np.mean(np.reshape(log.batches[name], (3, 4)), axis=1)
+            np.testing.assert_allclose(history[name], means, rtol=1e-6)
+    plain = compiled(keras_optim.SGD(rates), jit_compile=jit_compile)
+    plain.fit(x, y, batch_size=4, epochs=3, shuffle=False, verbose=0)
+    assert same(plain.get_weights(), model.get_weights())
+    assert set(history) == {"loss", *recording.LAST}
+
+
+@pytest.mark.parametrize("jit_compile", [False, "auto"])
+def test_recording_may_begin_after_training_has(jit_compile, tmp_path):
+    """The compiled step is made again; and what is saved does not depend on the recording."""
+    x, y = data()
+    model, plain = (compiled(keras_optim.Adam(0.1), jit_compile=jit_compile) for _ in range(2))
+    for m, callbacks in ((model, [LogTraining()]), (plain, [])):
+        for these in ([], callbacks, callbacks):
+            history = m.fit(x, y, shuffle=False, verbose=0, callbacks=these).history
+        if callbacks:
+            assert history["gradient_norm"][0] > 0 and history["update_norm"][0] > 0
+    assert same(plain.get_weights(), model.get_weights())
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    for m, callbacks in ((model, []), (loaded, [LogTraining()])):
+        m.fit(x, y, shuffle=False, verbose=0, callbacks=callbacks)
+    assert same(loaded.get_weights(), model.get_weights())
+
+
+def test_the_gradient_is_measured_before_clipping_and_after_unscaling():
+    x, y = data()
+    norms = []
+    for options in ({}, {"global_clipnorm": 0.1}, {"loss_scale_factor": 64.0}):
+        model, log = compiled(keras_optim.SGD(0.1, **options)), LogTraining(per_batch=True)
+        model.fit(x, y, verbose=0, callbacks=[log])
+        norms.append([log.batches[n][0] for n in ("gradient_norm", "update_norm")])
+    assert norms[0][0] == pytest.approx(norms[1][0], rel=1e-6)
+    assert norms[0] == pytest.approx(norms[2], rel=1e-6)
+    assert norms[1][1] == pytest.approx(0.01, rel=1e-4)
+
+
+def test_with_wrappers_loss_scale_and_accumulation():
+    x, y = data()
+    for optimizer in (
+        keras_optim.Lookahead(keras_optim.SkipNonFinite(keras_optim.Adam())),
+        keras.optimizers.LossScaleOptimizer(keras_optim.Adam(), initial_scale=8.0),
+        keras_optim.Adam(gradient_accumulation_steps=2),
+    ):
+        model = compiled(optimizer)
+        history = model.fit(x, y, batch_size=4, epochs=2, verbose=0, callbacks=[LogTraining()])
+        norms = np.array([history.history[n] for n in recording.LAST])
+        assert np.all(np.isfinite(norms)) and np.all(norms > 0)
+
+
+def test_logging_needs_an_optimizer_of_ours():
+    x, y = data()
+    with pytest.raises(ValueError, match="LogTraining: the model must be compiled with an optim"):
+        compiled(keras.optimizers.Adam()).fit(x, y, verbose=0, callbacks=[LogTraining()])
+
+
+def test_logs_reach_the_callbacks_after_it(tmp_path):
+    x, y = data()
+    path = tmp_path / "log.csv"
+    callbacks = [LogTraining(), keras.callbacks.CSVLogger(path)]
+    compiled(keras_optim.Adam()).fit(x, y, verbose=0, callbacks=callbacks)
+    assert path.read_text().startswith("epoch,gradient_norm,learning_rate,loss,update_norm")
+
+
+# ---- LearningRateFinder
+
+
+def noisy_model(optimizer, **options):
+    """With state of every kind: dropout's seed, batch normalisation's statistics."""
+    keras.utils.set_random_seed(0)
+    layers = [
+        keras.layers.Dense(8, "tanh"),
+        keras.layers.BatchNormalization(),
+        keras.layers.Dropout(0.2, seed=1),
+        keras.layers.Dense(3),
+    ]
+    model = keras.Sequential([keras.Input((3,)), *layers])
+    model.compile(optimizer, "mse", **options)
+    return model
+
+
+def long_data():
+    x = np.random.default_rng(0).normal(size=(256, 3)).astype("float32")
+    return x, x[:, ::-1].copy()
+
+
+def state(model):
+    return [numbers([v])[0] for v in (*model.variables, *model.optimizer.variables)]
+
+
+@pytest.mark.parametrize("jit_compile", [False, "auto"])
+@pytest.mark.parametrize("kind", ["ours", "averaging", "keras", "scaled"])
+def test_everything_is_as_before_the_search(kind, jit_compile):
+    x, y = long_data()
+    optimizer = {
+        "ours": lambda: keras_optim.Adam(0.003),
+        "averaging": lambda: keras_optim.EMA(keras_optim.Adam(0.003)),
+        "keras": lambda: keras.optimizers.Adam(0.003),
+        "scaled": lambda: keras.optimizers.LossScaleOptimizer(keras_optim.Adam(0.003)),
+    }[kind]
+    models = [noisy_model(optimizer(), jit_compile=jit_compile) for _ in range(2)]
+    finder = LearningRateFinder(1e-5, 10.0, steps=20)
+    for model in models:
+        model.fit(x, y, batch_size=32, epochs=1, shuffle=False, verbose=0)
+    before = state(models[0])
+    models[0].fit(x, y, batch_size=32, epochs=9, verbose=0, callbacks=[finder])
+    assert same(state(models[0]), before)
+    assert len(finder.rates) == len(finder.losses) == 20
+    for model in models:
+        model.fit(x, y, batch_size=32, epochs=1, shuffle=False, verbose=0)
+    assert same(state(models[0]), state(models[1]))
+
+
+def test_before_the_first_step_as_well():
+    x, y = long_data()
+    searched, plain = (noisy_model(keras_optim.Adam(0.003)) for _ in range(2))
+    searched.fit(x, y, batch_size=32, epochs=2, verbose=0, callbacks=[LearningRateFinder()])
+    for model in (searched, plain):
+        model.fit(x, y, batch_size=32, shuffle=False, verbose=0)
+    assert same(state(searched), state(plain))
+
+
+def test_rates_and_losses_are_those_of_each_batch():
+    """The losses of plain descent with these rates, made by hand."""
+    x, y = long_data()
+    model, by_hand = compiled(keras_optim.SGD(0.1)), compiled(keras_optim.SGD(0.1))
+    finder = LearningRateFinder(1e-3, 1.0, steps=40)
+    model.fit(x, y, batch_size=64, epochs=3, shuffle=False, verbose=0, callbacks=[finder])
+    np.testing.assert_allclose(finder.rates, np.geomspace(1e-3, 1.0, 12), rtol=1e-6)
+    losses = []
+    for i, rate in enumerate(finder.rates):
+        by_hand.optimizer.learning_rate = rate
+        rows = slice(64 * (i % 4), 64 * (i % 4) + 64)
+        by_hand.reset_metrics()
+        losses.append(by_hand.train_on_batch(x[rows], y[rows]))
+    np.testing.assert_allclose(finder.losses, losses, rtol=1e-5)
+
+
+def quadratic():
+    """A loss whose steepest fall and explosion are known: one weight, curvature 2."""
+    keras.utils.set_random_seed(0)
+    layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")
+    model = keras.Sequential([keras.Input((1,)), layer])
+    model.compile(keras_optim.SGD(0.1), "mse")
+    return model, np.ones((400, 1), "float32"), np.zeros((400, 1), "float32")
+
+
+def test_the_suggestion_is_where_the_loss_falls_fastest():
+    model, x, y = quadratic()
+    finder = LearningRateFinder(1e-5, 100.0, steps=100)
+    model.fit(x, y, batch_size=4, verbose=0, callbacks=[finder])
+    weight, losses = 1.0, []
+    for rate in np.geomspace(1e-5, 100.0, 100)[: len(finder.rates)]:
+        losses.append(weight**2)
+        weight -= rate * 2 * weight
+    np.testing.assert_allclose(finder.losses, losses, rtol=1e-2, atol=1e-12)
+    steepest = finder.rates[int(np.argmin(np.gradient(losses)[: int(np.argmin(losses)) + 1]))]
+    assert 0.6 < finder.suggestion / steepest < 1.7
+    assert len(finder.losses) < 100  # it saw the explosion and stopped
+
+
+def test_when_there_is_nothing_to_suggest():
+    model, x, y = quadratic()
+    finder = LearningRateFinder(2.0, 100.0, steps=20)
+    with pytest.raises(ValueError, match="run `fit` with this callback first"):
+        _ = finder.suggestion
+    model.fit(x, y, batch_size=4, verbose=0, callbacks=[finder])
+    with pytest.raises(ValueError, match=r"the loss never fell|run `fit`"):
+        _ = finder.suggestion
+
+
+def test_wrong_uses():
+    model, x, y = quadratic()
+    with pytest.raises(ValueError, match="`max_learning_rate` must be more than"):
+        LearningRateFinder(1.0, 0.1)
+    with pytest.raises(ValueError, match="LearningRateFinder: `steps` must be an integer finite"):
+        LearningRateFinder(steps=5)
+    model.compile(keras_optim.SGD(Cyclic(0.1, 0.2, 3)), "mse")
+    with pytest.raises(ValueError, match="the optimizer's `learning_rate` must be a number"):
+        model.fit(x, y, verbose=0, callbacks=[LearningRateFinder()])
+    model.compile(keras_optim.SGD(0.1), "mse", steps_per_execution=2)
+    with pytest.raises(ValueError, match="`steps_per_execution"):
+        model.fit(x, y, verbose=0, callbacks=[LearningRateFinder()])
+
+
+def test_plot(tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    model, x, y = quadratic()
+    finder = LearningRateFinder(1e-5, 100.0)
+    model.fit(x, y, batch_size=4, verbose=0, callbacks=[finder])
+    finder.plot(tmp_path / "rates.png")
+    assert (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
