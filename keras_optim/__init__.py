@@ -13,6 +13,10 @@ from keras_optim.algorithms.rmsprop import RMSprop
 from keras_optim.algorithms.sgd import SGD
 from keras_optim.base import Optimizer
 from keras_optim.catalog import get, names
+from keras_optim.minimizing.conjugate_gradient import ConjugateGradient
+from keras_optim.minimizing.lbfgs import LBFGS
+from keras_optim.minimizing.minimize import minimize
+from keras_optim.minimizing.truncated_newton import TruncatedNewton
 from keras_optim.wrappers.lookahead import Lookahead
 
 __version__ = _version("keras_optim")
@@ -23,12 +27,16 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "ConjugateGradient",
+    "LBFGS",
     "Lookahead",
     "Nadam",
     "Optimizer",
     "RAdam",
     "RMSprop",
     "SGD",
+    "TruncatedNewton",
     "get",
+    "minimize",
     "names",
 ]
