@@ -95,10 +95,12 @@ def strong_wolfe(
         low, previous = trial, low
         if left == 0:
             return low
-        length = _longer(previous, trial)
+        length = _longer(previous, trial, noise)
 
-    while left > 0 and abs(low.slope * (high.length - low.length)) > noise:
-        trial = phi(_between(low, high))
+    while left > 0:
+        if not low_enough(high) and abs(low.slope * (high.length - low.length)) <= noise:
+            break  # it rises where the slope promises less than can be seen
+        trial = phi(_between(low, high, noise))
         left -= 1
         if not low_enough(trial) or trial.value > low.value + noise:
             high = trial
@@ -111,8 +113,10 @@ def strong_wolfe(
     return None if low is start else low
 
 
-def cubic_minimum(a: Trial, b: Trial) -> float:
+def cubic_minimum(a: Trial, b: Trial, noise: float = 0.0) -> float:
     """Where the cubic through the values and slopes of two trials is lowest; NaN if nowhere.
+
+    If the values differ by no more than `noise`, only the slopes count: a secant step.
 
     >>> a, b = (Trial(x, (x - 3) ** 2, 2 * (x - 3)) for x in (1.0, 7.0))
     >>> cubic_minimum(a, b), cubic_minimum(b, a)
@@ -121,7 +125,10 @@ def cubic_minimum(a: Trial, b: Trial) -> float:
     span = b.length - a.length
     if span == 0.0 or not (a.finite and b.finite):
         return math.nan
-    d1 = a.slope + b.slope - 3.0 * (b.value - a.value) / span
+    rise = (b.value - a.value) / span
+    if abs(b.value - a.value) <= noise:
+        rise = 0.5 * (a.slope + b.slope)
+    d1 = a.slope + b.slope - 3.0 * rise
     square = d1 * d1 - a.slope * b.slope
     if not 0.0 <= square < math.inf:
         return math.nan
@@ -130,18 +137,18 @@ def cubic_minimum(a: Trial, b: Trial) -> float:
     return b.length - span * (b.slope + d2 - d1) / bottom if bottom else math.nan
 
 
-def _longer(previous: Trial, trial: Trial) -> float:
+def _longer(previous: Trial, trial: Trial, noise: float) -> float:
     """Beyond `trial`: where a cubic expects the minimum, 1.1 to 10 times as far."""
-    guess = cubic_minimum(previous, trial)
+    guess = cubic_minimum(previous, trial, noise)
     # NaN, or a minimum that lies behind: the function falls ever more steeply.
     if not guess > trial.length:
         guess = math.inf
     return min(max(guess, 1.1 * trial.length), 10.0 * trial.length)
 
 
-def _between(low: Trial, high: Trial) -> float:
+def _between(low: Trial, high: Trial, noise: float) -> float:
     """Where a cubic expects the minimum, at least a tenth of the interval from its ends."""
-    guess = cubic_minimum(low, high)
+    guess = cubic_minimum(low, high, noise)
     if math.isnan(guess):
         return 0.5 * (low.length + high.length)
     left, right = sorted((low.length, high.length))

@@ -75,7 +75,14 @@ def model_loss(
     known = {id(v) for v in changed}
     if variables is not None and not known <= {id(v) for v in model.variables}:
         raise ValueError("minimize: `variables` must be variables of the model.")
-    return Loss(function, changed, [v for v in model.variables if id(v) not in known], chunks)
+    return Loss(
+        function,
+        changed,
+        others=[v for v in model.variables if id(v) not in known],
+        parts=chunks,
+        # Keras 3.15 computes float64 layers in single precision on JAX and PyTorch, and says so.
+        precision=keras.backend.result_type(*{v.dtype for v in changed}),
+    )
 
 
 def _losing(model: Any, loss: Any, y: Any) -> Any:

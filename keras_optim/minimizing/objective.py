@@ -53,6 +53,8 @@ class Loss:
     """Further variables that the function reads."""
     parts: Callable[[], Iterable[tuple[float, tuple[Any, ...]]]] = lambda: [(1.0, ())]
     """Yields the weight and the arguments of each part."""
+    precision: str | None = None
+    """The dtype that it is computed in; `None`: the narrowest of the variables."""
 
 
 class Objective:
@@ -88,8 +90,9 @@ class Objective:
         """How many of them were Hessian-vector products."""
         self._shapes = [tuple(v.shape) for v in loss.variables]
         self._dtypes = [keras.backend.standardize_dtype(v.dtype) for v in loss.variables]
-        self.epsilon = max(float(np.finfo(dtype).eps) for dtype in self._dtypes)
-        """Relative spacing of numbers in the narrowest dtype."""
+        precisions = [loss.precision] if loss.precision else self._dtypes
+        self.epsilon = max(float(np.finfo(dtype).eps) for dtype in precisions)
+        """Relative spacing of the numbers that the loss is computed with."""
         ends = np.cumsum([int(np.prod(shape)) for shape in self._shapes])
         self._cuts, self.size = ends[:-1], int(ends[-1])
         self._gradients, self._products = derivatives(loss.function, loss.variables, loss.others)
