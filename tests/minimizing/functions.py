@@ -1,8 +1,11 @@
-"""Smooth functions of Keras variables with known minima, for the tests of `minimize`."""
+"""Functions with known minima, small models and data, for the tests of `minimize`."""
 
 import keras
 import numpy as np
 from keras import ops
+
+from keras_optim.minimizing.model_loss import model_loss
+from keras_optim.minimizing.objective import Objective
 
 
 def numbers(variable):
@@ -34,6 +37,18 @@ def rosenbrock(start=(-1.2, 1.0), dtype="float64"):
 def network(*layers, inputs=3, seed=0):
     keras.utils.set_random_seed(seed)
     return keras.Sequential([keras.Input((inputs,)), *layers])
+
+
+def compiled(*stack, loss="mse", **options):
+    model = network(*stack, **options)
+    model.compile("sgd", loss)
+    return model
+
+
+def value_of(model, data, **options):
+    """The loss of the model at its present weights, as `minimize` sees it."""
+    objective = Objective(model_loss(model, data, **options))
+    return objective.at(objective.present())
 
 
 def regression(samples=23, inputs=3, seed=0):

@@ -167,7 +167,7 @@ def test_a_kink_ends_in_precision(float64):
 
 
 def test_conjugate_formulas():
-    """By hand: d = (-1, 0), g = (1, 0), the new gradient (0, 2); and what restarts is not hidden."""
+    """By hand: d = (-1, 0), g = (1, 0), the new gradient (0, 2); and what restarts."""
     d, g, new = np.array([-1.0, 0.0]), np.array([1.0, 0.0]), np.array([0.0, 2.0])
     for formula in FORMULAS:
         assert conjugate(formula, d, g, new).tolist() == [-4.0, -2.0], formula
