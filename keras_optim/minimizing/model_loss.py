@@ -60,10 +60,11 @@ def model_loss(
     def parts() -> Iterable[tuple[float, tuple[Any, ...]]]:
         return map(part, range(0, samples, size))
 
-    if not model.built:
-        model(part(0)[1][0], training=False)
+    # One sample, not compiled: builds model and loss, and shows what is wrong with either.
+    first = tree.map_structure(lambda a: None if a is None else a[:1], part(0)[1])
+    function(*first)
     if size < samples:
-        _check_splits(model, losing, part(0)[1][0], weights)
+        _check_splits(losing, model(first[0], training=False), weights)
         chunks = parts
     else:
         whole = [part(0)]
@@ -78,7 +79,7 @@ def model_loss(
     return Loss(
         function,
         changed,
-        others=[v for v in model.variables if id(v) not in known],
+        others=[v for v in (*model.variables, *losing.metrics_variables) if id(v) not in known],
         parts=chunks,
         # Keras 3.15 computes float64 layers in single precision on JAX and PyTorch, and says so.
         precision=keras.backend.result_type(*{v.dtype for v in changed}),
@@ -135,7 +136,7 @@ def _count_samples(named: dict[str, Any]) -> int:
     return found.pop()
 
 
-def _check_splits(model: Any, losing: Any, x: Any, weights: Any) -> None:
+def _check_splits(losing: Any, outputs: Any, weights: Any) -> None:
     """Refuse a loss whose mean over all samples is not the mean over chunks."""
     for part in tree.flatten(losing.loss):
         reduction = getattr(part, "reduction", "mean")
@@ -145,9 +146,7 @@ def _check_splits(model: Any, losing: Any, x: Any, weights: Any) -> None:
                 f"minimize: a loss with reduction={reduction!r} cannot be split exactly. Pass "
                 "batch_size=None, or use reduction='sum_over_batch_size'."
             )
-    first = tree.map_structure(lambda array: array[:1], x)
-    outputs = tree.flatten(model(first, training=False))
-    if any(getattr(output, "_keras_mask", None) is not None for output in outputs):
+    if any(getattr(output, "_keras_mask", None) is not None for output in tree.flatten(outputs)):
         raise ValueError(
             "minimize: the model's output is masked: each chunk would be divided by its own "
             "number of unmasked steps. Pass batch_size=None."

@@ -28,6 +28,10 @@ class TruncatedNewton(Method):
     crawls; elsewhere `LBFGS` needs less work. In single precision the products are as exact as
     the gradient, and the last digits are lost all the same.
 
+    On TensorFlow the Hessian of LayerNormalization and GroupNormalization lacks a term, because
+    `tf.nn.moments` leaves out the gradient of its mean: the steps still go down, but they are
+    not Newton's.
+
     Differs from Nocedal and Wright, who take $\eta_k = \min(0.5, \sqrt{|g_k|})$: relative to the
     first gradient it does not depend on the scale of the loss. `scipy.optimize`'s Newton-CG is
     the same method; its products are finite differences unless told.
