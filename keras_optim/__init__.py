@@ -2,9 +2,8 @@
 
 from importlib.metadata import version as _version
 
-from keras_optim import schedules
-from keras_optim.algorithms.accsgd import AccSGD
 from keras_optim import callbacks, schedules
+from keras_optim.algorithms.accsgd import AccSGD
 from keras_optim.algorithms.adabelief import AdaBelief
 from keras_optim.algorithms.adabound import AdaBound
 from keras_optim.algorithms.adadelta import Adadelta
@@ -44,6 +43,10 @@ from keras_optim.algorithms.tiger import Tiger
 from keras_optim.algorithms.yogi import Yogi
 from keras_optim.base import Optimizer
 from keras_optim.catalog import get, names
+from keras_optim.minimizing.conjugate_gradient import ConjugateGradient
+from keras_optim.minimizing.lbfgs import LBFGS
+from keras_optim.minimizing.minimize import minimize
+from keras_optim.minimizing.truncated_newton import TruncatedNewton
 from keras_optim.wrappers.adaptive_clipping import AdaptiveClipping
 from keras_optim.wrappers.centralization import Centralization
 from keras_optim.wrappers.ema import EMA
@@ -72,12 +75,14 @@ __all__ = [
     "AdaptiveClipping",
     "AggMo",
     "Centralization",
+    "ConjugateGradient",
     "DiffGrad",
     "EMA",
     "Fromage",
     "Ftrl",
     "GradientNoise",
     "LARS",
+    "LBFGS",
     "Lamb",
     "Lion",
     "Lookahead",
@@ -102,10 +107,12 @@ __all__ = [
     "Signum",
     "SkipNonFinite",
     "Tiger",
+    "TruncatedNewton",
     "Yogi",
     "callbacks",
     "get",
     "layerwise_decay",
+    "minimize",
     "names",
     "schedules",
 ]

@@ -1,0 +1,1 @@
+"""Full-batch minimisation: line searches, directions from curvature, and the loop around them."""
