@@ -5,22 +5,26 @@ what), 130 interrupted (what is done stays done; the same command continues).
 """
 
 import argparse
+import importlib.util
 import os
 import shlex
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from benchmarks import devices
-from benchmarks.comparison import Comparison, compare
 from benchmarks.errors import UsageError, one_line
 from benchmarks.probe import ALL
 from benchmarks.specs import parse_specs
 from benchmarks.workloads import WORKLOADS
+
+if TYPE_CHECKING:
+    from benchmarks.comparison import Comparison
+
+NEEDED = ("keras", "keras_optim", "matplotlib", "rich", "scipy", "sklearn")
+"""Packages without which nothing can be compared; checked before anything is begun."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -73,11 +77,18 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # A pipe or a file has no width of its own; the table needs more than rich's 80 columns.
-    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     try:
-        return compare(_comparison(parser().parse_args(arguments), arguments), console)
+        options = parser().parse_args(arguments)
+        missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+        if missing:
+            raise UsageError(f"{', '.join(missing)} not installed: pip install -e .[bench]")
+        from rich.console import Console
+
+        from benchmarks.comparison import compare
+
+        # A pipe or a file has no width of its own; the table needs more than rich's 80 columns.
+        console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+        return compare(_comparison(options, arguments), console)
     except UsageError as error:
         print(f"bench: {one_line(error)}", file=sys.stderr)
         return 2
@@ -86,8 +97,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _comparison(options: argparse.Namespace, arguments: list[str]) -> Comparison:
+def _comparison(options: argparse.Namespace, arguments: list[str]) -> "Comparison":
     """What the flags ask for."""
+    from benchmarks.comparison import Comparison
+
     labels = [str(spec) for text in options.optimizers for spec in parse_specs(text)]
     return Comparison(
         workloads=[WORKLOADS[name] for name in dict.fromkeys(options.workloads or ["digits"])],
@@ -151,4 +164,5 @@ def _at_least(lowest: int) -> Any:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

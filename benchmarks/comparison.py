@@ -42,7 +42,7 @@ class Comparison:
     @property
     def cache(self) -> Path:
         """Where the arrays of the data sets are."""
-        return self.results / "data"
+        return datasets.cache(self.results)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -61,23 +61,19 @@ def compare(comparison: Comparison, console: Console) -> int:
         known = kept or knowledge.ask(comparison)
     with console.status("reading the data"):
         editions = _editions(comparison)
-    versions = knowledge.versions(comparison.backend)
-    runs = [
-        Run(_spec(comparison, w, editions[w.dataset], label, code, versions), comparison.results)
-        for w in comparison.workloads
-        for label, code in known["optimizers"].items()
-    ]
-    missing = [run for run in runs if comparison.force or not run.finished]
-    if missing:
+    runs = _plan(comparison, known, editions)
+    if comparison.force or not all(run.finished for run in runs):
         if kept:  # The device may have gone since then: ask again before anything is trained.
             with console.status("checking the device"):
                 known = knowledge.ask(comparison)
-        _check_batches(missing, known["device"]["count"])
+        _check_batches(runs, known["device"]["count"])
         cached = {path.name for path in comparison.cache.glob("*.npz")}
         absent = [e.name for e in editions.values() if e.file_name not in cached]
         with console.status("reading the data"):
-            _fetch(comparison, absent)
-    _write_manifest(comparison, known, versions)
+            editions |= _fetch(comparison, absent)
+        runs = _plan(comparison, known, editions)
+    missing = [run for run in runs if comparison.force or not run.finished]
+    _write_manifest(comparison, known)
     _train(missing, comparison, console, len(runs) - len(missing))
 
     rows = tables.rows(runs)
@@ -93,12 +89,14 @@ def compare(comparison: Comparison, console: Console) -> int:
 def _train(missing: Sequence[Run], comparison: Comparison, console: Console, kept: int) -> None:
     """Train `missing`, one after the other. A run that fails is noted, and the next one begins."""
     for run in missing:
-        run.reset()
+        if not run.finished:
+            run.reset()
     if kept:
         console.print(f"{kept} of {kept + len(missing)} runs are done already.")
     with Progress(console, len(missing)) as progress:
         for run in missing:
             progress.begin(run)
+            run.reset()
             try:
                 code = processes.train(
                     run.folder, comparison.environment, partial(progress.advance, run)
@@ -111,6 +109,18 @@ def _train(missing: Sequence[Run], comparison: Comparison, console: Console, kep
                 reason = f"the process ended with status {code}: {processes.last_line(log)}"
                 run.write_status("failed", reason)
             progress.end(run)
+
+
+def _plan(
+    comparison: Comparison, known: dict[str, Any], editions: dict[str, datasets.Edition]
+) -> list[Run]:
+    """Every run that was asked for."""
+    versions = knowledge.versions(comparison.backend)
+    return [
+        Run(_spec(comparison, w, editions[w.dataset], label, code, versions), comparison.results)
+        for w in comparison.workloads
+        for label, code in known["optimizers"].items()
+    ]
 
 
 def _spec(
@@ -143,7 +153,7 @@ def _editions(comparison: Comparison) -> dict[str, datasets.Edition]:
     """The edition of each data set that would be trained on, fetched where it is not known yet."""
     wanted = [datasets.DATASETS[workload.dataset] for workload in comparison.workloads]
     found = {
-        dataset.name: datasets.edition_at_hand(dataset, comparison.data_dir, comparison.cache)
+        dataset.name: datasets.edition_at_hand(dataset, comparison.data_dir, comparison.results)
         for dataset in wanted
     }
     fetched = _fetch(comparison, [name for name, edition in found.items() if edition is None])
@@ -174,9 +184,7 @@ def _check_batches(runs: Sequence[Run], devices: int) -> None:
             )
 
 
-def _write_manifest(
-    comparison: Comparison, known: dict[str, Any], versions: dict[str, str]
-) -> None:
+def _write_manifest(comparison: Comparison, known: dict[str, Any]) -> None:
     """What this folder is and which call wrote it last."""
     git = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--abbrev=40"],
@@ -194,7 +202,7 @@ def _write_manifest(
             "git_revision": git.stdout.strip() or None,
             "versions": {
                 "python": platform.python_version(),
-                **versions,
+                **knowledge.versions(comparison.backend),
                 "matplotlib": metadata.version("matplotlib"),
                 "numpy": metadata.version("numpy"),
             },

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import records
+
 VOCABULARY = 20_000
 """Number of word indices of `imdb_reviews`; 0 is padding, 1 is an unknown word."""
 WORDS = 200
@@ -82,11 +84,16 @@ def records_folder(dataset: Dataset, data_dir: Path | None) -> Path | None:
     return max(versions, key=lambda path: _version_key(path.name), default=None)
 
 
-def edition_at_hand(dataset: Dataset, data_dir: Path | None, cache: Path) -> Edition | None:
+def cache(results: Path) -> Path:
+    """The folder of a results folder that holds the arrays."""
+    return results / "data"
+
+
+def edition_at_hand(dataset: Dataset, data_dir: Path | None, results: Path) -> Edition | None:
     """What a run would train on, without reading any data; `None` if it has to be fetched first.
 
     Records in `data_dir` decide; where there are none (a results folder that came from another
-    machine), the largest cached edition does.
+    machine), the largest edition that is cached or that a run was trained on does.
     """
     if dataset.builder is None:
         return Edition(dataset.name, f"sklearn{metadata.version('scikit-learn')}", 1437, 360)
@@ -95,8 +102,14 @@ def edition_at_hand(dataset: Dataset, data_dir: Path | None, cache: Path) -> Edi
         info = json.loads((folder / "dataset_info.json").read_text(encoding="utf-8"))
         sizes = {split["name"]: sum(map(int, split["shardLengths"])) for split in info["splits"]}
         return Edition(dataset.name, folder.name, sizes["train"], sizes["test"])
-    cached = [Edition.of_file(path) for path in cache.glob(f"{dataset.name}-*-v{FORMAT}.npz")]
-    return max(cached, key=lambda edition: edition.train, default=None)
+    seen = [
+        Edition.of_file(path) for path in cache(results).glob(f"{dataset.name}-*-v{FORMAT}.npz")
+    ] or [
+        Edition(**spec["data"])
+        for spec in map(records.read_json, results.glob("runs/*/spec.json"))
+        if spec and spec["data"]["name"] == dataset.name
+    ]
+    return max(seen, key=lambda edition: edition.train, default=None)
 
 
 @dataclass(frozen=True)
@@ -125,13 +138,13 @@ class Parts:
         return Parts(*(part.first(len(part.y) // count * count) for part in parts))
 
 
-def read(edition: Edition, cache: Path, num_train: int | None = None) -> Parts:
+def read(edition: Edition, results: Path, num_train: int | None = None) -> Parts:
     """The arrays of `edition`: images as float32 in [0, 1], words as int32.
 
     The examples are put into one fixed order that depends on no seed: its first tenth is the
     validation set, and training uses the first `num_train` of the rest.
     """
-    with np.load(cache / edition.file_name) as arrays:
+    with np.load(cache(results) / edition.file_name) as arrays:
         scale = float(arrays["scale"])
         loaded = {name: arrays[name] for name in ("train_x", "train_y", "test_x", "test_y")}
     order = fixed_order(edition.train)

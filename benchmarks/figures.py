@@ -37,8 +37,9 @@ def draw(runs: Sequence[Run], names: Sequence[str], folder: Path) -> int:
     count = 0
     with matplotlib.rc_context(palette.SETTINGS):
         for workload, group in groupby(runs, key=lambda run: run.spec["workload"]):
-            finished = [run for run in group if run.finished]
-            curves = [Curves.of(run) for run in finished]
+            both = [(run, Curves.of(run)) for run in group if run.finished]
+            finished = [run for run, curve in both if len(curve.steps)]
+            curves = [curve for _, curve in both if len(curve.steps)]
             for run, curve in zip(finished, curves, strict=True):
                 figure = panels(run, curve, styles[curve.label])
                 save(figure, folder / f"{file_name(curve.label)}_{workload}.png")

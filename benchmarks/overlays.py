@@ -30,7 +30,7 @@ def loss_overlay(run: Run, curves: Sequence[Curves], styles: dict[str, Any]) -> 
             curve.epochs, curve.val_loss, marker="o", markersize=3.5, **styles[curve.label]
         )
         shown.append(values)
-        lines.append((curve, curve.val_loss, "{:.4f}"))
+        lines.append((curve, curve.val_loss))
     layout.positive_axis(training, np.concatenate(shown), ceiling)
     layout.positive_axis(validation, np.concatenate([c.val_loss for c in curves]), ceiling)
     _finish(figure, run, "loss", [training, validation], lines, styles)
@@ -47,7 +47,7 @@ def accuracy_overlay(run: Run, curves: Sequence[Curves], styles: dict[str, Any])
         style = {"marker": "o", "markersize": 3.5, **styles[curve.label]}
         training.plot(curve.epochs, layout.drawable(curve.accuracy), **style)
         validation.plot(curve.epochs, layout.drawable(curve.val_accuracy), **style)
-        lines.append((curve, layout.drawable(curve.val_accuracy), "{:.4f}"))
+        lines.append((curve, curve.val_accuracy))
     layout.accuracy_axis(training, np.concatenate([c.accuracy for c in curves]))
     layout.accuracy_axis(validation, np.concatenate([c.val_accuracy for c in curves]))
     _finish(figure, run, "accuracy", [training, validation], lines, styles)
@@ -65,7 +65,7 @@ def norm_overlay(run: Run, curves: Sequence[Curves], styles: dict[str, Any]) -> 
             layout.raw(axes, curve.steps, curve.grad_norm, styles[curve.label]["color"], "")
         axes.plot(curve.steps, values, **styles[curve.label])
         shown.append(values)
-        lines.append((curve, values, "{:.3g}"))
+        lines.append((curve, values))
     layout.positive_axis(axes, np.concatenate(shown))
     _finish(figure, run, "gradient norm", [axes], lines, styles)
     return figure
@@ -94,7 +94,7 @@ def _finish(
     run: Run,
     quantity: str,
     panels: Sequence[Axes],
-    lines: Sequence[tuple[Curves, Any, str]],
+    lines: Sequence[tuple[Curves, Any]],
     styles: dict[str, Any],
 ) -> None:
     """Label the curves' ends beside the last panel, then title and footer."""
@@ -102,14 +102,16 @@ def _finish(
         layout.time_axis(axes, run.spec["epochs"])
     axes = panels[-1]
     _, low, _, high = axes.bbox.extents
-    ends = [_end(curve, values) for curve, values, _ in lines]
-    wanted = [np.clip(axes.transData.transform(end)[1], low, high) for end in ends]
-    for i, (curve, *_) in enumerate(lines):
+    accuracy = quantity == "accuracy"
+    ends = [_end(curve, values) for curve, values in lines]
+    drawn = [(x, layout.drawable(y) if accuracy else y) for x, y in ends]
+    wanted = [np.clip(axes.transData.transform(end)[1], low, high) for end in drawn]
+    for i, (curve, _) in enumerate(lines):
         if curve.diverged:  # beyond the worst
-            wanted[i] = low - 1 if quantity == "accuracy" else high + 1
+            wanted[i] = low - 1 if accuracy else high + 1
     places = layout.spread(wanted, 15 * figure.dpi / 100, low, high)
     width = axes.get_position().width * figure.get_size_inches()[0]
-    for (curve, _, form), end, place in zip(lines, ends, places, strict=True):
+    for (curve, _), (_, last), end, place in zip(lines, ends, drawn, places, strict=True):
         y = (place - low) / (high - low)
         style = styles[curve.label]
         if not curve.diverged:
@@ -123,7 +125,9 @@ def _finish(
             )
         sample = (1 + 0.28 / width, 1 + 0.6 / width)
         axes.plot(sample, [y, y], transform=axes.transAxes, clip_on=False, **style)
-        value = "diverged" if curve.diverged else form.format(end[1])
+        value = f"{last:.4f}" if len(panels) == 2 else f"{last:.3g}"
+        if curve.diverged:
+            value = "diverged"
         axes.text(
             1 + 0.68 / width,
             y,
@@ -133,10 +137,11 @@ def _finish(
             fontsize=9,
             color=INK,
         )
-    rates = {curve.learning_rate for curve, *_ in lines}
+    rates = {curve.learning_rate for curve, _ in lines}
     rate = rates.pop() if len(rates) == 1 else None
-    outcome = f"{len(lines)} optimizers; the number beside a name is the last value of its curve"
-    if quantity == "accuracy":
+    count = f"{len(lines)} optimizers" if len(lines) > 1 else "1 optimizer"
+    outcome = f"{count}; the number beside a name is the last value of its curve"
+    if accuracy:
         outcome += "; the axes are logarithmic in the error"
     layout.frame(figure, run, f"{run.spec['workload']}: {quantity}", outcome, rate)
 

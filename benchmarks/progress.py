@@ -66,7 +66,9 @@ class Progress:
         """A run ended, well or not."""
         self.ended += 1
         self.bars.update(self.all, completed=self.ended)
-        self.console.print(f"[{self.ended}/{self.total}] {summary(run)}", markup=False)
+        self.console.print(
+            f"[{self.ended}/{self.total}] {summary(run)}", markup=False, soft_wrap=True
+        )
 
 
 def summary(run: Run) -> str:

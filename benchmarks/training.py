@@ -31,7 +31,7 @@ def train(run: Run) -> None:
     workload = WORKLOADS[spec["workload"]]
     device = devices.prepare(spec["backend"], spec["device"])
     edition = datasets.Edition(**spec["data"])
-    parts = datasets.read(edition, run.results / "data", spec["num_train"])
+    parts = datasets.read(edition, run.results, spec["num_train"])
     parts = parts.divisible(device.count)
     steps = math.ceil(len(parts.train.y) / spec["batch_size"])
 

@@ -81,7 +81,9 @@ def test_weights_of_samples_count():
 
 
 @pytest.mark.parametrize(
-    "loss", ["mse", keras.losses.MeanSquaredError(), lambda y, p: ops.square(y - p)], ids=str
+    "loss",
+    ["mse", keras.losses.MeanSquaredError(), lambda y, p: ops.square(y - p)],
+    ids=["name", "object", "function"],
 )
 def test_a_loss_for_a_model_that_has_none_or_another(loss):
     plain, other = network(layers.Dense(1)), compiled(layers.Dense(1), loss="mae")
