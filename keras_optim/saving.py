@@ -25,7 +25,7 @@ def named_state(optimizer: Any) -> dict[str, Any]:
     if not optimizer.built:
         return named
     recorded = (*recording.NAMES, recording.STEPS)
-    named.update({n: v for n, v in optimizer._plan.shared.items() if n not in recorded})
+    named.update(optimizer._plan.shared)
     for i, state in enumerate(optimizer._plan.states):
         named.update({f"{slot}.{i}": variable for slot, variable in state.items()})
     kept_by_keras = {
@@ -36,7 +36,8 @@ def named_state(optimizer: Any) -> dict[str, Any]:
         named.update({f"{name}.{i}": v for i, v in enumerate(variables) if v is not None})
     known = {id(variable) for variable in named.values()}
     others = (v for v in optimizer.variables if id(v) not in known)  # added by a subclass
-    return {**named, **{f"other.{variable.name}": variable for variable in others}}
+    named.update({f"other.{variable.name}": variable for variable in others})
+    return {name: variable for name, variable in named.items() if name not in recorded}
 
 
 def save(optimizer: Any, store: Any) -> None:

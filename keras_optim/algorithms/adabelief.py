@@ -21,8 +21,9 @@ class AdaBelief(Moments):
     at the end as SGD on vision models. It is sensitive to `epsilon`, which enters twice: 1e-16 for
     transformers and GANs, 1e-8 for vision with a step schedule.
 
-    As the authors' code, `optax.adabelief(eps_root=eps)` and pytorch-optimizer. In Addons epsilon
-    defaulted to 1e-14 there. Keras has no AdaBelief.
+    As the authors' code, `optax.adabelief(eps_root=eps)` and pytorch-optimizer. Addons's
+    class rectifies by default (`rectify=True`), as RAdam does, with epsilon 1e-14: another rule.
+    Keras has no AdaBelief.
 
     Args:
         learning_rate: >= 0, or a schedule. Default 0.001.

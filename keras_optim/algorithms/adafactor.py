@@ -35,7 +35,8 @@ class Adafactor(Optimizer):
     (saving nothing), caps the rate at $1/\sqrt t$ even with `relative_step=False`, and defaults to
     a rate of 0.001. `torch.optim.Adafactor` has `epsilon_1` as a floor under the second moment,
     not added to the square; `optax.adafactor` factors only axes of 128 and more. `weight_decay` is
-    multiplied by `learning_rate` and applied first, as in torch.
+    multiplied by `learning_rate` and applied first; torch also decays first, but measures the
+    size of `x` before it.
 
     Args:
         learning_rate: >= 0, or a schedule. Default 0.01.

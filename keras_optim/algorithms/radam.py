@@ -31,8 +31,9 @@ class RAdam(Moments):
     the gradient's scale would suggest.
 
     The threshold is 5, as in the authors' code, `torch.optim.RAdam` and Addons; the paper's text
-    has 4 (`sma_threshold=4.0`), which adapts one step earlier. As in these, epsilon is added to
-    the uncorrected root. If $\rho_\infty$ is at or below the threshold (`beta_2 <= 2/3`) it never
+    has 4 (`sma_threshold=4.0`), which adapts one step earlier. As in the authors' code and torch,
+    epsilon is added to the uncorrected root (Addons and optax: to the corrected one).
+    If $\rho_\infty$ is at or below the threshold (`beta_2 <= 2/3`) it never
     adapts. Keras has no RAdam.
 
     Args:
