@@ -192,8 +192,9 @@ class LearningRateFinder(keras.callbacks.Callback):
         axis.annotate(
             f"suggestion {suggestion:.2g}",
             (suggestion, at),
-            xytext=(8, 8),
+            xytext=(-8, -12),
             textcoords="offset points",
+            ha="right",
             color="#bc6c25",
         )
         low, high = float(smoothed.min()), float(smoothed[: int(np.argmin(smoothed)) + 1].max())
