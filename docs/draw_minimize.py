@@ -62,7 +62,11 @@ def measure(hidden: int, data: tuple) -> dict[str, tuple[list, list]]:
     for name, size in (("full", 2000), ("batches", 32)):
         runs = [adam(hidden, data, size, rate) for rate in RATES[name]]
         lines[name] = min(runs, key=lambda run: run[1][-1])
-        print(hidden, name, [(r, round(run[1][-1], 5)) for r, run in zip(RATES[name], runs, strict=True)])
+        print(
+            hidden,
+            name,
+            [(r, round(run[1][-1], 5)) for r, run in zip(RATES[name], runs, strict=True)],
+        )
     return lines
 
 

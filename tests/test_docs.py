@@ -23,23 +23,24 @@ ADDONS = """
 CALL = re.compile(r"`(keras(?:_optim)?\.[\w.]+\([^`]*\))`")
 
 
-def blocks():
-    for page in PAGES:
-        text = page.read_text(encoding="utf-8")
-        for found in BLOCK.finditer(text):
-            line = text[: found.start()].count("\n") + 2
-            yield pytest.param(found[1], f"{page.name}:{line}", id=f"{page.name}-{line}")
-
-
 def calls():
     """Every constructor in inline code of the guides, once."""
     text = "".join(BLOCK.sub("", page.read_text(encoding="utf-8")) for page in GUIDES)
     return sorted(set(CALL.findall(text)))
 
 
-@pytest.mark.parametrize(("code", "where"), list(blocks()))
-def test_a_block_runs(code, where):
-    exec(compile(code, where, "exec"), {"__name__": "docs"})
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_blocks_of_a_page_run_one_after_the_other(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "docs"}
+    for block in BLOCK.findall(page.read_text(encoding="utf-8")):
+        exec(compile(block, page.name, "exec"), names)
+
+
+def test_pictures_are_there_and_small():
+    for page in PAGES:
+        for picture in re.findall(r"!\[[^\]]*\]\(([^)]*)\)", page.read_text(encoding="utf-8")):
+            assert 10_000 < (page.parent / picture).stat().st_size < 200_000, picture
 
 
 @pytest.mark.parametrize("code", calls())
@@ -52,7 +53,7 @@ def test_a_constructor_in_a_line_works(code):
 
 
 def test_there_are_blocks_and_constructors():
-    assert len(list(blocks())) > 15
+    assert sum(len(BLOCK.findall(page.read_text(encoding="utf-8"))) for page in PAGES) > 15
     assert len(calls()) > 80
     assert len(memory()) > 10
 
