@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import median_filter, uniform_filter1d  # type: ignore[import-untyped]
+from scipy.ndimage import median_filter, uniform_filter1d
 
 from benchmarks.runs import Run
 
