@@ -1,4 +1,4 @@
-"""What is trained: one row per data set, with the model, the loss and the metric of BENCHMARKS.md.
+"""What is trained: one row per data set, with the model, the loss and the metric.
 
 The builders import Keras when they are called, so that reading this table costs nothing.
 """

@@ -2,7 +2,7 @@
 
 from importlib.metadata import version as _version
 
-from keras_optim import callbacks, schedules
+from keras_optim import callbacks, convert, schedules
 from keras_optim.algorithms.accsgd import AccSGD
 from keras_optim.algorithms.adabelief import AdaBelief
 from keras_optim.algorithms.adabound import AdaBound
@@ -110,6 +110,7 @@ __all__ = [
     "TruncatedNewton",
     "Yogi",
     "callbacks",
+    "convert",
     "get",
     "layerwise_decay",
     "minimize",

@@ -10,17 +10,29 @@ A rule is written in five names, the same in every file:
 * `lr`: the learning rate, a tensor in the dtype of `x`.
 """
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Unpack
 
 import keras
 
-from keras_optim import hyper, recording, running, saving, swapping
+from keras_optim import distribution, hyper, inputs, recording, running, saving, swapping
 from keras_optim.hyper import KerasOptions, LearningRate
 from keras_optim.paths import exactly, first_matches, path_of
 
 Tensor = Any
 Slots = dict[str, Tensor]
+
+
+class _Start(keras.initializers.Initializer):
+    """What `init` says; no plain function, which Keras cannot compile as an initializer on JAX."""
+
+    def __init__(self, value: Callable[[], Tensor]):
+        self.value = value
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Tensor:
+        # A copy: on PyTorch what `init` took from the variable is the variable itself.
+        return keras.ops.copy(keras.ops.cast(self.value(), dtype))
 
 
 class Optimizer(keras.optimizers.Optimizer):
@@ -64,6 +76,20 @@ class Optimizer(keras.optimizers.Optimizer):
 
     scalars: Mapping[str, float] = {}
     """State shared by all variables, with starting values."""
+
+    # What is claimed of the defaults, up to epsilon, for variables of any shape; tests measure it.
+
+    memory: float = 0
+    """Numbers kept for each weight of a large matrix; of a wrapper, what it adds."""
+
+    scale_invariant: bool = False
+    """Whether the path stays the same when all gradients are multiplied by one number."""
+
+    rotation_equivariant: bool = False
+    """Whether the path of rotated weights under rotated gradients is the rotated path."""
+
+    sign_based: bool = False
+    """Whether all weights of a variable move by the same amount."""
 
     _excluded: tuple[str, ...] = ()
     _recording = False
@@ -118,6 +144,7 @@ class Optimizer(keras.optimizers.Optimizer):
     def __init__(self, learning_rate: LearningRate = 1e-3, **kwargs: Unpack[KerasOptions]):
         super().__init__(learning_rate, **kwargs)
         self._wrapped_by: str | None = None
+        self._awaited: dict[str, Any] = {}
 
     @property
     def learning_rate(self) -> Any:
@@ -136,7 +163,7 @@ class Optimizer(keras.optimizers.Optimizer):
         config = super().get_config()
         for name in hyper.own_parameters(type(self).__init__):
             if name != "learning_rate":
-                config[name] = getattr(self, name)
+                config[name] = hyper.plain(getattr(self, name))
         if self._excluded:
             config["exclude_from_weight_decay"] = list(self._excluded)
         return config
@@ -150,19 +177,34 @@ class Optimizer(keras.optimizers.Optimizer):
         optimizer._excluded = tuple(excluded)
         return optimizer
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        plan = vars(self).get("_plan")
+        if plan and plan.fused and name != "learning_rate":
+            plan.fused.forget()
+
     # ---- state
 
     def build(self, variables: Sequence[Any]) -> None:
         """Create the state of `variables`. Building again for the same variables does nothing.
 
         Raises:
-            ValueError: already built for other variables, or an exclusion that matches none.
+            TypeError: no list of floating point variables.
+            ValueError: none or the same twice; already built for others; or an exclusion from
+                weight decay that matches none.
         """
         self._refuse_if_wrapped("build")
-        variables = list(variables)
+        title = type(self).__name__
+        variables = inputs.checked_variables(title, "variables", variables)
         if self.built:
             self._check_variables_are_known(variables)
             return
+        if not variables:
+            raise ValueError(f"{title}: `variables` must hold at least one variable.")
+        inputs.checked_kinds(
+            title, [v for v in variables if not self._overwrite_variable_with_gradient(v)]
+        )
+        distribution.check_strategy(self, variables)
         super().build(variables)
         self._plan = running.Plan(
             states=[self._add_slots(v) for v in variables],
@@ -181,6 +223,7 @@ class Optimizer(keras.optimizers.Optimizer):
 
         if self._recording:
             recording.add(self)
+        saving.load_awaited(self)
 
     def _add_slots(self, variable: Any) -> dict[str, keras.Variable]:
         if self._overwrite_variable_with_gradient(variable):
@@ -195,18 +238,15 @@ class Optimizer(keras.optimizers.Optimizer):
             if first is None:
                 state[slot] = self.add_variable_from_reference(variable, slot)
                 continue
-
-            def initializer(shape: Any, dtype: Any = None, slot: str = slot) -> Tensor:
-                # A copy: on PyTorch what `init` took from the variable is the variable itself.
-                return keras.ops.copy(keras.ops.cast(start(slot), dtype))
-
+            initializer = _Start(functools.partial(start, slot))
             if tuple(first.shape) == tuple(variable.shape):
                 state[slot] = self.add_variable_from_reference(variable, slot, initializer)
             else:
                 state[slot] = self.add_variable(
                     tuple(first.shape),
-                    initializer,
+                    distribution.spread_like(variable, initializer),
                     dtype=running.widest([variable]),
+                    layout=distribution.replicated(variable, len(first.shape)),
                     name=f"{path_of(variable)}_{slot}".replace("/", "_").replace(":", "_"),
                 )
         return state
@@ -216,6 +256,19 @@ class Optimizer(keras.optimizers.Optimizer):
     ) -> Any:
         """Keras's method; state of half-precision variables is kept in float32."""
         return super().add_variable(shape, initializer, dtype=running.wide(dtype), **kwargs)
+
+    @property
+    def variables(self) -> list[Any]:
+        """All state, in the order in which Keras hands it over."""
+        running.refuse_another_model(self)
+        return super().variables
+
+    def add_variable_from_reference(
+        self, reference_variable: Any, name: str | None = None, initializer: Any = "zeros"
+    ) -> Any:
+        """Keras's method; state lies over devices as its variable does, on every backend."""
+        initializer = distribution.spread_like(reference_variable, initializer)
+        return super().add_variable_from_reference(reference_variable, name, initializer)
 
     # ---- weight decay
 
@@ -233,14 +286,18 @@ class Optimizer(keras.optimizers.Optimizer):
                 `"embedding/.*"`.
 
         Raises:
+            TypeError: something else than lists of variables and of strings.
             ValueError: the optimizer is built; or, when it is built, a pattern matches nothing.
         """
+        title = type(self).__name__
         if self.built:
             raise ValueError(
-                f"{type(self).__name__}: `exclude_from_weight_decay` must be called before the "
+                f"{title}: `exclude_from_weight_decay` must be called before the "
                 "optimizer is built."
             )
-        self._excluded = (*map(exactly, var_list or ()), *(var_names or ()))
+        chosen = inputs.checked_variables(title, "var_list", var_list or ())
+        patterns = hyper.check(title, "var_names", var_names or [], list[str])
+        self._excluded = (*map(exactly, chosen), *patterns)
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
         """Left empty: decay is part of `step`, in the precision of the update."""
@@ -251,19 +308,31 @@ class Optimizer(keras.optimizers.Optimizer):
         """Update `trainable_variables` (default: those it was built for) by their gradients.
 
         Raises:
-            ValueError: gradients and variables differ in number, or a variable is unknown.
+            TypeError: something else than lists of tensors and variables.
+            ValueError: gradients and variables differ in number or shape; a variable is unknown
+                or given twice.
         """
-        grads = [running.dense(g) for g in grads]
+        if self.built and running.fused(self, grads, trainable_variables):
+            return
+        title = type(self).__name__
+        known = self._trainable_variables if self.built else None
         if trainable_variables is not None:
-            trainable_variables = list(trainable_variables)
-            if len(grads) != len(trainable_variables):
-                raise ValueError(
-                    f"{type(self).__name__}: `grads` must hold one gradient per variable. "
-                    f"Received: {len(grads)} gradients, {len(trainable_variables)} variables."
-                )
+            known = trainable_variables = inputs.checked_variables(
+                title, "trainable_variables", trainable_variables
+            )
+        if known is not None:
+            grads = inputs.checked_gradients(title, grads, known)
+        if trainable_variables and not self.built:
+            with keras.name_scope(self.name, caller=self):
+                self.build(trainable_variables)
+            if running.fused(self, grads, trainable_variables):
+                return
+        grads = [running.dense(g) for g in grads]
         super().apply(grads, trainable_variables)
+        running.saturate(self._iterations)
 
     def _clip_gradients(self, grads: Any) -> Any:
+        grads = distribution.summed(self, grads)
         if self._recording:
             recording.note_gradient(self, grads)
         return super()._clip_gradients(grads)
@@ -290,6 +359,8 @@ class Optimizer(keras.optimizers.Optimizer):
     def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
         """Leave the weights to test with in the model. Keras calls this at the end of `fit`."""
         super().finalize_variable_values(var_list)
+        if self.use_ema:
+            running.unshare(self._model_variables_moving_average)
         swapping.finish(self)
 
     # ---- saving
@@ -301,3 +372,9 @@ class Optimizer(keras.optimizers.Optimizer):
     def load_own_variables(self, store: Any) -> None:
         """Read what matches by name, and say what does not. Keras calls this."""
         saving.load(self, store)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For `pickle` and `copy.deepcopy`: the copy takes its state up when it is built."""
+        state: dict[str, Any] = {}
+        saving.save(self, state)
+        return saving.restored, (type(self), self.get_config(), state)

@@ -162,16 +162,29 @@ def get(name: str, /, **arguments: Any) -> Optimizer:
 
 def table() -> str:
     """The catalogue as a Markdown table, for the README."""
-    lines = ["| name | class | family | year | paper | idea |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| name | class | family | year | paper | memory | claims | idea |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for row in (*ALGORITHMS, *WRAPPERS):
         paper = row.paper
         if paper[0].isdigit() and "." in paper:
             paper = f"[{paper}](https://arxiv.org/abs/{paper})"
         lines.append(
             f"| `{row.name}` | `{row.algorithm.__name__}` | {row.family} | {row.year} | {paper} "
+            f"| {'+' * (row in WRAPPERS)}{row.algorithm.memory} | {_claims(row.algorithm)} "
             f"| {row.idea} |"
         )
     return "\n".join(lines)
+
+
+def _claims(algorithm: type[Optimizer]) -> str:
+    claims = {
+        "scale": algorithm.scale_invariant,
+        "rotation": algorithm.rotation_equivariant,
+        "sign": algorithm.sign_based,
+    }
+    return ", ".join(word for word, claimed in claims.items() if claimed)
 
 
 if __name__ == "__main__":

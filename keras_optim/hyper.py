@@ -152,27 +152,42 @@ def check(owner: str, name: str, value: Any, hint: Any) -> Any:
     Traceback (most recent call last):
     ValueError: Lion: `beta_1` must be a number in [0, 1). Received: beta_1=1.5
 
-    Of a list or tuple each member is checked:
+    Of a list, a tuple or a dict each member is checked:
 
     >>> check("AggMo", "betas", [0, 0.5], tuple[Decay, ...])
     (0.0, 0.5)
     """
-    if get_origin(hint) is tuple:
-        if not isinstance(value, list | tuple):
-            raise TypeError(
-                f"{owner}: `{name}` must be a list or a tuple. Received: {name}={value!r}"
-            )
-        if not value:
-            raise ValueError(
-                f"{owner}: `{name}` must have at least one member. Received: {name}={value!r}"
-            )
-        member = get_args(hint)[0]
-        return tuple(check(owner, f"{name}[{i}]", v, member) for i, v in enumerate(value))
+    for kind, _ in _alternatives(hint):
+        holder = get_origin(kind)
+        if holder is dict and isinstance(value, Mapping):
+            return _checked_mapping(owner, name, value, hint, *get_args(kind))
+        if holder in (list, tuple) and isinstance(value, list | tuple):
+            member = get_args(kind)[0]
+            return holder(check(owner, f"{name}[{i}]", v, member) for i, v in enumerate(value))
     converted = _matched(value, hint)
     if converted is _REFUSED or converted is _OUTSIDE:
         error = ValueError if converted is _OUTSIDE else TypeError
         raise error(f"{owner}: `{name}` must be {_describe(hint)}. Received: {name}={value!r}")
     return converted
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON has it: collections, which Keras wraps to track them, as lists and dicts.
+
+    >>> plain((0.5, (1,)))
+    [0.5, [1]]
+    """
+    if isinstance(value, Mapping):
+        return {key: plain(member) for key, member in value.items()}
+    return [plain(member) for member in value] if isinstance(value, list | tuple) else value
+
+
+def _checked_mapping(
+    owner: str, name: str, value: Mapping[Any, Any], hint: Any, key: type, member: Any
+) -> dict[Any, Any]:
+    if not all(isinstance(k, key) for k in value):
+        raise TypeError(f"{owner}: `{name}` must be {_describe(hint)}. Received: {name}={value!r}")
+    return {k: check(owner, f"{name}[{k!r}]", v, member) for k, v in value.items()}
 
 
 _REFUSED = object()
@@ -224,23 +239,9 @@ def _converted(value: Any, kind: Any) -> Any:
         return value if value in get_args(kind) else _REFUSED
     if get_origin(kind) is Callable:
         return value if callable(value) and not isinstance(value, type) else _REFUSED
-    if get_origin(kind) is list:
-        if not isinstance(value, list | tuple):
-            return _REFUSED
-        return _collected([_matched(item, get_args(kind)[0]) for item in value])
-    if get_origin(kind) is dict:
-        key, item = get_args(kind)
-        if not isinstance(value, Mapping) or not all(isinstance(k, key) for k in value):
-            return _REFUSED
-        items = _collected([_matched(v, item) for v in value.values()])
-        return dict(zip(value, items, strict=True)) if isinstance(items, list) else items
+    if get_origin(kind) in (list, tuple, dict):
+        return _REFUSED
     return value if isinstance(value, kind) else _REFUSED
-
-
-def _collected(items: list[Any]) -> Any:
-    """The items, or what is wrong with the first wrong one."""
-    wrong = (i for i in items if i is _REFUSED or i is _OUTSIDE)
-    return next(wrong, items)
 
 
 def _describe(hint: Any) -> str:
@@ -259,7 +260,7 @@ def _describe_one(kind: Any, limits: Range | None) -> str:
         return " or ".join(map(repr, get_args(kind)))
     if get_origin(kind) is Callable:
         return "a callable without arguments"
-    if get_origin(kind) is list:
+    if get_origin(kind) in (list, tuple):
         return f"a list, each item {_describe(get_args(kind)[0])}"
     if get_origin(kind) is dict:
         key, item = get_args(kind)

@@ -4,11 +4,12 @@ They are shared scalars of the optimizer, so every backend's trainer carries the
 compiled step; nothing that updates the weights reads them, and they are not saved.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import keras
 from keras import ops
+
+from keras_optim.distribution import whole
 
 Tensor = Any
 
@@ -38,42 +39,41 @@ def add(optimizer: Any) -> None:
 
 def note_gradient(optimizer: Any, grads: Sequence[Tensor]) -> None:
     """Keep the norm of the gradient, before clipping, until the step is made."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        context = tf.distribute.get_replica_context()
-        if tf.distribute.has_strategy() and context is not None:
-            # Each replica has the gradient of its share of the batch.
-            grads = context.all_reduce(tf.distribute.ReduceOp.SUM, list(grads))
     norm = global_norm([ops.cast(g, "float32") for g in grads])
-    optimizer._plan.shared["recorded_gradient_norm"].assign(norm)
+    optimizer._plan.shared["recorded_gradient_norm"].assign(whole(norm))
 
 
 def noted(
-    shared: dict[str, Tensor], old: Sequence[Tensor], new: Sequence[Tensor], lr: Tensor
+    shared: dict[str, Tensor],
+    old: Sequence[Tensor],
+    new: Sequence[Tensor],
+    lr: Tensor,
+    total: Callable[[Tensor], Tensor],
 ) -> dict[str, Tensor]:
-    """The scalars after a step from the weights `old` to `new`."""
+    """The scalars after a step from the weights `old` to `new`; `total` as in `step_all`."""
     last = {
         "recorded_learning_rate": ops.cast(lr, "float32"),
         "recorded_gradient_norm": shared["recorded_gradient_norm"],
         "recorded_update_norm": ops.cast(
-            global_norm([n - o for n, o in zip(new, old, strict=True)]), "float32"
+            global_norm([n - o for n, o in zip(new, old, strict=True)], total), "float32"
         ),
     }
     sums = {f"summed_{name}": shared[f"summed_{name}"] + last[f"recorded_{name}"] for name in LAST}
     return {**last, **sums, STEPS: shared[STEPS] + 1.0}
 
 
-def global_norm(tensors: Sequence[Tensor]) -> Tensor:
+def global_norm(
+    tensors: Sequence[Tensor], total: Callable[[Tensor], Tensor] = lambda value: value
+) -> Tensor:
     """Euclidean norm over all elements of all tensors.
 
     >>> float(global_norm([ops.array([3.0]), ops.array([[4.0]])]))
     5.0
     """
-    total: Any = 0.0
+    square: Any = 0.0
     for value in tensors:
-        total = total + ops.sum(ops.square(value))
-    return ops.sqrt(total)
+        square = square + ops.sum(ops.square(value))
+    return ops.sqrt(total(square))
 
 
 def last(optimizer: Any) -> dict[str, float]:

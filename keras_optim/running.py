@@ -6,17 +6,19 @@ TensorFlow runs it in the graph and, under `tf.distribute`, once per device afte
 """
 
 import contextlib
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 from keras import ops
 
-from keras_optim import recording
+from keras_optim import distribution, recording
 
 Tensor = Any
 _BACKEND = keras.backend.backend()
+_COUNTS_IN_32_BITS = keras.backend.standardize_dtype("int") == "int32"
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Plan:
     """What was decided for each variable when the optimizer was built."""
     kept: list[tuple[Any, Tensor]] = field(default_factory=list)
     """Variables in which others than the trained values stand, with copies of these."""
+    fused: Any = field(default_factory=lambda: _fused().Fused() if _BACKEND == "torch" else None)
+    """On PyTorch: the whole `apply` as one native call, where that is possible."""
 
 
 def step_all(
@@ -42,11 +46,13 @@ def step_all(
     t: Tensor,
     lr: Tensor,
     constants: Sequence[dict[str, Any]],
+    total: Callable[[Tensor], Tensor] = lambda value: value,
 ) -> tuple[list[Tensor], list[dict[str, Tensor]], dict[str, Tensor]]:
     """One step of `rule` on all variables: new values, new slots, new shared scalars. Pure.
 
     Gradients, variables and slots are raised to float32 where they are narrower; what is
-    narrower is cast back when it is stored.
+    narrower is cast back when it is stored. Where the lists hold one variable of many, `total`
+    sums a number over all of them.
     """
     gs, xs = [widened(g, like=x) for g, x in zip(gs, xs, strict=True)], [widened(x) for x in xs]
     rates = [ops.cast(lr, x.dtype) for x in xs]
@@ -58,6 +64,7 @@ def step_all(
     for i, (g, x, rate) in enumerate(zip(gs, xs, rates, strict=True)):
         for name, value in rule.measure(g, x, state(i), t, rate).items():
             totals[name] = totals[name] + value if name in totals else value
+    totals = {name: total(value) for name, value in totals.items()}
     shared = {**shared, **rule.pool(totals, shared, t, widened(lr))}
 
     new_xs, new_states = [], []
@@ -66,7 +73,7 @@ def step_all(
         new_xs.append(new_x)
         new_states.append(new_state)
     if recording.STEPS in shared:
-        shared = {**shared, **recording.noted(shared, xs, new_xs, lr)}
+        shared = {**shared, **recording.noted(shared, xs, new_xs, lr, total)}
     return new_xs, new_states, shared
 
 
@@ -76,6 +83,15 @@ def whole_state(
     """The dict `s` of a variable: all that a rule may look at."""
     scalars = {name: ops.cast(value, like.dtype) for name, value in shared.items()}
     return {**slots, **scalars, **constants}
+
+
+def constants_of(optimizer: Any, indices: Sequence[int]) -> list[dict[str, Any]]:
+    """What is decided for each of the variables with these indices, weight decay included."""
+    decay = optimizer.weight_decay or 0.0
+    return [
+        {**c, "weight_decay": decay if c["decayed"] else 0.0}
+        for c in (optimizer._plan.constants[i] for i in indices)
+    ]
 
 
 def state_of(optimizer: Any, i: int) -> dict[str, Any]:
@@ -95,67 +111,74 @@ def no_gradients() -> contextlib.AbstractContextManager[Any]:
     return torch.no_grad()
 
 
+def fused(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any] | None) -> bool:
+    """Make the whole step as one native call, where the backend has one; whether it was made."""
+    plan = optimizer._plan
+    return plan.fused is not None and plan.fused.apply(optimizer, grads, variables)
+
+
+def eagerly() -> contextlib.AbstractContextManager[Any]:
+    """Where an assignment happens now, even while TensorFlow traces a function."""
+    return _tf().init_scope() if _BACKEND == "tensorflow" else contextlib.nullcontext()
+
+
 def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning_rate: Any) -> None:
     """One step of `optimizer` on its `variables`, in place, on the backend at hand."""
     plan = optimizer._plan
     indices = [optimizer._get_variable_index(v) for v in variables]
-    decay = optimizer.weight_decay or 0.0
-    constants = [
-        {**c, "weight_decay": decay if c["decayed"] else 0.0}
-        for c in (plan.constants[i] for i in indices)
-    ]
+    constants = constants_of(optimizer, indices)
 
-    def advance(gs: Any, xs: Any, states: Any, shared: Any, t: Tensor, lr: Tensor) -> None:
+    states = [plan.states[i] for i in indices]
+    with no_gradients():
         new_xs, new_states, new_shared = step_all(
             optimizer,
-            gs,
-            [tensor(x) for x in xs],
+            grads,
+            [tensor(x) for x in variables],
             [_tensors(state) for state in states],
-            _tensors(shared),
-            t,
-            lr,
+            _tensors(plan.shared),
+            saturated(tensor(optimizer.iterations) + 1),
+            tensor(learning_rate),
             constants,
         )
-        for x, new_x in zip(xs, new_xs, strict=True):
-            optimizer.assign(x, new_x)
-        for state, new_state in zip((*states, shared), (*new_states, new_shared), strict=True):
-            for name, variable in state.items():
-                optimizer.assign(variable, new_state[name])
-
-    everything = (
-        grads,
-        variables,
-        [plan.states[i] for i in indices],
-        plan.shared,
-        tensor(optimizer.iterations) + 1,
-        tensor(learning_rate),
-    )
-    if _BACKEND == "tensorflow" and _tf().distribute.has_strategy():
-        _on_each_device(optimizer, advance, everything)
-        return
-    with no_gradients():
-        advance(*everything)
+        pairs = list(zip(variables, new_xs, strict=True))
+        for old, new in zip((*states, plan.shared), (*new_states, new_shared), strict=True):
+            pairs += [(variable, new[name]) for name, variable in old.items()]
+        distribution.assign(optimizer, pairs)
 
 
-def _on_each_device(optimizer: Any, advance: Any, everything: tuple[Any, ...]) -> None:
-    """Run `advance` on every device of the strategy, with the gradients summed over replicas."""
-    tf = _tf()
-    grads, variables, states, shared, t, lr = everything
-    xs = [_native(v) for v in variables]
-    pairs = optimizer._all_reduce_sum_gradients(zip(grads, xs, strict=True))
-    grads = [g for g, _ in pairs]
-    states = [{name: _native(v) for name, v in state.items()} for state in states]
-    shared = {name: _native(v) for name, v in shared.items()}
+def unshare(variables: Sequence[Any]) -> None:
+    """Give each of `variables` memory of its own.
 
-    def merged(distribution: Any, *args: Any) -> None:
-        # One update call for all variables: inside it everything is local to a device.
-        distribution.extended.update(
-            xs[0], lambda _, *local: advance(*local), args=args, group=False
-        )
+    On JAX a variable assigned to another shares its buffer, and a train step donates both.
+    """
+    if _BACKEND == "jax":
+        for variable in variables:
+            variable.assign(ops.copy(variable.value))
 
-    tf.__internal__.distribute.interim.maybe_merge_call(
-        merged, optimizer._distribution_strategy, grads, xs, states, shared, t, lr
-    )
+
+def refuse_another_model(optimizer: Any) -> None:
+    """Raise a ValueError where the JAX trainer fetches the state for another model's variables.
+
+    That trainer hands over values, not variables, so a second model would train with the moments
+    of the first. Asking the caller here is the last chance before it clears the model's weights.
+    """
+    if _BACKEND == "jax" and optimizer.built:
+        caller = sys._getframe(2)
+        if caller.f_code.co_name == "_get_jax_state":
+            optimizer._check_variables_are_known(caller.f_locals["self"].trainable_variables)
+
+
+def saturated(count: Tensor) -> Tensor:
+    """`count` after an addition of 1, or the largest integer of its kind where that wrapped."""
+    if not _COUNTS_IN_32_BITS:
+        return count
+    return ops.where(count < 0, 2**31 - 1, count)
+
+
+def saturate(count: Any) -> None:
+    """The same for a variable: what runs for two thousand million steps must not begin anew."""
+    if _COUNTS_IN_32_BITS:
+        count.assign(saturated(tensor(count)))
 
 
 def wide(dtype: str | None) -> str | None:
@@ -180,9 +203,12 @@ def widened(value: Any, like: Tensor | None = None) -> Tensor:
 def tensor(value: Any) -> Tensor:
     """The value of a Keras or native variable, or of anything array-like, as a plain tensor.
 
-    (`ops.convert_to_tensor` alone hands a Keras variable back as it is on TensorFlow.)
+    (`ops.convert_to_tensor` alone hands variables back as they are on TensorFlow.)
     """
-    return ops.convert_to_tensor(_native(value))
+    value = _native(value)
+    if _BACKEND == "tensorflow" and isinstance(value, _tf().Variable):
+        return _tf().convert_to_tensor(value)
+    return ops.convert_to_tensor(value)
 
 
 def dense(gradient: Any) -> Any:
@@ -202,6 +228,12 @@ def _tensors(state: dict[str, Any]) -> dict[str, Tensor]:
 
 def _native(variable: Any) -> Any:
     return variable.value if isinstance(variable, keras.Variable) else variable
+
+
+def _fused() -> Any:
+    from keras_optim import fused
+
+    return fused
 
 
 def _tf() -> Any:

@@ -6,13 +6,15 @@ does not is named.
 """
 
 import warnings
+from collections.abc import Set
 from typing import Any
 
 import numpy as np
 from keras import ops
 
 from keras_optim import recording
-from keras_optim.running import tensor
+from keras_optim.distribution import alike, whole
+from keras_optim.running import eagerly, tensor
 
 FORMAT = 1
 
@@ -44,18 +46,30 @@ def save(optimizer: Any, store: Any) -> None:
     """Write the state of `optimizer` into `store`, a mapping from names to arrays."""
     store["format"] = np.array(FORMAT)
     for name, variable in named_state(optimizer).items():
-        store[name] = ops.convert_to_numpy(tensor(variable))
+        store[name] = ops.convert_to_numpy(whole(tensor(variable)))
+    for name, value in optimizer._awaited.items():
+        store[name] = value
+
+
+def restored(kind: Any, config: dict[str, Any], state: dict[str, Any]) -> Any:
+    """An optimizer from its configuration and state: how a pickle or a deep copy is read."""
+    optimizer = kind.from_config(config)
+    load(optimizer, state)
+    return optimizer
 
 
 def load(optimizer: Any, store: Any) -> None:
     """Read the state of `optimizer` from `store`: all that matches by name and shape.
+
+    What belongs to variables waits, if the optimizer is not built, until it is.
 
     The learning rate is part of the configuration as well: where only one side keeps it as a
     number, the configuration decides. A warning names everything else that did not match, or
     says that the file holds the state of another optimizer, and leaves this one as it is.
 
     Raises:
-        ValueError: the file was written by a newer version of keras_optim; nothing is changed.
+        ValueError: the file is damaged, or was written by a newer version of keras_optim; nothing
+            is changed.
     """
     title = type(optimizer).__name__
     keys = set(store.keys())
@@ -67,23 +81,61 @@ def load(optimizer: Any, store: Any) -> None:
             stacklevel=2,
         )
         return
-    version = int(np.asarray(store["format"]))
+    arrays = {name: np.asarray(store[name]) for name in keys}
+    _check_format(title, arrays.pop("format"))
+    _check_numbers(title, arrays)
+    optimizer._awaited = {}
+    if optimizer.built:
+        _assign(optimizer, arrays)
+        return
+    read = _assign_matching(named_state(optimizer), arrays)
+    optimizer._awaited = {name: array for name, array in arrays.items() if name not in read}
+
+
+def _check_format(title: str, version: Any) -> None:
+    if version.shape or version.dtype.kind not in "iu" or version < 1:
+        raise ValueError(
+            f"{title}: the file is damaged: its format must be an integer >= 1. "
+            f"Received: {version.tolist()!r}"
+        )
     if version > FORMAT:
         raise ValueError(
             f"{title}: the file has format {version}; this version of keras_optim reads up to "
             f"{FORMAT}. Update keras_optim, or load the model with `compile=False`."
         )
+
+
+def _check_numbers(title: str, arrays: dict[str, Any]) -> None:
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiu" and array.dtype.name != "bfloat16":
+            raise ValueError(
+                f"{title}: the file is damaged: {name} must be real numbers. "
+                f"Received: dtype {array.dtype}"
+            )
+
+
+def load_awaited(optimizer: Any) -> None:
+    """Give an optimizer that was just built the state that was read before."""
+    awaited, optimizer._awaited = optimizer._awaited, {}
+    if awaited:
+        with eagerly():
+            _assign(optimizer, awaited, already=frozenset({"iteration"}))
+
+
+def _assign(optimizer: Any, arrays: dict[str, Any], already: Set[str] = frozenset()) -> None:
     named = named_state(optimizer)
-    saved = keys - {"format"}
-    matching = {
-        n: v for n, v in named.items() if n in saved and np.shape(store[n]) == tuple(v.shape)
-    }
-    for name, variable in matching.items():
-        variable.assign(np.asarray(store[name]))
-    missed = (set(named) | saved) - set(matching) - {"learning_rate"}
-    if missed:
+    read = _assign_matching(named, arrays)
+    if missed := (named.keys() | arrays.keys()) - read - already - {"learning_rate"}:
         warnings.warn(
-            f"{title}: state that does not match the file was left as it is: "
+            f"{type(optimizer).__name__}: state that does not match the file was left as it is: "
             f"{', '.join(sorted(missed))}.",
-            stacklevel=2,
+            stacklevel=3,
         )
+
+
+def _assign_matching(named: dict[str, Any], arrays: dict[str, Any]) -> set[str]:
+    """Assign what agrees in name and shape; its names."""
+    read = {n for n, v in named.items() if n in arrays and arrays[n].shape == tuple(v.shape)}
+    for name in read:
+        named[name].assign(alike(tensor(named[name]), arrays[name]))
+    return read

@@ -29,7 +29,7 @@ RATES = {"adadelta": 1.0, "adamod": 1.0}
 NEEDED = {
     "swa": {"start_step": 2},
     "ratemultipliers": {"multipliers": {".": 1.0}},
-    "gradientnoise": {"eta": 0.0},
+    "gradientnoise": {"eta": 0.0, "seed": 0},
 }
 
 

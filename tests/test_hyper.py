@@ -65,8 +65,12 @@ def test_wrong_options_are_refused_by_name(name, arguments, error):
     ("betas", "error", "message"),
     [
         ((), ValueError, r"`betas` must have at least one member. Received: betas=\(\)"),
-        (0.9, TypeError, "`betas` must be a list or a tuple. Received: betas=0.9"),
-        ("0.9", TypeError, "`betas` must be a list or a tuple. Received: betas='0.9'"),
+        (0.9, TypeError, "`betas` must be a list, each item a number in .* Received: betas=0.9"),
+        (
+            "0.9",
+            TypeError,
+            "`betas` must be a list, each item a number in .* Received: betas='0.9'",
+        ),
         ((0, 1), ValueError, r"`betas\[1\]` must be a number in \[0, 1\). Received: betas\[1\]=1"),
         (["a"], TypeError, r"`betas\[0\]` must be a number in \[0, 1\). Received: betas\[0\]='a'"),
     ],
@@ -137,14 +141,14 @@ def test_the_rate_is_checked_when_it_is_set(value):
     assert float(keras.ops.convert_to_numpy(optimizer.learning_rate.value)) == 1.0
 
 
-def values_in(hint):
+def values_in(hint, largest=1e6):
     """A strategy for what an annotation allows, up to numbers of reasonable size."""
     if get_origin(hint) is tuple:
-        return st.lists(values_in(get_args(hint)[0]), min_size=1, max_size=4)
+        return st.lists(values_in(get_args(hint)[0], largest), min_size=1, max_size=4)
     options = []
     for kind, limits in hyper._alternatives(hint):
         if kind is float:
-            low, high = max(limits.low, -1e6), min(limits.high, 1e6)
+            low, high = max(limits.low, -largest), min(limits.high, largest)
             options.append(
                 st.floats(
                     low,

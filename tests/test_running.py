@@ -1,10 +1,5 @@
 """The one function that runs every rule: sparse gradients, wide state, None, wrong calls."""
 
-import os
-import subprocess
-import sys
-import textwrap
-
 import keras
 import numpy as np
 import pytest
@@ -182,44 +177,3 @@ def test_constraints_hold_after_the_step():
     x.constraint = keras.constraints.NonNeg()
     keras_optim.SGD(10.0).apply([tensor([1.0])], xs)
     assert numbers(xs)[0][0] == 0.0
-
-
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.distribute belongs to TensorFlow")
-@pytest.mark.parametrize(
-    "name", ["adam", "nadam", "lookahead(adam)", "skipnonfinite(adam)", "ema(adam)"]
-)
-def test_mirrored_strategy_gives_the_trajectory_of_one_device(name):
-    """Two logical devices, each with half of the batch; in a process of its own."""
-    script = textwrap.dedent(f"""
-        import numpy as np, tensorflow as tf, keras
-        from keras_optim.callbacks import EvaluateAveraged, LogTraining
-        from tests.catalog_cases import make
-        cpus = tf.config.list_physical_devices("CPU")
-        two = [tf.config.LogicalDeviceConfiguration()] * 2
-        tf.config.set_logical_device_configuration(cpus[0], two)
-        mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-        x = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
-        weights, logs = [], []
-        for strategy in (tf.distribute.get_strategy(), mirrored):
-            with strategy.scope():
-                keras.utils.set_random_seed(0)
-                layers = [keras.layers.Dense(3, "tanh"), keras.layers.Dense(1)]
-                model = keras.Sequential([keras.Input((4,)), *layers])
-                model.compile(make("{name}", learning_rate=0.05, weight_decay=0.1), "mse")
-            callbacks = [LogTraining(), *([EvaluateAveraged()] * model.optimizer.averaging)]
-            data = (x, x[:, :1])
-            options = dict(shuffle=False, verbose=0, validation_data=data, callbacks=callbacks)
-            history = model.fit(*data, batch_size=8, epochs=2, **options).history
-            logs.append(np.concatenate([history[name] for name in sorted(history)]))
-            weights.append(model.get_weights())
-            assert int(model.optimizer.iterations.numpy()) == 8
-        for a, b in zip(*weights):
-            np.testing.assert_allclose(a, b, atol=2e-6)
-        np.testing.assert_allclose(*logs, rtol=2e-5)
-        print("equal")
-    """)
-    root = os.path.dirname(os.path.dirname(__file__))
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=False
-    )
-    assert done.stdout.strip().endswith("equal"), done.stderr[-3000:]

@@ -74,6 +74,117 @@ def test_an_added_option_loads_the_rest_and_says_what_is_missing():
     )
 
 
+def test_from_a_schedule_to_a_rate_all_state_is_kept():
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+    optimizer, _ = trained(keras_optim.Adam(schedule))
+    other = built(keras_optim.Adam(0.25))
+    other.load_own_variables(saved(optimizer))
+    assert float(other.learning_rate) == 0.25
+    store, expected = saved(other), saved(optimizer)
+    assert store.keys() - expected.keys() == {"learning_rate"}
+    for name, value in expected.items():
+        np.testing.assert_array_equal(store[name], value)
+
+
+CHANGES = {
+    "momentum is new": (
+        lambda: keras_optim.SGD(),
+        lambda: keras_optim.SGD(momentum=0.9),
+        "momentum",
+    ),
+    "momentum is gone": (
+        lambda: keras_optim.SGD(momentum=0.9),
+        lambda: keras_optim.SGD(),
+        "momentum",
+    ),
+    "the average is gone": (
+        lambda: keras_optim.Adam(use_ema=True),
+        lambda: keras_optim.Adam(),
+        "average",
+    ),
+    "accumulation is new": (
+        lambda: keras_optim.Adam(),
+        lambda: keras_optim.Adam(gradient_accumulation_steps=2),
+        "gradient_accumulator",
+    ),
+    "accumulation is gone": (
+        lambda: keras_optim.Adam(gradient_accumulation_steps=2),
+        lambda: keras_optim.Adam(),
+        "gradient_accumulator",
+    ),
+    "a wrapper is new": (
+        lambda: keras_optim.Adam(),
+        lambda: keras_optim.Lookahead(keras_optim.Adam()),
+        "drift",
+    ),
+    "a wrapper is gone": (
+        lambda: keras_optim.EMA(keras_optim.Adam()),
+        lambda: keras_optim.Adam(),
+        "lag",
+    ),
+    "another algorithm": (
+        lambda: keras_optim.Adam(),
+        lambda: keras_optim.AMSGrad(),
+        "max_velocity",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_matches_is_loaded_and_exactly_the_rest_is_named(change):
+    before, after, slot = CHANGES[change]
+    optimizer, _ = trained(before())
+    other = built(after())
+    untouched = saved(other)
+    with pytest.warns(UserWarning) as caught:
+        other.load_own_variables(saved(optimizer))
+    named = sorted(f"{slot}.{i}" for i in range(len(VALUES)))
+    messages = [str(w.message) for w in caught if w.category is UserWarning]
+    assert [m.partition("left as it is: ")[2] for m in messages] == [f"{', '.join(named)}."]
+    store, expected = saved(other), saved(optimizer)
+    for name, value in store.items():
+        np.testing.assert_array_equal(value, (untouched if name in named else expected)[name])
+    assert set(store) - set(named) == set(expected) - set(named)
+
+
+def test_a_layer_of_another_size_is_named_and_the_rest_is_loaded():
+    optimizer, _ = trained(keras_optim.Adam())
+    xs = variables([*VALUES[:-1], np.zeros((7,))])
+    other = keras_optim.Adam()
+    other.build(xs)
+    last = len(xs) - 1
+    named = f"left as it is: momentum.{last}, velocity.{last}\\.$"
+    with pytest.warns(UserWarning, match=named):
+        other.load_own_variables(saved(optimizer))
+    np.testing.assert_array_equal(saved(other)["velocity.1"], saved(optimizer)["velocity.1"])
+    assert not np.any(saved(other)[f"velocity.{last}"])
+
+
+def test_options_that_change_between_files_of_models(tmp_path):
+    """The same through a file: weights with the optimizer's state, into a model compiled anew."""
+
+    def model(optimizer):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+        model.compile(optimizer, "mse")
+        return model
+
+    first = model(keras_optim.AdamW(0.1))
+    x = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
+    first.fit(x, x[:, :2], verbose=0)
+    first.save(tmp_path / "model.keras")
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+    second = model(keras_optim.AdamW(schedule, use_ema=True))
+    second.optimizer.build(second.trainable_variables)
+    with pytest.warns(UserWarning, match=r"AdamW: state .* left as it is: average.0, average.1\.$"):
+        second.load_weights(tmp_path / "model.keras")
+    expected = saved(first.optimizer)
+    for name, value in saved(second.optimizer).items():
+        if not name.startswith("average"):
+            np.testing.assert_array_equal(value, expected[name])
+    assert int(expected["iteration"]) == 1
+
+
 def test_files_that_are_not_ours():
     other = built(keras_optim.Adam())
     with pytest.warns(UserWarning, match="Adam: the file holds the state of another optimizer"):

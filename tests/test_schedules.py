@@ -328,8 +328,12 @@ WRONG = [
     (lambda: Warmup(math.nan, 10), ValueError, "Warmup: `schedule` must be a number finite"),
     (lambda: Join([0.1], [5]), ValueError, "Join: `boundaries` must be one fewer"),
     (lambda: Join([0.1, 0.2, 0.3], [5, 5]), ValueError, "Join: `boundaries` must rise"),
-    (lambda: Join([0.1, -0.2], [5]), ValueError, "Join: `schedules` must be a list, each item a"),
-    (lambda: Join([0.1, "x"], [5]), TypeError, "each item a number finite and >= 0 or a Learning"),
+    (lambda: Join([0.1, -0.2], [5]), ValueError, r"Join: `schedules\[1\]` must be a number finite"),
+    (
+        lambda: Join([0.1, "x"], [5]),
+        TypeError,
+        r"`schedules\[1\]` must be a number .* Received: schedules\[1\]='x'",
+    ),
     (lambda: Join(0.1, [5]), TypeError, "`schedules` must be a list.*Received: schedules=0.1"),
 ]
 

@@ -35,7 +35,7 @@ class AccSGD(Optimizer):
         learning_rate: >= 0, or a schedule. Default 0.001.
         kappa: >= 1, ratio of long to short step. Default 1000.
         xi: >= 1, statistical advantage, at most `sqrt(kappa)`. Default 10.
-        small_constant: In (0, 1). Default 0.7.
+        small_constant: In [1e-30, 1). Default 0.7.
         **kwargs: Options of every optimizer, see `keras_optim.Optimizer`.
 
     Example: a gradient goes on acting, as with momentum.
@@ -58,13 +58,15 @@ class AccSGD(Optimizer):
     """
 
     slots = ("offset",)
+    memory = 1
+    rotation_equivariant = True
 
     def __init__(
         self,
         learning_rate: LearningRate = 1e-3,
         kappa: AtLeastOne = 1000.0,
         xi: AtLeastOne = 10.0,
-        small_constant: Annotated[float, Range(0, 1, open="both")] = 0.7,
+        small_constant: Annotated[float, Range(1e-30, 1, open="right")] = 0.7,
         **kwargs: Unpack[KerasOptions],
     ):
         super().__init__(learning_rate, **kwargs)

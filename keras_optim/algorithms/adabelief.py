@@ -48,6 +48,9 @@ class AdaBelief(Moments):
         gradients", NeurIPS 2020, https://arxiv.org/abs/2010.07468
     """
 
+    memory = 2
+    scale_invariant = True
+
     def __init__(
         self,
         learning_rate: LearningRate = 1e-3,

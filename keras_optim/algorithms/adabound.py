@@ -50,6 +50,8 @@ class AdaBound(Bounded):
         ICLR 2019, https://arxiv.org/abs/1902.09843
     """
 
+    memory = 2
+
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m, v = self.averages(g, s)
         return x - self.rates(v, s, t, lr) * m, {"momentum": m, "velocity": v}

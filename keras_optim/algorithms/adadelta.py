@@ -53,6 +53,8 @@ class Adadelta(Optimizer):
     """
 
     slots = ("velocity", "squared_steps")
+    memory = 2
+    scale_invariant = True
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_optim.base import Optimizer, Slots, Tensor
 from keras_optim.hyper import Epsilon, KerasOptions, LearningRate, NonNegative, Positive, Range
-from keras_optim.numerics import larger, mean, smaller
+from keras_optim.numerics import between, larger, mean, smaller
 
 
 class Adafactor(Optimizer):
@@ -62,6 +62,7 @@ class Adafactor(Optimizer):
     """
 
     slots = ("rows", "columns")
+    scale_invariant = True
 
     def __init__(
         self,
@@ -93,14 +94,16 @@ class Adafactor(Optimizer):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         t = ops.cast(t, x.dtype)
-        new, share = t**self.beta_2_decay, g * g + self.epsilon_1
+        new = t**self.beta_2_decay
+        within = between(g, -1e15, 1e15)  # so that sums of squares are finite
+        share = within * within + self.epsilon_1
         rows, columns = s["rows"], s["columns"]
         if len(x.shape) < 2:
-            rows = rows + new * (share - rows)
+            rows = (1.0 - new) * rows + new * share
             u = g / ops.sqrt(rows)
         else:
-            rows = rows + new * (mean(share, -1)[..., 0] - rows)
-            columns = columns + new * (mean(share, -2)[..., 0, :] - columns)
+            rows = (1.0 - new) * rows + new * mean(share, -1)[..., 0]
+            columns = (1.0 - new) * columns + new * mean(share, -2)[..., 0, :]
             # One after the other: the product of a tiny row and a tiny column would be zero.
             u = g / ops.sqrt(rows)[..., None]
             u = u * (ops.sqrt(mean(rows, -1))[..., None] / ops.sqrt(columns)[..., None, :])

@@ -46,6 +46,8 @@ class Adagrad(Optimizer):
     """
 
     slots = ("accumulator",)
+    memory = 1
+    scale_invariant = True
 
     def __init__(
         self,

@@ -48,6 +48,9 @@ class Adam(Moments):
         https://arxiv.org/abs/1412.6980
     """
 
+    memory = 2
+    scale_invariant = True
+
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m, v = self.averages(g, s)
         direction = unbias(m, self.beta_1, t) / root(unbias(v, self.beta_2, t), self.epsilon)

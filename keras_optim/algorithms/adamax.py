@@ -53,6 +53,8 @@ class Adamax(Optimizer):
     """
 
     slots = ("momentum", "maximum")
+    memory = 2
+    scale_invariant = True
 
     def __init__(
         self,

@@ -52,6 +52,8 @@ class AdaMod(Moments):
     """
 
     slots = ("momentum", "velocity", "rate")
+    memory = 3
+    scale_invariant = True
 
     def __init__(
         self,

@@ -56,6 +56,8 @@ class AdamP(Projected):
     """
 
     slots = ("momentum", "velocity")
+    memory = 2
+    scale_invariant = True
 
     def __init__(
         self,

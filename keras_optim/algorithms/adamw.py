@@ -45,6 +45,9 @@ class AdamW(Moments):
         https://arxiv.org/abs/1711.05101
     """
 
+    memory = 2
+    scale_invariant = True
+
     def __init__(  # type: ignore[misc]  # weight_decay, an option elsewhere, is an argument
         self,
         learning_rate: LearningRate = 1e-3,

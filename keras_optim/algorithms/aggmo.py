@@ -1,6 +1,6 @@
 """AggMo: the mean of several momenta, from none to very long."""
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from keras_optim.base import Optimizer, Slots, Tensor
 from keras_optim.hyper import Decay, KerasOptions, LearningRate
@@ -26,6 +26,9 @@ class AggMo(Optimizer):
         betas: At least one number in [0, 1). Default `(0.0, 0.9, 0.99)`.
         **kwargs: Options of every optimizer, see `keras_optim.Optimizer`.
 
+    Raises:
+        ValueError: `betas` is empty.
+
     Example: on a steep parabola a single long momentum swings on, three come to rest.
 
     >>> import keras, keras_optim
@@ -42,6 +45,9 @@ class AggMo(Optimizer):
         https://arxiv.org/abs/1804.00325
     """
 
+    memory = 3
+    rotation_equivariant = True
+
     def __init__(
         self,
         learning_rate: LearningRate = 0.01,
@@ -49,12 +55,10 @@ class AggMo(Optimizer):
         **kwargs: Unpack[KerasOptions],
     ):
         super().__init__(learning_rate, **kwargs)
+        if not betas:
+            raise ValueError("AggMo: `betas` must have at least one member. Received: betas=()")
         self.betas = betas
         self.slots = tuple(f"velocity_{i}" for i in range(len(betas)))
-
-    def get_config(self) -> dict[str, Any]:
-        """With `betas` as a plain list, as JSON has it (TensorFlow wraps an attribute's tuple)."""
-        return {**super().get_config(), "betas": list(self.betas)}
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         new = {name: beta * s[name] + g for name, beta in zip(self.slots, self.betas, strict=True)}

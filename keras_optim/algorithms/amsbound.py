@@ -51,6 +51,7 @@ class AMSBound(Bounded):
     """
 
     slots = ("momentum", "velocity", "max_velocity")
+    memory = 3
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m, v = self.averages(g, s)

@@ -49,6 +49,8 @@ class AMSGrad(Moments):
     """
 
     slots = ("momentum", "velocity", "max_velocity")
+    memory = 3
+    scale_invariant = True
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m, v = self.averages(g, s)

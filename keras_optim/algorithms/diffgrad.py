@@ -46,6 +46,7 @@ class DiffGrad(Moments):
     """
 
     slots = ("momentum", "velocity", "gradient")
+    memory = 3
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m, v = self.averages(g, s)

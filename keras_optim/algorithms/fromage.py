@@ -45,6 +45,9 @@ class Fromage(Optimizer):
         of learning", NeurIPS 2020, https://arxiv.org/abs/2002.03432
     """
 
+    scale_invariant = True
+    rotation_equivariant = True
+
     def __init__(self, learning_rate: LearningRate = 0.01, **kwargs: Unpack[KerasOptions]):
         super().__init__(learning_rate, **kwargs)
 

@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_optim.base import Optimizer, Slots, Tensor
 from keras_optim.hyper import KerasOptions, LearningRate, NonNegative, Range
-from keras_optim.numerics import between, larger
+from keras_optim.numerics import between, larger, smaller
 
 
 class Ftrl(Optimizer):
@@ -63,6 +63,7 @@ class Ftrl(Optimizer):
     """
 
     slots = ("accumulator", "residue")
+    memory = 2
 
     def __init__(
         self,
@@ -88,6 +89,7 @@ class Ftrl(Optimizer):
         l1, l2 = self.l1_regularization_strength, self.l2_regularization_strength
         n, r = s["accumulator"] + g * g, s["residue"]
         q = (self.beta + n**-self.learning_rate_power) / larger(lr, 1e-20)
+        q = smaller(q, 1e30)  # where the rate is zero
         seen = q > 0.0  # without beta, a weight that never had a gradient stays where it is
         z = r + g - q * x
         clipped = between(z, -l1, l1)

@@ -50,6 +50,9 @@ class Lamb(Moments):
         ICLR 2020, https://arxiv.org/abs/1904.00962
     """
 
+    memory = 2
+    scale_invariant = True
+
     def __init__(
         self,
         learning_rate: LearningRate = 1e-3,

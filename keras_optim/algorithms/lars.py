@@ -54,6 +54,8 @@ class LARS(Optimizer):
     """
 
     slots = ("momentum",)
+    memory = 1
+    rotation_equivariant = True
 
     def __init__(
         self,

@@ -46,6 +46,9 @@ class Lion(Optimizer):
     """
 
     slots = ("momentum",)
+    memory = 1
+    scale_invariant = True
+    sign_based = True
 
     def __init__(
         self,

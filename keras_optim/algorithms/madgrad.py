@@ -52,6 +52,7 @@ class MADGRAD(Optimizer):
     """
 
     slots = ("gradient_sum", "square_sum", "offset")
+    memory = 3
 
     def __init__(
         self,

@@ -47,9 +47,10 @@ class NesterovMoments(Moments):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **kwargs)
         self.momentum_decay = momentum_decay
 
-    def momentum_at(self, t: Tensor, like: Tensor) -> Tensor:
-        """The momentum of step `t`: rises from `beta_1 / 2` to `beta_1`."""
-        return self.beta_1 * (1.0 - 0.5 * power(0.96**self.momentum_decay, t, like))
+    def momentum_at(self, t: Tensor, like: Tensor, ahead: int = 0) -> Tensor:
+        """The momentum of step `t + ahead`: rises from `beta_1 / 2` to `beta_1`."""
+        decay = 0.96**self.momentum_decay
+        return self.beta_1 * (1.0 - 0.5 * decay**ahead * power(decay, t, like))
 
     def pool(self, totals: Slots, s: Slots, t: Tensor, lr: Tensor) -> Slots:
         product = s["momentum_product"]
@@ -57,7 +58,7 @@ class NesterovMoments(Moments):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m, v = self.averages(g, s)
-        now, following = self.momentum_at(t, like=x), self.momentum_at(t + 1, like=x)
+        now, following = self.momentum_at(t, like=x), self.momentum_at(t, like=x, ahead=1)
         product = s["momentum_product"]
         ahead = following * m / (1.0 - product * following) + (1.0 - now) * g / (1.0 - product)
         step = ahead / root(unbias(v, self.beta_2, t), self.epsilon)

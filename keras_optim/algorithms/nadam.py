@@ -20,7 +20,7 @@ class Nadam(NesterovMoments):
 
     Differs from `keras.optimizers.Nadam`, whose schedule is $0.96^t$ (that is `momentum_decay=1`)
     and whose epsilon sits as in its Adam. As here: `torch.optim.NAdam`. `optax.nadam` has no
-    schedule.
+    schedule: a very large `momentum_decay`, such as 1e6, gives its steps.
 
     Args:
         learning_rate: >= 0, or a schedule. Default 0.002.
@@ -43,3 +43,6 @@ class Nadam(NesterovMoments):
         Dozat, "Incorporating Nesterov momentum into Adam", ICLR workshop 2016,
         https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
     """
+
+    memory = 2
+    scale_invariant = True

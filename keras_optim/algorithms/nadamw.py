@@ -47,6 +47,9 @@ class NadamW(NesterovMoments):
         decay regularization", ICLR 2019, https://arxiv.org/abs/1711.05101
     """
 
+    memory = 2
+    scale_invariant = True
+
     def __init__(  # type: ignore[misc]  # weight_decay, an option elsewhere, is an argument
         self,
         learning_rate: LearningRate = 2e-3,

@@ -25,8 +25,9 @@ class NovoGrad(Optimizer):
 
     As pytorch-optimizer and `optax.novograd`, whose defaults differ. The paper adds weight decay
     to the normalised gradient, inside $m$; here, as in all of keras_optim, `weight_decay` is
-    decoupled. $v_0$ is taken from the first gradient that is not zero. TensorFlow Addons has the
-    decays of Adam for defaults. Keras has no NovoGrad.
+    decoupled; optax keeps it inside. $v_0$ is taken from the first gradient that is not zero.
+    TensorFlow Addons folds the rate into the momentum and has the decays of Adam for defaults.
+    Keras has no NovoGrad.
 
     Args:
         learning_rate: >= 0, or a schedule. Default 0.001.
@@ -50,6 +51,9 @@ class NovoGrad(Optimizer):
     """
 
     slots = ("momentum", "velocity")
+    memory = 1
+    scale_invariant = True
+    rotation_equivariant = True
 
     def __init__(
         self,

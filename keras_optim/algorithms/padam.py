@@ -51,6 +51,7 @@ class PAdam(Moments):
     """
 
     slots = ("momentum", "velocity", "max_velocity")
+    memory = 3
 
     def __init__(
         self,

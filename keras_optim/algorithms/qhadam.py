@@ -51,6 +51,9 @@ class QHAdam(Moments):
         https://arxiv.org/abs/1810.06801
     """
 
+    memory = 2
+    scale_invariant = True
+
     def __init__(
         self,
         learning_rate: LearningRate = 1e-3,
@@ -68,5 +71,7 @@ class QHAdam(Moments):
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m, v = self.averages(g, s)
         above = ema(unbias(m, self.beta_1, t), g, self.nu_1)
-        below = ema(unbias(v, self.beta_2, t), g * g, self.nu_2)
+        below = unbias(v, self.beta_2, t)
+        if self.nu_2 < 1.0:
+            below = ema(below, g * g, self.nu_2)
         return x - lr * above / root(below, self.epsilon), {"momentum": m, "velocity": v}

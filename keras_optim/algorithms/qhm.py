@@ -47,6 +47,8 @@ class QHM(Optimizer):
     """
 
     slots = ("momentum",)
+    memory = 1
+    rotation_equivariant = True
 
     def __init__(
         self,

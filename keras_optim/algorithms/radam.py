@@ -58,6 +58,8 @@ class RAdam(Moments):
         https://arxiv.org/abs/1908.03265
     """
 
+    memory = 2
+
     def __init__(
         self,
         learning_rate: LearningRate = 1e-3,

@@ -26,9 +26,9 @@ class RMSprop(Optimizer):
     and reinforcement learning. The first steps are up to `1 / sqrt(1 - rho)` rates long, as the
     average starts at zero uncorrected: warm up, or use Adam, where that hurts.
 
-    Differs from `keras.optimizers.RMSprop`, which has epsilon inside the root and folds the rate
-    into the momentum buffer; as here are `torch.optim.RMSprop` (whose `rho` is 0.99) and
-    `optax.rmsprop(eps_in_sqrt=False)`.
+    Differs from `keras.optimizers.RMSprop`, which has epsilon inside the root (where its 1e-7
+    weighs as much as 3e-4 outside) and folds the rate into the momentum buffer; as here are
+    `torch.optim.RMSprop` (whose `rho` is 0.99) and `optax.rmsprop(eps_in_sqrt=False)`.
 
     Args:
         learning_rate: >= 0, or a schedule. Default 0.001.
@@ -51,6 +51,9 @@ class RMSprop(Optimizer):
         Tieleman, Hinton, "Lecture 6.5: RMSprop", Coursera 2012; centered: Graves, "Generating
         sequences with recurrent neural networks", 2013, https://arxiv.org/abs/1308.0850
     """
+
+    memory = 1
+    scale_invariant = True
 
     def __init__(
         self,

@@ -62,6 +62,8 @@ class Rprop(Optimizer):
     """
 
     slots = ("step_size", "sign")  # a step size of 0: no step was taken yet
+    memory = 2
+    scale_invariant = True
 
     def __init__(
         self,

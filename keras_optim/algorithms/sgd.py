@@ -47,6 +47,8 @@ class SGD(Optimizer):
         deep learning", ICML 2013, https://proceedings.mlr.press/v28/sutskever13.html
     """
 
+    rotation_equivariant = True
+
     def __init__(
         self,
         learning_rate: LearningRate = 0.01,

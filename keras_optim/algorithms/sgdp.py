@@ -54,6 +54,7 @@ class SGDP(Projected):
     """
 
     slots = ("momentum",)
+    memory = 1
 
     def __init__(
         self,

@@ -40,6 +40,9 @@ class SignSGD(Optimizer):
         non-convex problems", ICML 2018, https://arxiv.org/abs/1802.04434
     """
 
+    scale_invariant = True
+    sign_based = True
+
     def __init__(self, learning_rate: LearningRate = 1e-3, **kwargs: Unpack[KerasOptions]):
         super().__init__(learning_rate, **kwargs)
 

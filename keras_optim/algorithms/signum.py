@@ -44,6 +44,9 @@ class Signum(Optimizer):
     """
 
     slots = ("momentum",)
+    memory = 1
+    scale_invariant = True
+    sign_based = True
 
     def __init__(
         self,

@@ -52,6 +52,9 @@ class SM3(Optimizer):
         https://arxiv.org/abs/1901.11150
     """
 
+    memory = 1
+    scale_invariant = True
+
     def __init__(
         self,
         learning_rate: LearningRate = 0.1,

@@ -63,6 +63,8 @@ class SWATS(Moments):
     """
 
     slots = ("momentum", "velocity", "ratio", "sgd_ratio")
+    memory = 2
+    scale_invariant = True
 
     def __init__(
         self,

@@ -49,6 +49,9 @@ class Tiger(Optimizer):
     """
 
     slots = ("momentum",)
+    memory = 1
+    scale_invariant = True
+    sign_based = True
 
     def __init__(
         self,

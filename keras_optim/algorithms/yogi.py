@@ -56,6 +56,9 @@ class Yogi(Moments):
         https://papers.nips.cc/paper/8186-adaptive-methods-for-nonconvex-optimization
     """
 
+    memory = 2
+    scale_invariant = True
+
     def __init__(
         self,
         learning_rate: LearningRate = 0.01,
@@ -73,6 +76,7 @@ class Yogi(Moments):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m, v, square = ema(s["momentum"], g, self.beta_1), s["velocity"], g * g
-        v = v - (1.0 - self.beta_2) * ops.sign(v - square) * square
+        change = (1.0 - self.beta_2) * square
+        v = ops.where(v > square, v - change, ops.where(v < square, v + change, v))
         direction = unbias(m, self.beta_1, t) / root(unbias(v, self.beta_2, t), self.epsilon)
         return x - lr * direction, {"momentum": m, "velocity": v}

@@ -75,8 +75,7 @@ class AdaptiveClipping(GradientTransform):
     def transform(self, g: Tensor, x: Tensor, s: Slots, t: Tensor) -> Tensor:
         if not s["clipped"]:
             return g
-        length = norm_by_unit(x)
-        longest = self.clipping * larger(length, ops.full_like(length, self.epsilon))
+        longest = self.clipping * larger(norm_by_unit(x), self.epsilon)
         return g * (longest / larger(norm_by_unit(g), longest))
 
 

@@ -24,6 +24,7 @@ class Averaging(Wrapper):
     """
 
     slots = ("lag",)
+    memory = 1
 
     def __init__(self, inner: Optimizer, **kwargs: Unpack[KerasOptions]):
         super().__init__(inner, **kwargs)

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_optim import distribution
 from keras_optim.base import Optimizer, Slots, Tensor
 from keras_optim.hyper import KerasOptions, NonNegative, Range
 from keras_optim.wrappers.wrapper import GradientTransform
@@ -37,6 +38,9 @@ class GradientNoise(GradientTransform):
         **kwargs: Options of every optimizer that `inner` does not set, see
             `keras_optim.Optimizer`.
 
+    Raises:
+        ValueError: no `seed` where several processes train one model.
+
     Example:
 
     >>> import numpy as np, keras, keras_optim
@@ -60,6 +64,11 @@ class GradientNoise(GradientTransform):
         **kwargs: Unpack[KerasOptions],
     ):
         super().__init__(inner, **kwargs)
+        if seed is None and distribution.processes() > 1:
+            raise ValueError(
+                "GradientNoise: `seed` must be given where several processes train one model; "
+                "each would draw another one. Received: seed=None"
+            )
         self.eta = eta
         self.gamma = gamma
         self.seed = random.randrange(2**31) if seed is None else seed
@@ -76,7 +85,7 @@ class GradientNoise(GradientTransform):
         deviation = self.eta**0.5 * ops.exp(-0.5 * self.gamma * log_t)
         dtype = keras.backend.standardize_dtype(g.dtype)
         noise = keras.random.normal(tuple(g.shape), dtype=dtype, seed=SeedOfStep(s["seed"], t))
-        return g + deviation * noise
+        return g + deviation * distribution.alike(g, noise)
 
 
 class SeedOfStep(keras.random.SeedGenerator):

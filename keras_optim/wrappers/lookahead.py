@@ -50,6 +50,7 @@ class Lookahead(Wrapper):
     """
 
     slots = ("drift",)
+    memory = 1
 
     def __init__(
         self,

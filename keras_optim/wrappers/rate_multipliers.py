@@ -101,6 +101,7 @@ def layerwise_decay(model: keras.Model, decay: float) -> dict[str, float]:
         A dict of patterns, one for each trainable variable in a layer.
 
     Raises:
+        TypeError: `model` is none.
         ValueError: `decay` is outside of its range, or no layer of the model has trainable weights.
 
     Example:
@@ -119,6 +120,7 @@ def layerwise_decay(model: keras.Model, decay: float) -> dict[str, float]:
         Clark et al., "ELECTRA: pre-training text encoders as discriminators rather than
         generators", ICLR 2020, https://arxiv.org/abs/2003.10555
     """
+    model = check("layerwise_decay", "model", model, keras.Model)
     decay = check("layerwise_decay", "decay", decay, Decay)
     layers = [layer for layer in _layers(model) if layer.trainable_variables]
     if not layers:

@@ -125,8 +125,11 @@ class Wrapper(Optimizer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Wrapper":
-        inner = keras.saving.deserialize_keras_object(config["inner"], custom_objects)
-        return cls(**{**config, "inner": inner})
+        config = dict(config)
+        if "inner" in config:
+            inner = keras.saving.deserialize_keras_object(config["inner"], custom_objects)
+            config["inner"] = inner
+        return cls(**config)
 
 
 class GradientTransform(Wrapper):

@@ -1,0 +1,130 @@
+"""The cost of one optimizer step: `python -m benchmarks.step_cost`, on the backend at hand.
+
+Ours and its peers take turns in one process, so their ratios hold on a machine that others use
+as well; the milliseconds do not. The floor is what the step must read and write, at the speed of
+a plain copy.
+"""
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from benchmarks import step_cost_models as models
+from benchmarks import step_cost_peers as peers
+from benchmarks import step_cost_report as report
+from benchmarks import step_cost_timing as timing
+
+DEFAULT = ("adam", "adamw", "sgd", "adagrad", "lion", "radam", "lamb", "lookahead(adam)")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The flags and what they mean."""
+    known = {**models.WORKLOADS, **models.GROWTH}
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.step_cost", description=__doc__)
+    add = parser.add_argument
+    add("--optimizers", nargs="+", default=DEFAULT, metavar="NAME")
+    add("--workloads", nargs="+", default=list(models.WORKLOADS), choices=known, metavar="NAME")
+    add("--growth", action="store_true", help="more tensors, more weights")
+    add("--threads", nargs="+", type=int, default=[1, 0], help="0: all (PyTorch)")
+    add("--fit", action="store_true", help="steps of `fit` of small networks too")
+    add("--rounds", type=int, default=11)
+    add("--first", action="store_true", help="first step and memory too, in processes of their own")
+    add("--without", nargs="*", default=[], metavar="CONTENDER")
+    add("--folder", type=Path, default=Path("results") / "step_cost")
+    return parser
+
+
+def measure(arguments: argparse.Namespace) -> Iterator[report.Row]:
+    """One row for each optimizer, number of threads, workload and contender."""
+    bandwidth = timing.copy_bandwidth()
+    threads = arguments.threads if peers.BACKEND == "torch" else [0]
+    shapes = {**models.WORKLOADS, **models.GROWTH}
+    workloads = list(models.GROWTH) if arguments.growth else arguments.workloads
+    for name in arguments.optimizers:
+        contenders = {
+            key: build
+            for key, build in peers.contenders(name).items()
+            if key not in arguments.without
+        }
+        streams = 3 + 2 * len(peers.ours(name).slots)  # gradient and weights in, weights out
+        for count in threads:
+            used = peers.threads(count or None)
+            known = {"backend": peers.BACKEND, "optimizer": name, "threads": used}
+            for workload in workloads:
+                kind = shapes[workload]
+                size = models.size(kind)
+                starts, gradients = models.values(kind), models.values(kind, 1)
+                steps = {key: build(starts, gradients) for key, build in contenders.items()}
+                times = timing.take_turns(steps, arguments.rounds)
+                for key in times:
+                    row = {**known, "workload": workload, "tensors": len(kind), "weights": size}
+                    row |= _compared(times, key)
+                    floor = streams * 4 * size / bandwidth
+                    row["of_floor"] = row["milliseconds"] / (1e3 * floor)
+                    if arguments.first and count == threads[-1]:
+                        row |= _first(name, key, workload)
+                    yield row
+            for workload in models.NETWORKS if arguments.fit else ():
+                steps = {
+                    key: models.epoch(workload, make())
+                    for key, make in peers.keras_optimizers(name).items()
+                }
+                times = timing.take_turns(steps, arguments.rounds)
+                times = {key: values / models.STEPS for key, values in times.items()}
+                for key in times:
+                    yield {**known, "workload": f"fit {workload}", **_compared(times, key)}
+
+
+def _compared(times: dict[str, Any], key: str) -> dict[str, Any]:
+    """The median of a contender, and how ours compares with it round by round."""
+    ratios = times[peers.OURS] / times[key]
+    return {
+        "contender": key,
+        "milliseconds": 1e3 * float(np.median(times[key])),
+        "ratio": float(np.median(ratios)),
+        "low": float(np.quantile(ratios, 0.25)),
+        "high": float(np.quantile(ratios, 0.75)),
+    }
+
+
+def _first(name: str, contender: str, workload: str) -> dict[str, Any]:
+    if workload not in models.WORKLOADS:
+        return {}
+    found = timing.first_step(name, contender, workload)
+    return {**found, "extra_mib": found.pop("extra_bytes") / 2**20}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print and write."""
+    options = parser().parse_args(arguments)
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    console.print(
+        f"{peers.BACKEND}, {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()}"
+    )
+    rows = []
+    for row in measure(options):
+        rows.append(row)
+        cells = "  ".join(
+            f"{heading} {report.text(row, key, form)}"
+            for key, heading, form in report.COLUMNS[1:]
+            if row.get(key) is not None
+        )
+        console.print(
+            row["optimizer"], row["threads"], row["workload"], f"{row['contender']}: {cells}",
+            soft_wrap=True, highlight=False, markup=False,
+        )  # fmt: skip
+    report.show(rows, console)
+    report.write(rows, options.folder, peers.BACKEND)
+    console.print(f"load {os.getloadavg()}; written to {options.folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,224 @@
+"""Whoever can make a step of an algorithm: ours, Keras's, other libraries', on one backend.
+
+Each is a function that builds a step from starting values and gradients; a step is a function
+without arguments that returns when it is done.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+import keras_optim
+
+Step = Callable[[], Any]
+Build = Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], Step]
+OURS = "keras_optim"
+BACKEND = keras.backend.backend()
+
+KERAS = {
+    "sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "adagrad": "Adagrad", "rmsprop": "RMSprop",
+    "adadelta": "Adadelta", "adamax": "Adamax", "nadam": "Nadam", "lion": "Lion", "lamb": "Lamb",
+    "adafactor": "Adafactor", "ftrl": "Ftrl",
+}  # fmt: skip
+TORCH = {
+    "sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "adagrad": "Adagrad", "rmsprop": "RMSprop",
+    "adadelta": "Adadelta", "adamax": "Adamax", "nadam": "NAdam", "radam": "RAdam",
+    "rprop": "Rprop",
+}  # fmt: skip
+FUSED = ("sgd", "adam", "adamw", "adagrad")
+OPTAX = {
+    "sgd": "sgd", "adam": "adam", "adamw": "adamw", "adagrad": "adagrad", "rmsprop": "rmsprop",
+    "adadelta": "adadelta", "adamax": "adamax", "nadam": "nadam", "lion": "lion", "lamb": "lamb",
+    "radam": "radam", "yogi": "yogi", "adabelief": "adabelief", "lars": "lars",
+    "novograd": "novograd", "fromage": "fromage", "rprop": "rprop", "adafactor": "adafactor",
+}  # fmt: skip
+
+
+def contenders(name: str) -> dict[str, Build]:
+    """All that can be timed on this backend for the catalog's `name`, ours first."""
+    found: dict[str, Build] = {key: _keras(make) for key, make in keras_optimizers(name).items()}
+    if BACKEND == "torch":
+        found[f"{OURS}, eager"] = _eager(found[OURS])
+    if BACKEND == "torch":
+        found |= _torch_peers(name)
+    if BACKEND == "jax" and name in OPTAX:
+        found["optax"] = _optax(OPTAX[name])
+    return found
+
+
+def keras_optimizers(name: str) -> dict[str, Callable[[], keras.optimizers.Optimizer]]:
+    """Those that a Keras model can be compiled with."""
+    found: dict[str, Callable[[], keras.optimizers.Optimizer]] = {OURS: lambda: ours(name)}
+    if name in KERAS:
+        found["Keras"] = lambda: getattr(keras.optimizers, KERAS[name])()
+    found["plain subclass"] = lambda: PlainSubclass(ours(name))
+    return found
+
+
+def ours(name: str) -> keras_optim.Optimizer:
+    """`adam`, or `lookahead(adam)`."""
+    outer, _, inner = name.rstrip(")").partition("(")
+    if inner:
+        return keras_optim.get(outer, inner=keras_optim.get(inner))
+    return keras_optim.get(name)
+
+
+class PlainSubclass(keras.optimizers.Optimizer):
+    """The same rule, as anyone would write it for Keras: `update_step`, variable by variable."""
+
+    def __init__(self, rule: keras_optim.Optimizer):
+        super().__init__(float(np.asarray(rule.learning_rate)))
+        self.rule = rule
+
+    def build(self, variables: Sequence[Any]) -> None:
+        """Zeros for each slot; enough for the rules that are timed."""
+        if self.built:
+            return
+        super().build(variables)
+        self.states = [
+            {slot: self.add_variable_from_reference(v, slot) for slot in self.rule.slots}
+            for v in variables
+        ]
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """One variable."""
+        rate = keras.ops.cast(learning_rate, variable.dtype)
+        slots = self.states[self._get_variable_index(variable)]
+        state = {name: keras.ops.convert_to_tensor(slot) for name, slot in slots.items()}
+        constants = {"weight_decay": self.rule.weight_decay or 0.0, "decayed": True}
+        x = keras.ops.convert_to_tensor(variable)
+        new, state = self.rule.step(gradient, x, {**state, **constants}, self.iterations + 1, rate)
+        self.assign(variable, new)
+        for slot, value in state.items():
+            self.assign(slots[slot], value)
+
+
+# ---- through Keras, on each backend
+
+
+def _keras(make: Callable[[], keras.optimizers.Optimizer]) -> Build:
+    def build(starts: Sequence[np.ndarray], gradients: Sequence[np.ndarray]) -> Step:
+        xs = [keras.Variable(x) for x in starts]
+        gs = [keras.ops.convert_to_tensor(g) for g in gradients]
+        optimizer = make()
+        optimizer.build(xs)
+        if BACKEND == "jax":
+            return _jax_step(optimizer, gs, xs)
+        if BACKEND == "tensorflow":
+            import tensorflow as tf
+
+            step = tf.function(lambda: optimizer.apply(gs, xs))
+            return lambda: (step(), xs[-1].numpy())
+        return lambda: optimizer.apply(gs, xs)
+
+    return build
+
+
+def _jax_step(optimizer: Any, gs: Any, xs: Any) -> Step:
+    import jax
+
+    def pure(trainable: Any, state: Any, gs: Any) -> Any:
+        return optimizer.stateless_apply(state, gs, trainable)
+
+    compiled = jax.jit(pure, donate_argnums=(0, 1))
+    kept = [[x.value + 0 for x in xs], [v.value + 0 for v in optimizer.variables]]
+
+    def step() -> Any:
+        kept[:] = compiled(*kept, gs)
+        return jax.block_until_ready(kept)
+
+    return step
+
+
+def _eager(build: Build) -> Build:
+    """The same without native steps."""
+
+    def eager(starts: Sequence[np.ndarray], gradients: Sequence[np.ndarray]) -> Step:
+        step = build(starts, gradients)
+        setting = os.environ.get("KERAS_OPTIM_TORCH")
+        os.environ["KERAS_OPTIM_TORCH"] = "eager"  # read in the first step
+        try:
+            step()
+        finally:
+            del os.environ["KERAS_OPTIM_TORCH"]
+            if setting:
+                os.environ["KERAS_OPTIM_TORCH"] = setting
+        return step
+
+    return eager
+
+
+# ---- other libraries
+
+
+def _torch_peers(name: str) -> dict[str, Build]:
+    import torch
+
+    def build(make: Callable[[Any], Any]) -> Build:
+        def with_values(starts: Sequence[np.ndarray], gradients: Sequence[np.ndarray]) -> Step:
+            parameters = [torch.nn.Parameter(torch.tensor(x)) for x in starts]
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.grad = torch.tensor(gradient)
+            step: Step = make(parameters).step
+            return step
+
+        return with_values
+
+    found: dict[str, Build] = {}
+    if name in TORCH:
+        cls = getattr(torch.optim, TORCH[name])
+        found["torch.optim loop"] = build(lambda p: cls(p, foreach=False))
+        found["torch.optim foreach"] = build(lambda p: cls(p, foreach=True))
+    if name in FUSED:
+        found["torch.optim fused"] = build(lambda p: cls(p, fused=True))
+    try:
+        import pytorch_optimizer
+    except ImportError:
+        return found
+    known = {key.lower(): value for key, value in vars(pytorch_optimizer).items()}
+    outer, _, inner = name.rstrip(")").partition("(")
+    if name == "lookahead(adam)":
+        found["pytorch-optimizer"] = build(
+            lambda p: pytorch_optimizer.Lookahead(torch.optim.Adam(p, fused=True))
+        )
+    elif not inner and name not in TORCH and isinstance(known.get(outer), type):
+        found["pytorch-optimizer"] = build(known[outer])
+    return found
+
+
+def _optax(name: str) -> Build:
+    import jax
+    import optax
+
+    def build(starts: Sequence[np.ndarray], gradients: Sequence[np.ndarray]) -> Step:
+        rule = getattr(optax, name)(1e-3)
+        xs = [jax.numpy.asarray(x) for x in starts]
+        gs = [jax.numpy.asarray(g) for g in gradients]
+
+        def pure(xs: Any, state: Any, gs: Any) -> Any:
+            updates, state = rule.update(gs, state, xs)
+            return optax.apply_updates(xs, updates), state
+
+        compiled = jax.jit(pure, donate_argnums=(0, 1))
+        kept = [xs, rule.init(xs)]
+
+        def step() -> Any:
+            kept[:] = compiled(*kept, gs)
+            return jax.block_until_ready(kept)
+
+        return step
+
+    return build
+
+
+def threads(count: int | None) -> int:
+    """Use this many threads from now on (PyTorch), `None`: all; how many that are."""
+    if BACKEND != "torch":
+        return os.cpu_count() or 1
+    import torch
+
+    torch.set_num_threads(count or os.cpu_count() or 1)
+    return int(torch.get_num_threads())

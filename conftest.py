@@ -1,0 +1,6 @@
+"""What is PyTorch's alone cannot be imported on other backends, so it is not collected there."""
+
+import os
+
+TORCH = ["keras_optim/fused.py", "keras_optim/native/*.py"]
+collect_ignore_glob = [] if os.environ.get("KERAS_BACKEND") == "torch" else TORCH

@@ -1,0 +1,154 @@
+"""The state of an optimizer of ours, as arrays under their names, and the other way round."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_optim import saving
+from keras_optim.base import Optimizer
+from keras_optim.convert.rows import Array, Row, Slot
+from keras_optim.paths import path_of
+
+
+def rate_of(optimizer: Optimizer) -> float:
+    """The rate of the next step, as the shortest number that rounds to it."""
+    rate = keras.ops.convert_to_numpy(optimizer.learning_rate)
+    return float(str(rate))
+
+
+def present_rate(title: str, optimizer: Optimizer) -> float:
+    """The rate as a number, with a warning where there is a schedule."""
+    rate = rate_of(optimizer)
+    if not isinstance(optimizer._learning_rate, keras.Variable):
+        warnings.warn(
+            f"{title}: the schedule stays behind; the rate is the present one, {rate}.",
+            stacklevel=3,
+        )
+    return rate
+
+
+def check_lengths(title: str, ours: Sequence[Any], theirs: Sequence[Any]) -> None:
+    """Raises ValueError unless there are as many variables as parameters."""
+    if len(ours) != len(theirs):
+        raise ValueError(
+            f"{title}: give one variable for each parameter, in the same order. "
+            f"Received: {len(ours)} variables, {len(theirs)} parameters"
+        )
+
+
+def check_built(title: str, optimizer: Any) -> None:
+    """Raises ValueError unless the optimizer has its state."""
+    if not optimizer.built:
+        raise ValueError(
+            f"{title}: the optimizer is not built, so there is nothing to carry over. Call "
+            "`optimizer.build(model.trainable_variables)` first."
+        )
+
+
+def exempt(optimizer: Optimizer, variables: Sequence[Any], decayed: Sequence[bool]) -> None:
+    """Exclude the variables that do not decay there from the weight decay of ours."""
+    excluded = [v for v, d in zip(variables, decayed, strict=True) if not d]
+    if excluded:
+        check_paths(type(optimizer).__name__, variables)
+        optimizer.exclude_from_weight_decay(var_list=excluded)
+
+
+def check_paths(title: str, variables: Sequence[Any]) -> None:
+    """Raises ValueError if two variables cannot be told apart."""
+    paths = [path_of(v) for v in variables]
+    if len(set(paths)) < len(paths):
+        raise ValueError(
+            f"{title}: variables that are not treated alike need paths of their own. "
+            f"Received: {', '.join(paths)}"
+        )
+
+
+def take(
+    row: Row, optimizer: Optimizer, states: Sequence[Mapping[str, Array]], count: int, **others: Any
+) -> None:
+    """Load their state, one dict of arrays for each variable, into a built optimizer of ours.
+
+    Raises:
+        ValueError: an array has not the shape that it must have.
+    """
+    variables, constants = optimizer._trainable_variables, optimizer._plan.constants
+    rule: Any = getattr(optimizer, "inner", optimizer)
+    store: dict[str, Any] = {"iteration": np.array(count), **others}
+    for i, (variable, state) in enumerate(zip(variables, states, strict=True)):
+        x = keras.ops.convert_to_numpy(variable.value)
+        rate = rate_of(optimizer) * constants[i].get("multiplier", 1.0)
+        for name, slot in row.slots_of(variable).items():
+            ours = slot.ours if isinstance(slot, Slot) else slot
+            if name in state and ours in optimizer.slots:
+                value = slot.take(state, x, rate, rule) if isinstance(slot, Slot) else state[name]
+                store[f"{ours}.{i}"] = np.asarray(value)
+    if callable(row.scalars):
+        computed: Mapping[str, float] = row.scalars(rule, count)
+        store.update({n: np.array(v) for n, v in computed.items()})
+    named = saving.named_state(optimizer)
+    for name, value in store.items():
+        if tuple(value.shape) != tuple(named[name].shape):
+            slot, _, index = name.rpartition(".")
+            path = path_of(variables[int(index)]) if slot else name
+            raise ValueError(
+                f"{type(optimizer).__name__}: the state `{slot}` of {path} must have the shape "
+                f"{tuple(named[name].shape)}. Received: shape {tuple(value.shape)}. Are the "
+                "variables in the order of the parameters, and their axes too?"
+            )
+    for name, value in store.items():
+        named[name].assign(value)
+
+
+def give(row: Row, optimizer: Optimizer) -> list[dict[str, Array]]:
+    """The state of a built optimizer of ours as theirs: a dict of arrays for each variable."""
+    rule, plan, states = getattr(optimizer, "inner", optimizer), optimizer._plan, []
+    for variable, ours, constants in zip(
+        optimizer._trainable_variables, plan.states, plan.constants, strict=True
+    ):
+        rate = rate_of(optimizer) * constants.get("multiplier", 1.0)
+        x = keras.ops.convert_to_numpy(variable.value)
+        values = {name: keras.ops.convert_to_numpy(v.value) for name, v in ours.items()}
+        state = {}
+        for name, slot in row.slots_of(variable).items():
+            key = slot.ours if isinstance(slot, Slot) else slot
+            if key in values:
+                given = slot.give(values, x, rate, rule) if isinstance(slot, Slot) else values[key]
+                state[name] = np.array(given)
+        states.append(state)
+    return states
+
+
+def count_of(optimizer: Any) -> int:
+    """The number of steps so far."""
+    return int(keras.ops.convert_to_numpy(optimizer.iterations))
+
+
+def one_count(title: str, row: Row, counts: Sequence[int]) -> int:
+    """The step count of all variables.
+
+    Raises:
+        ValueError: they differ, and the rule depends on it.
+    """
+    if row.count == "used" and len(set(counts)) > 1:
+        raise ValueError(
+            f"{title}: the parameters have taken different numbers of steps, from {min(counts)} to "
+            f"{max(counts)}; here there is one count for all. Received: {list(counts)}"
+        )
+    return max(counts, default=0)
+
+
+def folded(ours: str, theirs: str, sign: float) -> Slot:
+    """A momentum that holds the rate there: theirs is ours times `sign * rate`."""
+
+    def taken(state: Mapping[str, Array], x: Array, rate: float, rule: Any) -> Array:
+        if rate == 0.0 and np.any(state[theirs]):
+            raise ValueError(
+                f"{type(rule).__name__}: their momentum holds the rate, and cannot be divided by "
+                "a rate of 0. Set the rate that it was made with first."
+            )
+        return state[theirs] / (sign * rate or 1.0)
+
+    return Slot(ours, taken, lambda state, x, rate, rule: state[ours] * (sign * rate))

@@ -1,0 +1,102 @@
+"""Which items the same text can do, and in which order their numbers can be known."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras_optim.native.tracing import Graph, Refused
+
+SHARED, ITEM, ELEMENT = 0, 1, 2
+"""Levels of a node: one number for all, one for each item, one for each element."""
+
+
+class Body:
+    """Items whose graphs differ in numbers alone.
+
+    Attributes:
+        varying: Literals that differ from item to item, with their places in the item's row.
+        levels: The level of each node.
+        depths: How many passes over the elements must have ended before a node is known.
+    """
+
+    def __init__(self, graphs: Sequence[Graph]):
+        graph = graphs[0]
+        self.nodes, self.literals = graph.nodes, graph.literals
+        self.arrays, self.shared = graph.arrays, graph.shared
+        self.totals = [i for i, node in enumerate(self.nodes) if node.op == "total"]
+        self.sums = [i for i, node in enumerate(self.nodes) if node.op == "sum"]
+        varying = [i for i, v in graph.literals.items() if any(g.literals[i] != v for g in graphs)]
+        self.varying = {i: place for place, i in enumerate(varying)}
+        self.levels = self._levels()
+        self.depths: list[int] = []
+
+    def _levels(self) -> list[int]:
+        levels: list[int] = []
+        for i, node in enumerate(self.nodes):
+            if node.op == "total":
+                level = SHARED
+            elif node.element and node.op != "literal":
+                level = ELEMENT
+            elif i in self.varying or node.op in ("sum", "array"):
+                level = ITEM
+            else:
+                level = max((levels[k] for k in node.operands), default=SHARED)
+            levels.append(level)
+        return levels
+
+    def deepen(self, totals: Sequence[int]) -> list[int]:
+        """Set the depths, given the least that totals have, and return those of the totals."""
+        self.depths = []
+        for i, node in enumerate(self.nodes):
+            depth = max((self.depths[k] for k in node.operands), default=0)
+            if node.op == "sum":
+                depth += 1
+            elif node.op == "total":
+                depth = max(depth, totals[self.totals.index(i)])
+            self.depths.append(depth)
+        return [self.depths[i] for i in self.totals]
+
+    def ancestors(self, roots: Sequence[int]) -> list[int]:
+        """All nodes to compute for `roots`, in order; what goes into sums is done before."""
+        seen: set[int] = set()
+        stack = list(roots)
+        while stack:
+            i = stack.pop()
+            if i not in seen:
+                seen.add(i)
+                if self.nodes[i].op not in ("sum", "total"):
+                    stack += self.nodes[i].operands
+        return sorted(seen)
+
+
+class Layout:
+    """All bodies.
+
+    Attributes:
+        bodies: Each for some items.
+        body_of: The number of the body of each item.
+        totals: The depth of each total.
+        passes: How many passes end in sums.
+
+    Raises:
+        Refused: there are no items, or they differ in what they sum up over all of them.
+    """
+
+    def __init__(self, graphs: Sequence[Graph]):
+        if not graphs:
+            raise Refused("there are no items")
+        groups: dict[Any, list[int]] = {}
+        for i, graph in enumerate(graphs):
+            groups.setdefault(graph.skeleton, []).append(i)
+        self.bodies = [Body([graphs[i] for i in members]) for members in groups.values()]
+        numbers = {skeleton: number for number, skeleton in enumerate(groups)}
+        self.body_of = [numbers[graph.skeleton] for graph in graphs]
+        self.totals = [0] * len(self.bodies[0].totals)
+        if any(len(body.totals) != len(self.totals) for body in self.bodies):
+            raise Refused("items differ in what they sum up")
+        while True:
+            depths = [body.deepen(self.totals) for body in self.bodies]
+            deepest = [max(depth) for depth in zip(*depths, strict=True)]
+            if deepest == self.totals:
+                break
+            self.totals = deepest
+        self.passes = max(max(body.depths, default=0) for body in self.bodies)

@@ -1,0 +1,82 @@
+"""What each operation of PyTorch is in C: elementwise ones, with PyTorch's treatment of NaN."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Operation:
+    """How an operation is written.
+
+    `{0}`, `{1}`, ... are its operands, `{f}` is the ending of functions of its type: `sqrt{f}`.
+    """
+
+    text: str
+    compares: bool = False
+    """Whether the result is a truth value, made in the common type of the operands."""
+    kinds: str = "fi"
+    """Types it is accepted for: f floating point, i integers, b truth values."""
+
+    @property
+    def arity(self) -> int:
+        """Number of operands."""
+        return 1 + max(int(digit) for digit in "012" if f"{{{digit}}}" in self.text)
+
+
+def _comparison(sign: str) -> Operation:
+    return Operation(f"({{0}} {sign} {{1}})", compares=True)
+
+
+def _function(name: str) -> Operation:
+    return Operation(f"{name}{{f}}({{0}})", kinds="f")
+
+
+OPERATIONS = {
+    "add": Operation("({0} + {1})"),
+    "sub": Operation("({0} - {1})"),
+    "rsub": Operation("({1} - {0})"),
+    "mul": Operation("({0} * {1})", kinds="fib"),
+    "div": Operation("({0} / {1})", kinds="f"),
+    "neg": Operation("(-{0})"),
+    "reciprocal": Operation("(1 / {0})", kinds="f"),
+    "abs": Operation("fabs{f}({0})", kinds="f"),
+    "sign": Operation("(({0} > 0) - ({0} < 0))"),
+    "square": Operation("({0} * {0})"),
+    "cube": Operation("({0} * {0} * {0})"),
+    "pow": Operation("pow{f}({0}, {1})", kinds="f"),
+    **{
+        name: _function(name)
+        for name in ("sqrt", "exp", "expm1", "log", "log1p", "tanh", "floor", "ceil", "trunc")
+    },
+    "rsqrt": Operation("(1 / sqrt{f}({0}))", kinds="f"),
+    "sigmoid": Operation("(1 / (1 + exp{f}(-{0})))", kinds="f"),
+    "remainder": Operation("modulo({0}, {1})", kinds="i"),
+    "floor_divide": Operation("quotient({0}, {1})", kinds="i"),
+    "maximum": Operation("({0} > {1} || {0} != {0} ? {0} : {1})"),
+    "minimum": Operation("({0} < {1} || {0} != {0} ? {0} : {1})"),
+    "where": Operation("({0} ? {1} : {2})", kinds="fib"),
+    "eq": _comparison("=="),
+    "ne": _comparison("!="),
+    "lt": _comparison("<"),
+    "le": _comparison("<="),
+    "gt": _comparison(">"),
+    "ge": _comparison(">="),
+    "isnan": Operation("({0} != {0})", compares=True),
+    "logical_not": Operation("(!{0})", compares=True, kinds="fib"),
+    "logical_and": Operation("({0} && {1})", compares=True, kinds="fib"),
+    "logical_or": Operation("({0} || {1})", compares=True, kinds="fib"),
+    "bitwise_not": Operation("(!{0})", compares=True, kinds="b"),
+    "bitwise_and": Operation("({0} & {1})", compares=True, kinds="b"),
+    "bitwise_or": Operation("({0} | {1})", compares=True, kinds="b"),
+}
+"""By the name of the operation in PyTorch (`square` and `cube` stand for powers)."""
+
+POWERS = {2.0: "square", 3.0: "cube", 0.5: "sqrt", -0.5: "rsqrt", -1.0: "reciprocal"}
+"""Powers that PyTorch computes without `pow`."""
+
+HELPERS = """
+static inline int64_t quotient(int64_t a, int64_t b) {
+  return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
+static inline int64_t modulo(int64_t a, int64_t b) { return a - quotient(a, b) * b; }
+"""
+"""Whole-number division as Python has it."""

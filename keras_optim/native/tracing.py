@@ -1,0 +1,333 @@
+"""The operations of a pure function of tensors, found by running it once on stand-ins.
+
+A stand-in has the shape and the type of a tensor and no numbers. So what the function decides by
+shapes is decided as it would be; what it decides by numbers cannot be, and is refused.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from keras_optim.native.operations import OPERATIONS, POWERS
+
+aten = torch.ops.aten
+
+
+class Refused(Exception):
+    """The function does something that has no place in an elementwise loop with sums."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation; its operands are positions of earlier ones.
+
+    Besides those of `operations`: `literal` (a number), `array` and `shared` (an input),
+    `cast`, `sum` (over an array) and `total` (over all items).
+    """
+
+    op: str
+    operands: tuple[int, ...]
+    dtype: torch.dtype
+    element: bool
+    """Whether it is a number for each element, rather than one for the whole array."""
+    name: str = ""
+    """Of an input."""
+    computed_in: torch.dtype | None = None
+    """The type of the operands, where it is not that of the result."""
+
+
+@dataclass
+class Graph:
+    """What one item does."""
+
+    nodes: list[Node] = field(default_factory=list)
+    literals: dict[int, float] = field(default_factory=dict)
+    """The values of those nodes that are numbers."""
+    arrays: dict[str, int] = field(default_factory=dict)
+    """The node of each new value of an array."""
+    shared: dict[str, int] = field(default_factory=dict)
+    """The node of each new value of what all items share."""
+
+    @property
+    def skeleton(self) -> Any:
+        """All of it but the numbers: the same for items that the same text can do."""
+        return tuple(self.nodes), tuple(self.arrays.items()), tuple(self.shared.items())
+
+    def add(self, node: Node, literal: float | None = None) -> int:
+        """Append `node` and return its position."""
+        self.nodes.append(node)
+        if literal is not None:
+            self.literals[len(self.nodes) - 1] = literal
+        return len(self.nodes) - 1
+
+
+Function = Callable[
+    [Mapping[str, Any], Mapping[str, Any], Any, Callable[[Any], Any]],
+    tuple[Mapping[str, Any], Mapping[str, Any]],
+]
+"""`(arrays, shared, constants, total) -> (new arrays, new shared)`; what is left out stays as it
+is. `total` sums a number over all items. Pure."""
+
+
+def trace(
+    function: Function,
+    arrays: Mapping[str, torch.Tensor],
+    shared: Mapping[str, torch.Tensor],
+    constants: Any,
+    leading: str,
+) -> Graph:
+    """The operations of `function` for one item.
+
+    Args:
+        function: See `Function`.
+        arrays: The tensors of the item: of the shape of `leading`, or of one element.
+        shared: Tensors of one number that all items see.
+        constants: Handed to `function` as it is.
+        leading: The name of the array whose shape counts.
+
+    Raises:
+        Refused: it does what cannot be written as elementwise operations and sums.
+    """
+    graph = Graph()
+    tracer = _Tracer(graph, tuple(arrays[leading].shape))
+    inputs = {name: tracer.array(name, value) for name, value in arrays.items()}
+    numbers = {name: tracer.input("shared", name, value) for name, value in shared.items()}
+    try:
+        with tracer:
+            new_arrays, new_shared = function(inputs, numbers, constants, tracer.total)
+    except Refused:
+        raise
+    except Exception as error:  # it may do anything with what it takes for tensors
+        raise Refused(f"{type(error).__name__}: {error}") from error
+    for name, value in new_arrays.items():
+        graph.arrays[name] = tracer.output(value, arrays[name])
+    for name, value in new_shared.items():
+        graph.shared[name] = tracer.output(value, shared[name])
+    return graph
+
+
+class _Traced(torch.Tensor):
+    """The stand-in: shape and type, and the node that makes it."""
+
+    node: int
+
+    @staticmethod
+    def __new__(cls, like: torch.Tensor, node: int) -> "_Traced":
+        self = torch.Tensor._make_wrapper_subclass(cls, like.shape, dtype=like.dtype, device="cpu")
+        self.node = node
+        return self
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        raise Refused("a tensor was used after the function was traced")
+
+    def __repr__(self, **kwargs: Any) -> str:
+        return f"<{self.dtype} of shape {tuple(self.shape)}, node {self.node}>"
+
+
+class _Tracer(TorchDispatchMode):
+    def __init__(self, graph: Graph, shape: tuple[int, ...]):
+        super().__init__()
+        self.graph = graph
+        self.shape = shape
+
+    # ---- inputs and outputs
+
+    def input(self, op: str, name: str, value: torch.Tensor, element: bool = False) -> "_Traced":
+        return _Traced(value, self.graph.add(Node(op, (), value.dtype, element, name)))
+
+    def array(self, name: str, value: torch.Tensor) -> _Traced:
+        element = tuple(value.shape) == self.shape
+        if not element and value.numel() != 1:
+            if value.numel() != math.prod(self.shape):
+                raise Refused(f"{name} has the shape {tuple(value.shape)}, beside {self.shape}")
+            element = True
+        return self.input("array", name, value, element)
+
+    def output(self, value: Any, like: torch.Tensor) -> int:
+        if not isinstance(value, _Traced):
+            raise Refused(f"a result is no tensor but {value!r}")
+        if value.shape != like.shape:
+            raise Refused(f"a result has the shape {tuple(value.shape)}, not {tuple(like.shape)}")
+        return self.cast(value.node, like.dtype)
+
+    def total(self, value: Any) -> _Traced:
+        """Mark a number to be summed over all items."""
+        node = self.operand(value)
+        if self.graph.nodes[node].element:
+            raise Refused("a total of an array; sum it first")
+        return self.traced(Node("total", (node,), value.dtype, False), value)
+
+    # ---- operations
+
+    def traced(self, node: Node, like: torch.Tensor, literal: float | None = None) -> _Traced:
+        return _Traced(like, self.graph.add(node, literal))
+
+    def literal(self, value: float, dtype: torch.dtype, element: bool = False) -> int:
+        return self.graph.add(Node("literal", (), dtype, element), float(value))
+
+    def cast(self, node: int, dtype: torch.dtype) -> int:
+        old = self.graph.nodes[node]
+        if old.dtype == dtype:
+            return node
+        return self.graph.add(Node("cast", (node,), dtype, old.element))
+
+    def operand(self, value: Any) -> int:
+        if isinstance(value, _Traced):
+            return value.node
+        if isinstance(value, bool | int | float):
+            return self.literal(value, torch.float64)
+        if isinstance(value, torch.Tensor):
+            raise Refused("the function reads a tensor that is not among its arguments")
+        raise Refused(f"an operand is {type(value).__name__}")
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = func._schema.name.removeprefix("aten::")
+        if name == "lift_fresh" and not isinstance(args[0], _Traced):
+            return self.number(args[0])
+        if name == "_local_scalar_dense":
+            node = self.operand(args[0])
+            if node in self.graph.literals:
+                return self.graph.literals[node]
+            raise Refused("the function decides by the numbers in a tensor")
+        if not isinstance(func, torch._ops.OpOverload) or func._schema.is_mutable:
+            raise Refused(f"{name} works in place")
+
+        def meta(value: Any) -> Any:
+            if not isinstance(value, torch.Tensor):
+                return value
+            self.operand(value)
+            return torch.empty(value.shape, dtype=value.dtype, device="meta")
+
+        if "device" in kwargs:
+            kwargs = {**kwargs, "device": "meta"}
+        metas = [meta(value) for value in args]
+        result = func(*metas, **kwargs)
+        if not isinstance(result, torch.Tensor):
+            raise Refused(f"{name} has several results")
+        if name in FILLED:
+            return self.filled(name, args, result)
+        if name in SAME:
+            return self.same(name, args[0], result)
+        if name in SUMS:
+            return self.sum(name, args, result)
+        if name == "clamp":
+            return self.clamp(args, kwargs, result)
+        return self.operation(name, args, kwargs, metas, result)
+
+    def number(self, value: torch.Tensor) -> _Traced:
+        """A tensor that the function made of a Python number."""
+        if value.numel() != 1:
+            raise Refused("the function makes a tensor of many numbers")
+        node = self.literal(value.item(), value.dtype)
+        return _Traced(torch.empty(value.shape, dtype=value.dtype, device="meta"), node)
+
+    def filled(self, name: str, args: Sequence[Any], result: torch.Tensor) -> _Traced:
+        position = FILLED[name]
+        value = position if isinstance(position, float) else args[int(position)]
+        if isinstance(value, _Traced):
+            raise Refused(f"{name} with a computed number")
+        element = (
+            self.graph.nodes[args[0].node].element
+            if name.endswith("_like")
+            else (self.is_element(result))
+        )
+        return self.traced(Node("literal", (), result.dtype, element), result, float(value))
+
+    def is_element(self, result: torch.Tensor) -> bool:
+        if tuple(result.shape) == self.shape:
+            return self.shape != ()
+        if result.numel() != 1:
+            raise Refused(f"something has the shape {tuple(result.shape)}, beside {self.shape}")
+        return False
+
+    def same(self, name: str, value: _Traced, result: torch.Tensor) -> _Traced:
+        """The same numbers in another shape or type."""
+        node = self.graph.nodes[value.node]
+        if result.numel() != value.numel():
+            if node.element or tuple(result.shape) != self.shape:
+                raise Refused(f"{name} to the shape {tuple(result.shape)}")
+            spread = Node("cast", (value.node,), result.dtype, True)
+            return self.traced(spread, result)
+        return _Traced(result, self.cast(value.node, result.dtype))
+
+    def sum(self, name: str, args: Sequence[Any], result: torch.Tensor) -> _Traced:
+        value = args[0]
+        node = self.graph.nodes[self.operand(value)]
+        if result.numel() != 1:
+            raise Refused(f"{name} over some axes")
+        if not result.dtype.is_floating_point:
+            raise Refused(f"{name} of whole numbers")
+        if not node.element:
+            return _Traced(result, self.cast(value.node, result.dtype))
+        summed = self.traced(Node("sum", (value.node,), result.dtype, False), result)
+        if name == "mean":
+            size = self.literal(value.numel(), torch.float64)
+            return self.traced(Node("div", (summed.node, size), result.dtype, False), result)
+        return summed
+
+    def clamp(self, args: Any, kwargs: Any, result: torch.Tensor) -> Any:
+        value = args[0]
+        low, high = (*args[1:], None, None)[:2]
+        for name, bound in (
+            ("maximum", kwargs.get("min", low)),
+            ("minimum", kwargs.get("max", high)),
+        ):
+            if bound is not None:
+                value = self.operation(name, (value, bound), {}, (), result)
+        return value
+
+    def operation(
+        self, name: str, args: Sequence[Any], kwargs: Any, metas: Sequence[Any], result: Any
+    ) -> _Traced:
+        if name == "pow" and not isinstance(args[1], torch.Tensor) and args[1] in POWERS:
+            name, args = POWERS[args[1]], args[:1]
+        if name not in OPERATIONS:
+            raise Refused(f"{name} is no operation that is known")
+        operation = OPERATIONS[name]
+        operands = [self.operand(value) for value in args[: operation.arity]]
+        options = {k: v for k, v in kwargs.items() if (k, v) != ("alpha", 1)}
+        if options or len(args) != operation.arity:
+            raise Refused(f"{name} with {len(args)} operands and the options {options}")
+        nodes = [self.graph.nodes[i] for i in operands]
+        element = any(node.element for node in nodes)
+        for value, node in zip(args, nodes, strict=False):
+            if node.element and value.shape != result.shape:
+                raise Refused(f"{name} of the shapes {tuple(value.shape)}, {tuple(result.shape)}")
+        if not element and result.numel() != 1:
+            raise Refused(f"{name} makes an array of numbers")
+        computed_in = None
+        if operation.compares:
+            kinds = [m for m in metas if not isinstance(m, bool)]
+            computed_in = kinds[0].dtype if len(kinds) == 1 else torch.result_type(*kinds)
+        kind = _kind(computed_in or result.dtype)
+        if kind not in operation.kinds:
+            raise Refused(f"{name} of {computed_in or result.dtype}")
+        if name in ("remainder", "floor_divide") and not self.graph.literals.get(operands[1]):
+            raise Refused(f"{name} by something that may be zero")
+        return self.traced(
+            Node(name, tuple(operands), result.dtype, element, computed_in=computed_in), result
+        )
+
+
+FILLED = {
+    "full_like": 1, "full": 1, "scalar_tensor": 0, "zeros_like": 0.0, "ones_like": 1.0,
+    "zeros": 0.0, "ones": 1.0,
+}  # fmt: skip
+"""Operations that make a constant: its value, or the position of the argument that is it."""
+SAME = {
+    "clone", "alias", "detach", "_to_copy", "lift_fresh", "view", "_unsafe_view", "reshape",
+    "unsqueeze", "squeeze", "expand",
+}  # fmt: skip
+SUMS = {"sum", "mean"}
+
+
+def _kind(dtype: torch.dtype) -> str:
+    if dtype == torch.bool:
+        return "b"
+    return "f" if dtype.is_floating_point else "i"

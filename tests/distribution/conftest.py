@@ -1,0 +1,3 @@
+"""Scripts run in processes of their own, each on one backend."""
+
+collect_ignore = ["scripts"]

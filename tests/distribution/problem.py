@@ -1,0 +1,111 @@
+"""One small training, the same on one device and on several."""
+
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import keras_optim
+from keras_optim.running import tensor
+from tests.catalog_cases import EVERY, make
+
+BATCH, STEPS = 8, 4
+_random = np.random.default_rng(0)
+X = _random.normal(size=(BATCH * STEPS, 6, 4)).astype("float32")
+Y = _random.normal(size=(BATCH * STEPS, 2)).astype("float32")
+
+# Beside the catalogue: what looks at all gradients together, or draws at random.
+OPTIONS = {
+    "clipnorm": ("sgd", {"momentum": 0.9, "clipnorm": 0.05}),
+    "global_clipnorm": ("sgd", {"momentum": 0.9, "global_clipnorm": 0.05}),
+    "clipvalue": ("sgd", {"momentum": 0.9, "clipvalue": 0.01}),
+    "use_ema": ("sgd", {"use_ema": True, "ema_momentum": 0.5}),
+    "loss_scale_factor": ("adam", {"loss_scale_factor": 8.0}),
+    "weight_decay": ("adafactor", {"weight_decay": 0.1}),
+}
+CASES = [*EVERY, *OPTIONS, "noise", "measured"]
+
+
+class Measured(keras_optim.Optimizer):
+    """Steps as long as the sum of all gradients' squares, counted over all variables."""
+
+    scalars = {"longest": 0.0}
+
+    def measure(self, g, x, s, t, lr):
+        return {"total": keras.ops.sum(g * g)}
+
+    def pool(self, totals, s, t, lr):
+        return {"longest": keras.ops.sqrt(totals["total"]) + s["longest"]}
+
+    def update(self, g, x, s, t, lr):
+        return x - lr * s["longest"] * g, {}
+
+
+def optimizer(case):
+    """A new optimizer for one of `CASES`."""
+    if case == "noise":
+        return keras_optim.GradientNoise(keras_optim.SGD(0.05), eta=0.1, seed=1)
+    if case == "measured":
+        return Measured(0.05)
+    name, options = OPTIONS.get(case, (case, {}))
+    return make(name, learning_rate=1.0 if name == "adadelta" else 0.05, **options)
+
+
+def model():
+    """Weights of one, two and three axes, always with the same values."""
+    keras.utils.set_random_seed(0)
+    layers = [
+        keras.layers.Conv1D(8, 3, activation="tanh", name="conv"),
+        keras.layers.Flatten(),
+        keras.layers.Dense(2, use_bias=False, name="dense"),
+    ]
+    return keras.Sequential([keras.Input((6, 4)), *layers])
+
+
+def batches():
+    return [(X[i : i + BATCH], Y[i : i + BATCH]) for i in range(0, len(X), BATCH)]
+
+
+def fitted(case, **compiled):
+    """A model after `STEPS` batches of `fit`."""
+    network = model()
+    network.compile(optimizer(case), "mse", **compiled)
+    network.fit(X, Y, batch_size=BATCH, epochs=1, shuffle=False, verbose=0)
+    return network
+
+
+def numbers(network):
+    """All weights and all state of a model."""
+    variables = [*network.trainable_variables, *network.optimizer.variables]
+    return [np.array(keras.ops.convert_to_numpy(tensor(v)), "float64") for v in variables]
+
+
+def difference(ours, theirs):
+    """The largest difference between two lists of arrays, relative where they are above 1."""
+    return max(
+        float(np.max(np.abs(a - b) / (1.0 + np.abs(b)), initial=0.0))
+        for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def examples(engine):
+    """The code of the page on several devices that belongs to an engine."""
+    page = (Path(__file__).parents[2] / "docs" / "distribution.md").read_text(encoding="utf-8")
+    section = page.split(f"\n## {engine}\n")[1].split("\n## ")[0]
+    return "\n".join(re.findall(r"^```py\n(.*?)^```", section, re.DOTALL | re.MULTILINE))
+
+
+def run_examples(engine):
+    """What the examples leave behind."""
+    names = {"__name__": "examples"}
+    exec(compile(examples(engine), f"distribution.md, {engine}", "exec"), names)
+    return names
+
+
+def tried(function, *arguments):
+    """What a function returns, or the error it raises, as text."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"

@@ -1,0 +1,46 @@
+"""Many steps of an optimizer in one call, compiled where the backend can."""
+
+import keras
+from keras import ops
+
+BACKEND = keras.backend.backend()
+
+
+def repeat(optimizer, xs, gradients, steps):
+    """Apply `gradients(t, xs)` for `t` from 1 to `steps`; `xs` are variables, changed in place."""
+    optimizer.build(xs)
+    {"jax": _jax, "tensorflow": _tensorflow, "torch": _torch}[BACKEND](
+        optimizer, xs, gradients, steps
+    )
+
+
+def _jax(optimizer, xs, gradients, steps):
+    import jax
+
+    @jax.jit
+    def loop(values, state):
+        def step(t, both):
+            values, state = both
+            return optimizer.stateless_apply(state, gradients(t, values), values)
+
+        return jax.lax.fori_loop(1, steps + 1, step, (values, state))
+
+    values, state = loop([x.value for x in xs], [v.value for v in optimizer.variables])
+    for variable, value in zip((*xs, *optimizer.variables), (*values, *state), strict=True):
+        variable.assign(value)
+
+
+def _tensorflow(optimizer, xs, gradients, steps):
+    import tensorflow as tf
+
+    @tf.function
+    def loop():
+        for t in tf.range(1, steps + 1):
+            optimizer.apply(gradients(t, [tf.convert_to_tensor(x.value) for x in xs]), xs)
+
+    loop()
+
+
+def _torch(optimizer, xs, gradients, steps):
+    for t in range(1, steps + 1):
+        optimizer.apply(gradients(ops.convert_to_tensor(t), [x.value.detach() for x in xs]), xs)

@@ -1,0 +1,61 @@
+"""The benchmark of one step: it runs, compares with ours, and writes what it says. No times."""
+
+import csv
+import math
+
+import numpy as np
+import pytest
+
+from benchmarks import step_cost
+from benchmarks import step_cost_models as models
+from benchmarks import step_cost_peers as peers
+from benchmarks import step_cost_timing as timing
+from tests.conftest import BACKEND
+
+EXPECTED = {
+    "jax": {"keras_optim", "Keras", "plain subclass", "optax"},
+    "tensorflow": {"keras_optim", "Keras", "plain subclass"},
+    "torch": {
+        "keras_optim", "keras_optim, eager", "Keras", "plain subclass", "torch.optim loop",
+        "torch.optim foreach", "torch.optim fused",
+    },
+}  # fmt: skip
+
+
+def test_the_workloads_are_what_the_page_says():
+    counts = [(len(s), round(models.size(s) / 1e6, 2)) for s in models.WORKLOADS.values()]
+    assert counts == [(4, 0.09), (61, 0.27), (150, 9.83), (20, 20.0)]
+
+
+def test_every_contender_makes_the_same_kind_of_step():
+    """Adam's first step is the rate, whoever makes it."""
+    starts = [np.ones((3, 2), "float32")]
+    gradients = [np.full((3, 2), 0.5, "float32")]
+    contenders = peers.contenders("adam")
+    assert set(contenders) == EXPECTED[BACKEND]
+    for build in contenders.values():
+        build(starts, gradients)()
+
+
+def test_it_measures_and_writes(tmp_path, monkeypatch):
+    monkeypatch.setattr(timing, "TARGET", 1e-4)
+    flags = ["--optimizers", "sgd", "--workloads", "mlp", "--rounds", "2", "--threads", "1"]
+    assert step_cost.main([*flags, "--folder", str(tmp_path)]) == 0
+    with (tmp_path / f"step_cost_{BACKEND}.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["contender"] for row in rows} == set(peers.contenders("sgd"))
+    assert [float(row["ratio"]) for row in rows if row["contender"] == peers.OURS] == [1.0]
+    assert all(float(row["milliseconds"]) > 0 and float(row["of_floor"]) > 0 for row in rows)
+    page = (tmp_path / f"step_cost_{BACKEND}.md").read_text(encoding="utf-8")
+    assert all(f"| mlp | {row['contender']} |" in page for row in rows)
+    assert (tmp_path / f"step_cost_{BACKEND}.png").stat().st_size > 1000
+
+
+def test_functions_take_turns():
+    calls = []
+    steps = {name: lambda name=name: calls.append(name) for name in "ab"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timing, "TARGET", 0.0)
+        times = timing.take_turns(steps, rounds=3)
+    assert "".join(calls).endswith("ababab")
+    assert all(len(values) == 3 and math.isfinite(values.sum()) for values in times.values())
