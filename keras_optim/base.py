@@ -16,7 +16,7 @@ from typing import Any, Unpack
 
 import keras
 
-from keras_optim import distribution, hyper, inputs, recording, running, saving, swapping
+from keras_optim import distribution, hyper, inputs, recording, rows, running, saving, swapping
 from keras_optim.hyper import KerasOptions, LearningRate
 from keras_optim.paths import exactly, first_matches, path_of
 
@@ -90,6 +90,12 @@ class Optimizer(keras.optimizers.Optimizer):
 
     sign_based: bool = False
     """Whether all weights of a variable move by the same amount."""
+
+    elementwise: bool = True
+    """Whether the path of each weight depends on no other weight and no other's gradients."""
+
+    by_rows: bool = False
+    """Whether a row without a gradient may stay unread, where a constant says so, see `rows`."""
 
     _excluded: tuple[str, ...] = ()
     _recording = False
@@ -327,7 +333,9 @@ class Optimizer(keras.optimizers.Optimizer):
                 self.build(trainable_variables)
             if running.fused(self, grads, trainable_variables):
                 return
-        grads = [running.dense(g) for g in grads]
+        if self.built:
+            known = trainable_variables or self._trainable_variables
+            grads = [rows.gathered(self, g, v) for g, v in zip(grads, known, strict=True)]
         super().apply(grads, trainable_variables)
         running.saturate(self._iterations)
 

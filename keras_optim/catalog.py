@@ -47,6 +47,7 @@ from keras_optim.wrappers.adaptive_clipping import AdaptiveClipping
 from keras_optim.wrappers.centralization import Centralization
 from keras_optim.wrappers.ema import EMA
 from keras_optim.wrappers.gradient_noise import GradientNoise
+from keras_optim.wrappers.lazy_rows import LazyRows
 from keras_optim.wrappers.lookahead import Lookahead
 from keras_optim.wrappers.rate_multipliers import RateMultipliers
 from keras_optim.wrappers.skip_non_finite import SkipNonFinite
@@ -122,6 +123,7 @@ WRAPPERS = (
     Row(
         EMA, "wrapper", 1992, "Polyak & Juditsky 1992", "Test with a moving average of the weights."
     ),
+    Row(LazyRows, "wrapper", 2017, "TensorFlow's LazyAdam", "Rows that were not used wait."),
     Row(SWA, "wrapper", 2018, "1803.05407", "Test with the mean of the weights of late steps."),
 )
 

@@ -22,7 +22,7 @@ import torch
 from keras import ops
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 
-from keras_optim import native, running
+from keras_optim import native, rows, running
 
 Tensor = Any
 Tensors = Mapping[str, Tensor]
@@ -248,7 +248,7 @@ def _convertible(g: Any) -> bool:
 
 def _plain(g: Any, dtype: Any) -> Tensor:
     """A gradient of another kind as a plain one, where there is a way."""
-    return running.dense(running.tensor(g)).detach().to(dtype).contiguous()
+    return rows.dense(running.tensor(g)).detach().to(dtype).contiguous()
 
 
 def _refuse_what_is_overridden(optimizer: Any) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_optim import distribution, recording
+from keras_optim import distribution, recording, rows
 
 Tensor = Any
 _BACKEND = keras.backend.backend()
@@ -129,20 +129,33 @@ def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning
     constants = constants_of(optimizer, indices)
 
     states = [plan.states[i] for i in indices]
+
+    def read(variable: Any, gradient: Any) -> Tensor:
+        few = isinstance(gradient, rows.Rows)
+        return rows.take(_native(variable), gradient) if few else tensor(variable)
+
     with no_gradients():
         new_xs, new_states, new_shared = step_all(
             optimizer,
-            grads,
-            [tensor(x) for x in variables],
-            [_tensors(state) for state in states],
+            [g.values if isinstance(g, rows.Rows) else g for g in grads],
+            [read(x, g) for x, g in zip(variables, grads, strict=True)],
+            [
+                {name: read(v, g) for name, v in state.items()}
+                for state, g in zip(states, grads, strict=True)
+            ],
             _tensors(plan.shared),
             saturated(tensor(optimizer.iterations) + 1),
             tensor(learning_rate),
             constants,
         )
-        pairs = list(zip(variables, new_xs, strict=True))
-        for old, new in zip((*states, plan.shared), (*new_states, new_shared), strict=True):
-            pairs += [(variable, new[name]) for name, variable in old.items()]
+        pairs = [(variable, new_shared[name]) for name, variable in plan.shared.items()]
+        for i, (gradient, x) in enumerate(zip(grads, variables, strict=True)):
+            new = [(variable, new_states[i][name]) for name, variable in states[i].items()]
+            if isinstance(gradient, rows.Rows):
+                for variable, value in [(x, new_xs[i]), *new]:
+                    rows.put(variable, gradient, value)
+            else:
+                pairs += [(x, new_xs[i]), *new]
         distribution.assign(optimizer, pairs)
 
 
@@ -209,17 +222,6 @@ def tensor(value: Any) -> Tensor:
     if _BACKEND == "tensorflow" and isinstance(value, _tf().Variable):
         return _tf().convert_to_tensor(value)
     return ops.convert_to_tensor(value)
-
-
-def dense(gradient: Any) -> Any:
-    """A sparse gradient as a dense one, rows that occur twice added up; others unchanged."""
-    if _BACKEND == "tensorflow" and isinstance(gradient, _tf().IndexedSlices):
-        return _tf().convert_to_tensor(gradient)
-    if _BACKEND == "torch" and getattr(gradient, "is_sparse", False):
-        return gradient.to_dense()
-    if _BACKEND == "jax" and hasattr(gradient, "todense"):
-        return gradient.todense()
-    return gradient
 
 
 def _tensors(state: dict[str, Any]) -> dict[str, Tensor]:

@@ -29,6 +29,7 @@ RATES = {"adadelta": 1.0, "adamod": 1.0}
 NEEDED = {
     "swa": {"start_step": 2},
     "ratemultipliers": {"multipliers": {".": 1.0}},
+    "lazyrows": {"var_names": ["."]},
     "gradientnoise": {"eta": 0.0, "seed": 0},
 }
 

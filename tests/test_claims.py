@@ -74,6 +74,26 @@ def test_invariances(row, float64):
 
 
 @pytest.mark.parametrize("row", [*ALGORITHMS, *WRAPPERS], ids=lambda row: row.name)
+def test_elementwise(row, float64):
+    """Whether a weight goes, among others, the way it goes alone."""
+
+    def path_of(starts, steps):
+        options = {"swats": {"epsilon": 0.1}, "gradientnoise": {"eta": 1.0}}.get(row.name, {})
+        optimizer = make("sgd", learning_rate=1e-3) if row in WRAPPERS else None
+        inner = [optimizer] if optimizer else []
+        rate = {} if optimizer else {"learning_rate": 1e-3}
+        optimizer = row.algorithm(*inner, **{**NEEDED.get(row.name, {}), **rate, **options})
+        return run(optimizer, starts, steps, dtype="float64")
+
+    steps = [[g.copy() for g in gs] for gs in STEPS]
+    steps[3][0][2, 0] = np.inf
+    together = [xs[0][1, 1] for xs in path_of(STARTS, steps)]
+    alone = path_of([STARTS[0][1:2, 1]], [[gs[0][1:2, 1]] for gs in steps])
+    same = np.allclose(together, np.ravel(alone), rtol=1e-9, atol=0)
+    assert same == row.algorithm.elementwise
+
+
+@pytest.mark.parametrize("row", [*ALGORITHMS, *WRAPPERS], ids=lambda row: row.name)
 def test_memory(row):
     """Numbers kept for each weight of a large matrix; of a wrapper, what it adds to Adam's."""
     wrapper = row in WRAPPERS

@@ -7,6 +7,7 @@ from keras import ops
 
 import keras_optim
 from keras_optim import running
+from keras_optim.rows import dense as dense_of
 from tests.conftest import BACKEND
 from tests.trajectories import difference, gradients, numbers, run, starts, tensor, variables
 
@@ -94,7 +95,7 @@ def test_sparse_gradients_equal_dense_ones(name):
         from jax.experimental.sparse import BCOO
 
         sparse = BCOO((values, rows[:, None]), shape=(4, 2))
-    np.testing.assert_array_equal(ops.convert_to_numpy(running.dense(sparse)), dense)
+    np.testing.assert_array_equal(ops.convert_to_numpy(dense_of(sparse)), dense)
     for options in ({}, {"global_clipnorm": 1.0}, {"loss_scale_factor": 2.0}):
         start = [np.ones((4, 2))]
         expected = run(keras_optim.get(name, **options), start, [[dense]])

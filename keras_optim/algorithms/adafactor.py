@@ -63,6 +63,7 @@ class Adafactor(Optimizer):
 
     slots = ("rows", "columns")
     scale_invariant = True
+    elementwise = False
 
     def __init__(
         self,

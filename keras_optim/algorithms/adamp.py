@@ -58,6 +58,7 @@ class AdamP(Projected):
     slots = ("momentum", "velocity")
     memory = 2
     scale_invariant = True
+    elementwise = False
 
     def __init__(
         self,

@@ -47,6 +47,7 @@ class Fromage(Optimizer):
 
     scale_invariant = True
     rotation_equivariant = True
+    elementwise = False
 
     def __init__(self, learning_rate: LearningRate = 0.01, **kwargs: Unpack[KerasOptions]):
         super().__init__(learning_rate, **kwargs)

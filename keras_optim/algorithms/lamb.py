@@ -52,6 +52,7 @@ class Lamb(Moments):
 
     memory = 2
     scale_invariant = True
+    elementwise = False
 
     def __init__(
         self,

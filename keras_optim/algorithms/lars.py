@@ -56,6 +56,7 @@ class LARS(Optimizer):
     slots = ("momentum",)
     memory = 1
     rotation_equivariant = True
+    elementwise = False
 
     def __init__(
         self,

@@ -54,6 +54,7 @@ class NovoGrad(Optimizer):
     memory = 1
     scale_invariant = True
     rotation_equivariant = True
+    elementwise = False
 
     def __init__(
         self,

@@ -55,6 +55,7 @@ class SGDP(Projected):
 
     slots = ("momentum",)
     memory = 1
+    elementwise = False
 
     def __init__(
         self,

@@ -54,6 +54,7 @@ class SM3(Optimizer):
 
     memory = 1
     scale_invariant = True
+    elementwise = False
 
     def __init__(
         self,

@@ -65,6 +65,7 @@ class SWATS(Moments):
     slots = ("momentum", "velocity", "ratio", "sgd_ratio")
     memory = 2
     scale_invariant = True
+    elementwise = False
 
     def __init__(
         self,

@@ -52,6 +52,7 @@ class Tiger(Optimizer):
     memory = 1
     scale_invariant = True
     sign_based = True
+    elementwise = False
 
     def __init__(
         self,

@@ -54,6 +54,8 @@ class AdaptiveClipping(GradientTransform):
         ICML 2021, https://arxiv.org/abs/2102.06171
     """
 
+    elementwise = False
+
     def __init__(
         self,
         inner: Optimizer,

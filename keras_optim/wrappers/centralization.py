@@ -39,6 +39,8 @@ class Centralization(GradientTransform):
         networks", ECCV 2020, https://arxiv.org/abs/2004.01461
     """
 
+    elementwise = False
+
     def transform(self, g: Tensor, x: Tensor, s: Slots, t: Tensor) -> Tensor:
         axes = tuple(range(len(g.shape) - 1))
         return g - mean(g, axes) if axes else g

@@ -55,6 +55,8 @@ class GradientNoise(GradientTransform):
         https://arxiv.org/abs/1511.06807
     """
 
+    elementwise = False
+
     def __init__(
         self,
         inner: Optimizer,

@@ -45,6 +45,8 @@ class SkipNonFinite(Wrapper):
         https://arxiv.org/abs/1710.03740
     """
 
+    elementwise = False
+
     scalars = {"skipped": 0.0}
 
     @property

@@ -1,6 +1,6 @@
 """What every wrapper has in common: it owns all state and passes the rule through."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Unpack
 
 import keras
@@ -41,11 +41,8 @@ class Wrapper(Optimizer):
                 f"{title}: `inner` must not keep the slot {', '.join(sorted(twice))} itself. "
                 f"Received: inner={type(inner).__name__}"
             )
-        inside = inner
-        while isinstance(inside, Wrapper):
-            if type(inside) is type(self):
-                raise ValueError(f"{title}: `inner` must not have a {title} inside already.")
-            inside = inside.inner
+        if any(type(rule) is type(self) for rule in layers(inner)):
+            raise ValueError(f"{title}: `inner` must not have a {title} inside already.")
         inherited = {
             name: getattr(inner, name)
             for name, default in hyper.OPTION_DEFAULTS.items()
@@ -68,10 +65,8 @@ class Wrapper(Optimizer):
 
     def build(self, variables: Sequence[Any]) -> None:
         super().build(variables)
-        inside: Optimizer = self
-        while isinstance(inside, Wrapper):
-            inside = inside.inner
-            inside._plan = self._plan  # so that what it counts can be read from it
+        for rule in layers(self.inner):
+            rule._plan = self._plan  # so that what it counts can be read from it
 
     def init(self, x: Tensor) -> Slots:
         return self.inner.init(x)
@@ -148,9 +143,14 @@ class GradientTransform(Wrapper):
         return self.inner.step(self.transform(g, x, s, t), x, s, t, lr)
 
 
-def _measures(rule: Optimizer) -> bool:
+def layers(rule: Optimizer) -> Iterator[Optimizer]:
+    """`rule` and, where it is a wrapper, what is in it, from outside to inside."""
+    yield rule
     while isinstance(rule, Wrapper):
-        if type(rule).measure not in (Wrapper.measure, GradientTransform.measure):
-            return True
         rule = rule.inner
-    return type(rule).measure is not Optimizer.measure
+        yield rule
+
+
+def _measures(rule: Optimizer) -> bool:
+    passed_on = (Optimizer.measure, Wrapper.measure, GradientTransform.measure)
+    return any(type(layer).measure not in passed_on for layer in layers(rule))
