@@ -39,9 +39,7 @@ def fit_step(optimizer: keras.optimizers.Optimizer, rows: int) -> Callable[[], A
     return lambda: model.train_on_batch(x, y)
 
 
-def apply_step(
-    optimizer: keras.optimizers.Optimizer, rows: int, sparse: bool
-) -> Callable[[], Any]:
+def apply_step(optimizer: keras.optimizers.Optimizer, rows: int, sparse: bool) -> Callable[[], Any]:
     """One `apply`; compiled, with donated buffers, where the backend's trainer does so."""
     random = np.random.default_rng(0)
     variable = keras.Variable(random.normal(size=(rows, WIDTH)), name="embeddings")
@@ -53,8 +51,8 @@ def apply_step(
 
         slices = tf.IndexedSlices(*map(tf.constant, (values, indices, (rows, WIDTH))))
         gradient = slices if sparse else tf.convert_to_tensor(slices)
-        step = tf.function(lambda: optimizer.apply([gradient], [variable]), jit_compile=False)
-        return lambda: (step(), variable.value[0, 0].numpy())
+        traced = tf.function(lambda: optimizer.apply([gradient], [variable]), jit_compile=False)
+        return lambda: (traced(), variable.value[0, 0].numpy())
     if BACKEND == "torch":
         import torch
 
@@ -82,10 +80,12 @@ def apply_step(
 
 
 def adam() -> keras_optim.Optimizer:
+    """What is inside."""
     return keras_optim.Adam(1e-3)
 
 
 def lazy() -> keras_optim.Optimizer:
+    """The same, by rows."""
     return keras_optim.LazyRows(adam())
 
 
@@ -102,7 +102,8 @@ def contestants(rows: int) -> dict[str, Callable[[], Any]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Time them all, and print the table."""
+    parser = argparse.ArgumentParser(description="Adam and LazyRows(Adam) on a large embedding")
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--rounds", type=int, default=15)
     arguments = parser.parse_args()

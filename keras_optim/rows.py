@@ -4,7 +4,6 @@ A rule that leaves rows without a gradient as they are (`LazyRows`) sees the row
 nothing else, at a cost that does not grow with the variable.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,13 +30,13 @@ class Rows:
 
 def gathered(optimizer: Any, gradient: Any, variable: Any) -> Any:
     """`gradient` as `Rows` where the optimizer works on rows of `variable`, or dense."""
-    found = _parts(gradient)
-    if found is None:
-        return gradient
+    if not optimizer.by_rows or gradient is None or not variable.shape:
+        return dense(gradient)
     constants = optimizer._plan.constants[optimizer._get_variable_index(variable)]
-    if constants.get(LAZY) and not _needs_all_rows(optimizer):
-        return _summed(*found)
-    return dense(gradient)
+    if not constants[LAZY] or _needs_all_rows(optimizer):
+        return dense(gradient)
+    found = _parts(gradient)
+    return _summed(*found) if found else _without_zeros(gradient)
 
 
 def dense(gradient: Any) -> Any:
@@ -85,16 +84,26 @@ def _batches(gradient: Any) -> tuple[int, int]:
     return getattr(gradient, "n_batch", -1), getattr(gradient, "n_sparse", -1)
 
 
+def _without_zeros(gradient: Any) -> Any:
+    """The rows of a dense gradient that are not zero, where shapes may depend on numbers."""
+    if _BACKEND != "torch":
+        return gradient
+    import torch
+
+    gradient = ops.convert_to_tensor(gradient)
+    if torch.compiler.is_compiling() or type(gradient) is not torch.Tensor:
+        return gradient
+    there = gradient != 0
+    indices = (there.flatten(1).any(1) if there.ndim > 1 else there).nonzero()[:, 0]
+    return Rows(indices, gradient[indices])
+
+
 def _needs_all_rows(optimizer: Any) -> bool:
     """Whether Keras, or something else before the rule, works on the gradient as a whole."""
     options = ("clipnorm", "clipvalue", "global_clipnorm")
     others = ("gradient_accumulation_steps", "loss_scale_factor", "_recording")
     distributed = _BACKEND == "tensorflow" and _tf().distribute.has_strategy()
-    return (
-        distributed
-        or not type(optimizer).by_rows
-        or any(getattr(optimizer, name) for name in (*options, *others))
-    )
+    return distributed or any(getattr(optimizer, name) for name in (*options, *others))
 
 
 def _summed(indices: Tensor, values: Tensor) -> Rows:

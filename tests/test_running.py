@@ -6,7 +6,6 @@ import pytest
 from keras import ops
 
 import keras_optim
-from keras_optim import running
 from keras_optim.rows import dense as dense_of
 from tests.conftest import BACKEND
 from tests.trajectories import difference, gradients, numbers, run, starts, tensor, variables

@@ -28,16 +28,18 @@ class LazyRows(Wrapper):
 
     Where the gradient arrives as rows (on TensorFlow from `keras.layers.Embedding` by itself, on
     PyTorch from `sparse=True`, on JAX as a `BCOO`), only these rows are read and written, so the
-    time does not grow with the variable; the result is the same as with a dense gradient. An
-    option that looks at the whole gradient (clipping, accumulation, `loss_scale_factor`), a
-    callback that records its norm, a wrapper around this one and `tf.distribute` make it dense
-    first.
+    time hardly grows with the variable. On PyTorch the rows of a dense gradient that are not zero
+    are looked for, at the cost of one pass over it. On JAX `fit` has dense gradients, and the step
+    costs what the inner one costs. The result is the same in each case. An option that looks at
+    the whole gradient (clipping, accumulation, `loss_scale_factor`), a callback that records its
+    norm, a wrapper around this one and `tf.distribute` make it dense first.
 
     Args:
         inner: An optimizer of keras_optim, not built, that treats each weight by itself: none
             with norms or means over a variable (LARS, Adafactor, ...).
         var_names: Regular expressions for the variables meant, found by `re.search` in their
-            paths. Others are updated as usual.
+            paths. Others are updated as usual. Default `('embeddings',)`: those of Keras's
+            `Embedding` layers.
         **kwargs: Options of every optimizer that `inner` does not set, see
             `keras_optim.Optimizer`.
 

@@ -31,6 +31,7 @@ OPERATION_BY_OPERATION = {
     "centralization(adam)": "means of channels",
     "adaptiveclipping(adam)": "norms of channels",
     "gradientnoise(adam)": "random numbers",
+    "lazyrows(adam)": "works on the rows that have a gradient",
 }
 
 

@@ -1,0 +1,104 @@
+"""A hundred thousand steps, watched: `KERAS_BACKEND=torch python -m benchmarks.soak`.
+
+Trains a small network with `fit` and notes, a thousand times, the time of a step and the memory of
+the process. Draws nothing; `--draw` draws what the backends left as one figure.
+"""
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = Path(__file__).parent.parent / "docs" / "soak"
+
+
+def resident() -> float:
+    """Memory of this process in MiB."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def watch(steps: int) -> dict[str, list[float]]:
+    """Train for that many steps with an accumulating, averaging, clipping, scheduled AdamW."""
+    import keras
+
+    import keras_optim
+
+    keras.utils.set_random_seed(0)
+    rate = keras_optim.schedules.CosineAnnealing(1e-3, decay_steps=steps)
+    inner = keras_optim.AdamW(rate, weight_decay=0.01, global_clipnorm=1.0)
+    optimizer = keras_optim.EMA(keras_optim.SkipNonFinite(inner))
+    layers = [keras.layers.Dense(32, activation="relu"), keras.layers.Dense(1)]
+    model = keras.Sequential([keras.Input((16,)), *layers])
+    model.compile(optimizer, "mse")
+    x = np.random.default_rng(0).normal(size=(steps // 1000 * 8, 16)).astype("float32")
+    notes: dict[str, list[float]] = {"steps": [], "milliseconds": [], "mebibytes": []}
+
+    class Note(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+            self.start = time.perf_counter()
+
+        def on_epoch_end(self, epoch: int, logs: object = None) -> None:
+            seconds = time.perf_counter() - self.start
+            notes["steps"].append((epoch + 1) * steps // 1000)
+            notes["milliseconds"].append(1e6 * seconds / steps)
+            notes["mebibytes"].append(resident())
+
+    model.fit(x, x[:, :1], batch_size=8, epochs=1000, verbose=0, callbacks=[Note()])
+    if int(keras.ops.convert_to_numpy(optimizer.iterations)) != steps:
+        raise RuntimeError("a step was lost")
+    return notes
+
+
+def draw() -> Path:
+    """Time and memory over the steps, a line for each backend."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, panels = pyplot.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    for path in sorted(FOLDER.glob("*.json")):
+        notes = json.loads(path.read_text(encoding="utf-8"))
+        for panel, name in zip(panels, ("milliseconds", "mebibytes"), strict=True):
+            means = np.reshape(notes[name], (100, -1))
+            line = np.median(means, axis=1) if name == "milliseconds" else means[:, -1]
+            panel.plot(notes["steps"][9::10], line, label=path.stem, linewidth=1.5)
+    for panel, title in zip(
+        panels, ("time of a step in ms (median of 10)", "memory of the process in MiB"), strict=True
+    ):
+        panel.set(title=title, xlabel="step", ylim=(0, None))
+        panel.spines[["top", "right"]].set_visible(False)
+    panels[1].legend(frameon=False)
+    target = FOLDER.parent / "figures" / "soak.png"
+    figure.savefig(target, dpi=150)
+    return target
+
+
+def main() -> None:
+    """Watch the backend at hand, or draw."""
+    parser = argparse.ArgumentParser(description="Many steps with constant time and memory")
+    parser.add_argument("--steps", type=int, default=100_000, help="a multiple of 1000")
+    parser.add_argument("--draw", action="store_true", help="draw what was measured")
+    arguments = parser.parse_args()
+    if arguments.draw:
+        print(draw())
+        return
+    notes = watch(arguments.steps)
+    import keras
+
+    FOLDER.mkdir(exist_ok=True)
+    target = FOLDER / f"{keras.backend.backend()}.json"
+    rounded = {name: [round(v, 4) for v in values] for name, values in notes.items()}
+    target.write_text(json.dumps(rounded), encoding="utf-8")
+    early, late = slice(100, 200), slice(900, 1000)
+    for name in ("milliseconds", "mebibytes"):
+        first, last = np.median(notes[name][early]), np.median(notes[name][late])
+        print(f"{target.stem}: {name} {first:.3f} after a tenth, {last:.3f} at the end")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""What comes with the package: its dependencies, and what an import does."""
+
+import importlib.metadata
+import os
+import re
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from tests.conftest import BACKEND
+
+KERAS = {"matplotlib"}
+"""What Keras leaves in a cache folder by itself."""
+
+WATCHED = """
+import builtins, os, socket, subprocess, sys
+
+import keras  # what Keras does is its own
+
+events = []
+
+def watch(event, args):
+    if event == "open":
+        path, mode, flags = args
+        writing = flags and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        if writing and not str(path).startswith("/dev/") and "__pycache__" not in str(path):
+            events.append((event, str(path)))
+    elif event in ("socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system",
+                   "os.mkdir", "os.rename", "os.remove", "shutil.copyfile", "pickle.find_class"):
+        events.append((event, str(args)))
+
+sys.addaudithook(watch)
+{action}
+print("events:", events)
+"""
+
+
+def events(action, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED.format(action=textwrap.dedent(action))],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **environment},
+    )
+    return done.stdout.partition("events:")[2].strip()
+
+
+def test_the_package_needs_keras_and_numpy_alone():
+    needed = importlib.metadata.requires("keras_optim")
+    plain = {re.match(r"[\w-]+", line)[0] for line in needed if "extra ==" not in line}
+    assert plain == {"keras", "numpy"}
+
+
+def test_an_import_writes_nothing_and_calls_nobody():
+    assert events("import keras_optim") == "[]"
+
+
+def test_the_watch_sees_what_it_should(tmp_path):
+    seen = events(f"open({str(tmp_path / 'x')!r}, 'w').close()")
+    assert "'open'" in seen
+    assert "socket.getaddrinfo" in events(
+        """
+        try:
+            socket.getaddrinfo("localhost", 80)
+        except OSError:
+            pass
+        """
+    )
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="only there something is compiled by us")
+def test_a_native_step_writes_to_its_cache_alone(tmp_path):
+    step = """
+        import torch
+        import keras_optim
+        x = keras.Variable([1.0])
+        keras_optim.Adam().apply([torch.ones(1)], [x])
+        """
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    events(step, XDG_CACHE_HOME=str(tmp_path), TMPDIR=str(temporary))
+    assert {p.name for p in tmp_path.iterdir()} - KERAS == {"keras_optim", "tmp"}
+    assert not list(temporary.iterdir())
+    assert [p.suffix for p in (tmp_path / "keras_optim").iterdir()] == [".so"]
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="only there something is compiled by us")
+def test_eager_needs_no_compiler_and_leaves_no_cache(tmp_path):
+    step = """
+        import torch
+        import keras_optim
+        x = keras.Variable([1.0])
+        keras_optim.Adam().apply([torch.ones(1)], [x])
+        """
+    seen = events(step, XDG_CACHE_HOME=str(tmp_path), KERAS_OPTIM_TORCH="eager")
+    assert "subprocess" not in seen
+    assert {p.name for p in tmp_path.iterdir()} <= KERAS
