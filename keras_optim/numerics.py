@@ -121,7 +121,7 @@ def ratio(a: Tensor, b: Tensor) -> Tensor:
 def mean(x: Tensor, axis: int | tuple[int, ...] | None = None) -> Tensor:
     """Mean of all elements, or over some axes, which are kept; 0 where there is nothing.
 
-    (`ops.mean` of Keras 3.15 rounds double precision to single on PyTorch.)
+    (`ops.mean` of Keras 3.15 rounds double precision to single on PyTorch and JAX.)
 
     >>> from keras import ops
     >>> float(mean(ops.array([1.0, 2.0]))), float(mean(ops.ones((0, 3))))

@@ -18,9 +18,9 @@ class Nadam(NesterovMoments):
     with $m_t$, $\hat v_t$ as in Adam and $\psi$ = `momentum_decay`. Reacts to a new gradient one
     step earlier than Adam; often a little faster early on. Tune as Adam.
 
-    Differs from `keras.optimizers.Nadam`, whose schedule is $0.96^t$ (that is `momentum_decay=1`)
-    and whose epsilon sits as in its Adam. As here: `torch.optim.NAdam`. `optax.nadam` has no
-    schedule: a very large `momentum_decay`, such as 1e6, gives its steps.
+    Differs from `keras.optimizers.Nadam` in its schedule, $0.96^t$ there: `momentum_decay=1` gives
+    its steps. As here: `torch.optim.NAdam`. `optax.nadam` has no schedule: a very large
+    `momentum_decay`, such as 1e6, gives its steps.
 
     Args:
         learning_rate: >= 0, or a schedule. Default 0.002.

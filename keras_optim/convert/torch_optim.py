@@ -129,7 +129,7 @@ LIBRARY = Library(
         "Adafactor": "its `eps[0]` is a floor, ours is added, and it factors other axes.",
         "LBFGS": "it is a method of `keras_optim.minimize` here.",
         "Muon": "its rule is not here.",
-        "SparseAdam": "its rule is not here.",
+        "SparseAdam": "`LazyRows(Adam())` has its rule, but for epsilon.",
     },
     ignored=frozenset(
         {"params", "param_names", "initial_lr", "swa_lr"}
