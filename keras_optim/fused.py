@@ -1,4 +1,4 @@
-"""The whole `apply` of an optimizer as one native call: PyTorch, dense tensors, on the CPU.
+"""The whole `apply` of an optimizer as one native call: PyTorch, dense tensors, on CPU or CUDA.
 
 What Keras does around the rule (loss scale, accumulation, clipping, moving average, the count of
 steps) is written here a second time, as one pure function of one variable, so that all of it
@@ -166,6 +166,8 @@ class _Bound:
         self.holders += step.shared.values()
         self.addresses: list[int] = []
         self.dtypes: list[Any] = []
+        self.used: set[int] = set()
+        self.device = -1
         self.call: native.Call | None = None
 
     def apply(self, grads: Sequence[Any]) -> bool:
@@ -192,26 +194,28 @@ class _Bound:
 
     def _found(self, grads: Sequence[Any]) -> list[int]:
         """Where the gradients are; nothing, if one is not as the kernel wants it."""
-        dtype = self.xs[0].dtype
+        dtype, device = self.xs[0].dtype, self.device
         try:
             found = [
                 g.data_ptr()
                 for g, shape in zip(grads, self.shapes, strict=True)
                 if type(g) is torch.Tensor
                 and g.dtype is dtype
-                and g.is_cpu
+                and g.get_device() == device
                 and g.shape == shape
                 and g.is_contiguous()
             ]
         except RuntimeError:  # a sparse tensor has no such thing
             return []
-        return found if len(found) == len(grads) else []
+        return found if len(found) == len(grads) and self.used.isdisjoint(found) else []
 
     def _bind(self, tensors: list[Tensor]) -> None:
         step = self.step
         self.addresses = [t.data_ptr() for t in tensors]
         self.dtypes = [t.dtype for t in tensors]
+        self.used = {t.data_ptr() for t in tensors if t.numel()}
         self.xs = [v._value for v in self.variables]
+        self.device = self.xs[0].get_device()
         self.shapes = [x.shape for x in self.xs]
         try:
             self.call = step.kernel.bind(
@@ -247,8 +251,9 @@ def _convertible(g: Any) -> bool:
 
 
 def _plain(g: Any, dtype: Any) -> Tensor:
-    """A gradient of another kind as a plain one, where there is a way."""
-    return rows.dense(running.tensor(g)).detach().to(dtype).contiguous()
+    """A gradient of another kind, or in a variable's memory, as a plain one of its own."""
+    g = rows.dense(running.tensor(g)).detach().to(dtype)
+    return g.clone(memory_format=torch.contiguous_format)
 
 
 def _refuse_what_is_overridden(optimizer: Any) -> None:

@@ -1,8 +1,11 @@
-"""A pure function of tensors as one compiled loop over many of them, on PyTorch on a CPU.
+"""A pure function of tensors as one compiled loop over many of them, on PyTorch.
 
     tracing     the function, run on stand-ins for tensors, leaves a list of operations
     operations  what each operation is in C
-    source      lists of operations -> one C function
+    layout      which tensors the same text can do, and in which order numbers are known
+    source      lists of operations -> the parts of a function
+    on_cpu      the parts as one C function with OpenMP, and how it is called
+    on_cuda     the parts as one CUDA kernel, and how it is launched
     building    C function -> shared library, in a private cache
     kernel      the function bound to tensors, and called
 

@@ -1,15 +1,16 @@
 """A pure function bound to tensors: traced, built, and called on them in place."""
 
-import ctypes
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
-from keras_optim.native import building, source
+from keras_optim.native import on_cpu, on_cuda
 from keras_optim.native.tracing import Function, Graph, Refused, trace
 
 Tensors = Mapping[str, torch.Tensor]
+ENGINES: dict[str, Any] = {"cpu": on_cpu, "cuda": on_cuda}
+"""By the kind of device: modules with `write`, `load` and `Tables`."""
 
 
 class Kernel:
@@ -53,9 +54,14 @@ class Kernel:
             if key not in graphs:
                 graphs[key] = trace(function, arrays, shared, constant, leading)
             chosen.append(graphs[key])
-        self._text = source.write(chosen)
-        self._run = building.load(self._text.source)
-        self._leading = self._text.arrays.index(leading)
+        devices = {v.device for arrays in (*items, shared) for v in arrays.values()}
+        self._device = devices.pop()
+        if devices or self._device.type not in ENGINES:
+            raise Refused(f"tensors on {self._device.type}, or on several devices")
+        self._engine = ENGINES[self._device.type]
+        self._text = self._engine.write(chosen, leading)
+        self._run = self._engine.load(self._text.source)
+        self._leading = leading
         self._sizes = [arrays[leading].numel() for arrays in items]
         self._signatures = [_signature(arrays) for arrays in (*items, shared)]
 
@@ -84,61 +90,36 @@ class Call:
         used = [v.data_ptr() for arrays in self._held for v in arrays.values() if v.numel()]
         if len(set(used)) < len(used):
             raise Refused("two tensors share their memory")
-        self._run, self._sums = kernel._run, text.sums
-        self._count = len(indices)
-        self._size = (ctypes.c_int64 * self._count)(*[kernel._sizes[i] for i in indices])
-        self._body = (ctypes.c_int64 * self._count)(*[text.bodies[i] for i in indices])
-        self._parameters = _doubles([v for i in indices for v in text.parameters[i]])
-        self._constants = _doubles(text.constants)
-        self._shared = _addresses([shared[name] for name in text.shared])
-        self._table = (ctypes.c_void_p * (self._count * len(text.arrays)))()
-        self._places = slice(kernel._leading, None, len(text.arrays))
-        for n, name in enumerate(text.arrays):
-            if n != kernel._leading:
-                self._table[n :: len(text.arrays)] = [a[name].data_ptr() for a in items]
-        self._threads = 0
+        names = [name for name in text.arrays if name != kernel._leading]
+        self.run = kernel._engine.Tables(
+            text,
+            kernel._run,
+            [kernel._sizes[i] for i in indices],
+            indices,
+            {name: [arrays[name].data_ptr() for arrays in items] for name in names},
+            [shared[name].data_ptr() for name in text.shared],
+            kernel._device,
+        ).run
 
     def __call__(self, leading: list[Any]) -> None:
         """Do it, with one leading array for each item, given by its address.
 
-        They must be plain, contiguous, and of the shape and type they had for the kernel.
+        They must be plain, contiguous, on the device, and of the shape and type they had for the
+        kernel.
         """
-        threads = torch.get_num_threads()
-        if threads != self._threads:
-            self._threads = threads
-            self._part = (ctypes.c_double * (self._count * self._sums * threads))()
-        self._table[self._places] = leading
-        self._run(
-            self._count,
-            self._size,
-            self._body,
-            self._table,
-            self._parameters,
-            self._constants,
-            self._shared,
-            threads,
-            self._part,
-        )
+        self.run(leading)
 
 
 def check(name: str, value: torch.Tensor) -> None:
-    """Refuse what is not a plain tensor in the memory of the host.
+    """Refuse what is not a plain tensor.
 
     Raises:
         Refused: it is not.
     """
     plain = type(value) in (torch.Tensor, torch.nn.Parameter) and value.layout == torch.strided
-    if not plain or value.device.type != "cpu" or not value.is_contiguous():
-        raise Refused(f"{name} is no plain, contiguous tensor on the CPU")
+    if not plain or value.device.type not in ENGINES or not value.is_contiguous():
+        raise Refused(f"{name} is no plain, contiguous tensor on a CPU or a CUDA device")
 
 
 def _signature(arrays: Tensors) -> frozenset[Any]:
     return frozenset((name, tuple(v.shape), v.dtype) for name, v in arrays.items())
-
-
-def _doubles(values: Sequence[float]) -> Any:
-    return (ctypes.c_double * len(values))(*values)
-
-
-def _addresses(tensors: Sequence[torch.Tensor]) -> Any:
-    return (ctypes.c_void_p * len(tensors))(*[t.data_ptr() for t in tensors])

@@ -74,9 +74,9 @@ POWERS = {2.0: "square", 3.0: "cube", 0.5: "sqrt", -0.5: "rsqrt", -1.0: "recipro
 """Powers that PyTorch computes without `pow`."""
 
 HELPERS = """
-static inline int64_t quotient(int64_t a, int64_t b) {
+{qualifiers} int64_t quotient(int64_t a, int64_t b) {{
   return a / b - (a % b != 0 && (a < 0) != (b < 0));
-}
-static inline int64_t modulo(int64_t a, int64_t b) { return a - quotient(a, b) * b; }
+}}
+{qualifiers} int64_t modulo(int64_t a, int64_t b) {{ return a - quotient(a, b) * b; }}
 """
 """Whole-number division as Python has it."""

@@ -1,21 +1,21 @@
-"""Graphs of items -> one C function that works through all of them, in place.
+"""Graphs of items -> the text of one function that works through all of them, in place.
 
 Items whose graphs differ in numbers alone are done by the same text, a *body*; the numbers come
 in tables, so that the text is that of the function, whatever its settings (but for which of them
 are equal: equal numbers are one).
 
-Threads share the elements of all items, in order. What needs a sum waits for it: the function is
-a row of *passes* over the elements, each but the last ending in sums and a barrier.
+What needs a sum waits for it: the function is a row of *passes* over the elements, each but the
+last ending in sums. `on_cpu` and `on_cuda` say how passes follow each other, and who does what.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from string import Template
+from typing import ClassVar
 
 import torch
 
 from keras_optim.native.layout import ELEMENT, ITEM, SHARED, Body, Layout
-from keras_optim.native.operations import HELPERS, OPERATIONS
+from keras_optim.native.operations import OPERATIONS
 from keras_optim.native.tracing import Graph, Refused
 
 C_TYPES = {
@@ -32,7 +32,7 @@ MEMORY = {**C_TYPES, torch.int32: "int32_t"}
 
 @dataclass(frozen=True)
 class Text:
-    """A C function, and what its tables must hold."""
+    """A function, and what its tables must hold."""
 
     source: str
     arrays: list[str]
@@ -47,37 +47,33 @@ class Text:
     """The text that does each item."""
     sums: int
     """How many sums one item makes at most."""
+    totals: int
+    """How many sums over all items there are."""
+    phases: tuple[str, ...] = ()
+    """Of several functions called one after the other: who takes part in each."""
 
 
-def write(graphs: Sequence[Graph]) -> Text:
-    """The C function that does what `graphs` say, one of them for each item.
+class Writer:
+    """What is the same on each kind of device: names, expressions, what is stored.
 
     Raises:
         Refused: items disagree about what they share, or numbers are of an unknown type.
     """
-    layout = Layout(graphs)
-    writer = _Writer(layout)
-    parameters = [
-        [graph.literals[i] for i in layout.bodies[number].varying]
-        for graph, number in zip(graphs, layout.body_of, strict=True)
-    ]
-    width = max(map(len, parameters))
-    sums = max(len(body.sums) for body in layout.bodies)
-    values = {"helpers": HELPERS, "sums": sums, "columns": len(writer.arrays), "width": width}
-    return Text(
-        source=FUNCTION.substitute(values, work=writer.work(), constants=writer.constant_lines()),
-        arrays=list(writer.arrays),
-        shared=list(writer.shared),
-        constants=[float(text) for text in writer.constants],
-        parameters=[row + [0.0] * (width - len(row)) for row in parameters],
-        bodies=layout.body_of,
-        sums=sums,
-    )
 
+    SUM: ClassVar[str]
+    """The expression of the sum with the place `{place}` of item `i`."""
+    LEADING = "p[i * COLUMNS + {column}]"
+    """The expression of the address of the leading array of item `i`."""
 
-class _Writer:
-    def __init__(self, layout: Layout):
-        self.layout = layout
+    def __init__(self, graphs: Sequence[Graph], leading: str):
+        self.layout = layout = Layout(graphs)
+        self.leading = leading
+        self.parameters = [
+            [graph.literals[i] for i in layout.bodies[number].varying]
+            for graph, number in zip(graphs, layout.body_of, strict=True)
+        ]
+        self.width = max(map(len, self.parameters))
+        self.sums = max(len(body.sums) for body in layout.bodies)
         nodes = [node for body in layout.bodies for node in body.nodes]
         self.arrays = {node.name: node.dtype for node in nodes if node.op == "array"}
         self.shared = {node.name: node.dtype for node in nodes if node.op == "shared"}
@@ -135,7 +131,7 @@ class _Writer:
         if node.op == "array":
             return f"{node.name}_p[{'j' if node.element else 0}]"
         if node.op == "sum":
-            return f"sum_of(part + (i * SUMS + {body.sums.index(i)}) * T, T)"
+            return self.SUM.format(place=body.sums.index(i))
         target = node.computed_in or node.dtype
         types = [target] * len(node.operands)
         if node.op == "where":
@@ -162,36 +158,33 @@ class _Writer:
 
     # ---- the parts of the function
 
-    def constant_lines(self) -> str:
-        return _joined(f"const double {c} = constants[{c[1:]}];" for c in self.constants.values())
+    def text(self, source: str, phases: tuple[str, ...] = ()) -> Text:
+        """What is to be kept, with the function that a subclass has put together."""
+        return Text(
+            source=source,
+            arrays=list(self.arrays),
+            shared=list(self.shared),
+            constants=[float(text) for text in self.constants],
+            parameters=[row + [0.0] * (self.width - len(row)) for row in self.parameters],
+            bodies=self.layout.body_of,
+            sums=self.sums,
+            totals=len(self.layout.totals),
+            phases=phases,
+        )
 
-    def work(self) -> str:
-        """All passes, with what is known before, between and after them."""
-        parts = [self._known_to_all(0)]
-        for depth in range(self.layout.passes):
-            parts += [self._pass(depth), BARRIER]
-            parts += [self._totals(depth + 1), self._known_to_all(depth + 1)]
-        parts += [self._last_pass(), BARRIER, self._numbers()]
-        return _joined(part for part in parts if part)
+    def constant_lines(self) -> str:
+        """Numbers that are the same for all items."""
+        return joined(f"const double {c} = constants[{c[1:]}];" for c in self.constants.values())
 
     def _known_to_all(self, depth: int) -> str:
-        return _joined(line for at, line in self.shared_lines if at == depth)
-
-    def _for_each_item(self, texts: Sequence[str], before: str = "") -> str:
-        """A loop over all items, in which each is done by the text of its body."""
-        if not any(texts):
-            return ""
-        text = texts[0]
-        if len(texts) > 1:
-            cases = [f"case {k}: {{\n{text}\n}} break;" for k, text in enumerate(texts)]
-            text = "switch (body[i]) {\n" + _joined(cases) + "\n}"
-        return f"for (int64_t i = 0, at = 0; i < n; at += size[i++]) {{\n{before}{text}\n}}"
+        return joined(line for at, line in self.shared_lines if at == depth)
 
     def _head(self, body: Body, nodes: Sequence[int], stored: Sequence[str] = ()) -> str:
         """What is computed once for an item, and the pointers that are needed."""
         used = {body.nodes[i].name for i in nodes} | set(stored)
         lines = [
-            f"{_memory(dtype)} *restrict {name}_p = p[i * COLUMNS + {column}];"
+            f"{_memory(dtype)} *__restrict__ {name}_p = ({_memory(dtype)} *)"
+            f"{self._address(name).format(column=column)};"
             for column, (name, dtype) in enumerate(self.arrays.items())
             if name in used
         ]
@@ -200,45 +193,10 @@ class _Writer:
             for i, place in body.varying.items()
             if i in nodes
         ]
-        return _joined([*lines, *self._lines(body, ITEM, nodes)])
+        return joined([*lines, *self._lines(body, ITEM, nodes)])
 
-    def _pass(self, depth: int) -> str:
-        """The sums that need `depth` passes before: blocks in their own type, then in double."""
-        texts = []
-        for body in self.layout.bodies:
-            now = [i for i in body.sums if body.depths[i] == depth + 1]
-            roots = [body.nodes[i].operands[0] for i in now]
-            nodes = body.ancestors(roots)
-            values = {
-                "start": _joined(f"double sum{i} = 0;" for i in now),
-                "block": _joined(f"{_c_type(body.nodes[i].dtype)} s{i} = 0;" for i in now),
-                "sums": ", ".join(f"s{i}" for i in now),
-                "lines": _joined(self._lines(body, ELEMENT, nodes)),
-                "add": _joined(
-                    f"s{i} += {self._operand(body, root, body.nodes[i].dtype)};"
-                    for i, root in zip(now, roots, strict=True)
-                ),
-                "add_block": _joined(f"sum{i} += s{i};" for i in now),
-                "keep": _joined(
-                    f"part[(i * SUMS + {body.sums.index(i)}) * T + r] = sum{i};" for i in now
-                ),
-            }
-            text = f"{self._head(body, nodes)}\n{SUMMING.substitute(values)}"
-            texts.append(text if now else "")
-        return self._for_each_item(texts, RANGE)
-
-    def _totals(self, depth: int) -> str:
-        """The sums over all items of what is known after `depth` passes."""
-        now = [k for k, at in enumerate(self.layout.totals) if at == depth]
-        texts = []
-        for body in self.layout.bodies:
-            roots = [body.nodes[body.totals[k]].operands[0] for k in now]
-            adds = [f"over{k} += {self.names[body][i]};" for k, i in zip(now, roots, strict=True)]
-            texts.append(_joined([self._head(body, body.ancestors(roots)), *adds]) if now else "")
-        nodes, totals = self.layout.bodies[0].nodes, self.layout.bodies[0].totals
-        ends = [f"const {_c_type(nodes[totals[k]].dtype)} total{k} = over{k};" for k in now]
-        starts = [f"double over{k} = 0;" for k in now]
-        return _joined([*starts, self._for_each_item(texts), *ends])
+    def _address(self, name: str) -> str:
+        return self.LEADING if name == self.leading else Writer.LEADING
 
     def _stores(self, body: Body, level: int) -> dict[str, int]:
         """Arrays that change, as far as they hold numbers of `level`, and their new nodes."""
@@ -255,85 +213,73 @@ class _Writer:
             for name, i in stores.items()
         ]
 
-    def _last_pass(self) -> str:
-        """New values of the elements."""
-        texts = []
-        for body in self.layout.bodies:
-            stores = self._stores(body, ELEMENT)
-            nodes = body.ancestors(list(stores.values()))
-            lines = [*self._lines(body, ELEMENT, nodes), *self._storing(body, stores, "j")]
-            loop = STORING.substitute(lines=_joined(lines))
-            texts.append(f"{self._head(body, nodes, list(stores))}\n{loop}" if stores else "")
-        return self._for_each_item(texts, RANGE + "if (a >= b) continue;\n")
+    def _by_body(self, texts: Sequence[str]) -> str:
+        """The text of the body of item `i`."""
+        if len(texts) == 1:
+            return texts[0]
+        cases = [f"case {k}: {{\n{text}\n}} break;" for k, text in enumerate(texts)]
+        return "switch (body[i]) {\n" + joined(cases) + "\n}"
 
-    def _numbers(self) -> str:
-        """New values of single numbers: by one thread, when all threads have read the old ones."""
-        texts = []
-        for body in self.layout.bodies:
-            stores = self._stores(body, ITEM)
-            head = self._head(body, body.ancestors(list(stores.values())), list(stores))
-            texts.append(_joined([head, *self._storing(body, stores, "0")]) if stores else "")
+    def _now(self, body: Body, depth: int) -> list[int]:
+        """The sums that need `depth` passes before."""
+        return [i for i in body.sums if body.depths[i] == depth + 1]
+
+    def _summing(self, body: Body, now: Sequence[int]) -> dict[str, str]:
+        """The parts of a loop that adds up, in `s1`, ... of the sums' own types."""
+        roots = [body.nodes[i].operands[0] for i in now]
+        nodes = body.ancestors(roots)
+        return {
+            "head": self._head(body, nodes),
+            "start": joined(f"double sum{i} = 0;" for i in now),
+            "block": joined(f"{_c_type(body.nodes[i].dtype)} s{i} = 0;" for i in now),
+            "sums": ", ".join(f"s{i}" for i in now),
+            "lines": joined(self._lines(body, ELEMENT, nodes)),
+            "add": joined(
+                f"s{i} += {self._operand(body, root, body.nodes[i].dtype)};"
+                for i, root in zip(now, roots, strict=True)
+            ),
+            "add_block": joined(f"sum{i} += s{i};" for i in now),
+        }
+
+    def _adding(self, body: Body, totals: Sequence[int]) -> str:
+        """What an item adds to those totals."""
+        roots = [body.nodes[body.totals[k]].operands[0] for k in totals]
+        adds = [f"over{k} += {self.names[body][i]};" for k, i in zip(totals, roots, strict=True)]
+        return joined([self._head(body, body.ancestors(roots)), *adds])
+
+    def _totals_at(self, depth: int) -> list[int]:
+        return [k for k, at in enumerate(self.layout.totals) if at == depth]
+
+    def _total_type(self, k: int) -> str:
         body = self.layout.bodies[0]
-        lines = [
+        return _c_type(body.nodes[body.totals[k]].dtype)
+
+    def _storing_elements(self, body: Body) -> tuple[str, str]:
+        """What comes before the loop over the elements of an item, and what is in it."""
+        stores = self._stores(body, ELEMENT)
+        nodes = body.ancestors(list(stores.values()))
+        lines = [*self._lines(body, ELEMENT, nodes), *self._storing(body, stores, "j")]
+        return (self._head(body, nodes, list(stores)), joined(lines)) if stores else ("", "")
+
+    def _storing_numbers(self, body: Body) -> str:
+        """New values of what is one number for the item."""
+        stores = self._stores(body, ITEM)
+        head = self._head(body, body.ancestors(list(stores.values())), list(stores))
+        return joined([head, *self._storing(body, stores, "0")]) if stores else ""
+
+    def _storing_shared(self) -> str:
+        body = self.layout.bodies[0]
+        return joined(
             f"*({_memory(dtype)} *)shared[{place}] = "
             f"{self._operand(body, body.shared[name], dtype)};"
             for place, (name, dtype) in enumerate(self.shared.items())
             if name in body.shared and body.nodes[body.shared[name]].name != name
-        ]
-        return "if (r == 0) {\n" + _joined([self._for_each_item(texts), *lines]) + "\n}"
+        )
 
 
-BARRIER = "#pragma omp barrier"
-
-RANGE = """const int64_t a = lo > at ? lo - at : 0, b = hi - at < size[i] ? hi - at : size[i];
-"""
-
-SUMMING = Template("""$start
-for (int64_t from = a; from < b; from += BLOCK) {
-  const int64_t to = from + BLOCK < b ? from + BLOCK : b;
-  $block
-  #pragma omp simd reduction(+ : $sums)
-  for (int64_t j = from; j < to; j++) {
-    $lines
-    $add
-  }
-  $add_block
-}
-$keep""")
-
-STORING = Template("""#pragma omp simd
-for (int64_t j = a; j < b; j++) {
-$lines
-}""")
-
-FUNCTION = Template("""#include <math.h>
-#include <omp.h>
-#include <stdint.h>
-$helpers
-static inline double sum_of(const double *part, int64_t threads) {
-  double sum = 0;
-  for (int64_t r = 0; r < threads; r++) sum += part[r];
-  return sum;
-}
-enum { SUMS = $sums, COLUMNS = $columns, WIDTH = $width, BLOCK = 4096, ALONE = 32768 };
-
-void run(int64_t n, const int64_t *size, const int64_t *body, void **p, const double *parameters,
-         const double *constants, void **shared, int64_t threads, double *part) {
-$constants
-int64_t all = 0;
-for (int64_t i = 0; i < n; i++) all += size[i];
-#pragma omp parallel num_threads(all < ALONE ? 1 : threads)
-{
-const int64_t T = omp_get_num_threads(), r = omp_get_thread_num();
-const int64_t lo = all * r / T & ~15LL, hi = r == T - 1 ? all : all * (r + 1) / T & ~15LL;
-$work
-}
-}
-""")
-
-
-def _joined(lines: Iterable[str]) -> str:
-    return "\n".join(lines)
+def joined(lines: Iterable[str]) -> str:
+    """The lines, one below the other, without empty ones."""
+    return "\n".join(line for line in lines if line)
 
 
 def _c_type(dtype: torch.dtype) -> str:

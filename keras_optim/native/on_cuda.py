@@ -1,0 +1,256 @@
+"""On a CUDA device: one kernel, launched once for each *phase*, and the tables it is called with.
+
+The elements of an item are cut into chunks, one for each block of threads. What is a barrier on a
+CPU is the end of a launch here: chunks make partial sums, a block for each item adds them up, one
+thread adds up what is a total, chunks store elements, one block stores single numbers.
+
+The kernel is compiled by NVRTC, which comes with PyTorch, when it is first needed.
+"""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from string import Template
+from typing import Any
+
+import torch
+
+from keras_optim.native.building import BuildError
+from keras_optim.native.operations import HELPERS
+from keras_optim.native.source import Text, Writer, joined
+from keras_optim.native.tracing import Graph, Refused
+
+THREADS = 256
+CHUNK = 4096
+"""Elements of a block of threads."""
+Launch = Callable[[int, int, Sequence[Any]], None]
+"""`(blocks, threads, arguments)`."""
+
+
+def write(graphs: Sequence[Graph], leading: str) -> Text:
+    """The kernel that does what `graphs` say, one of them for each item.
+
+    Raises:
+        Refused: see `source.Writer`.
+    """
+    writer = _Writer(graphs, leading)
+    phases = writer.phases()
+    return writer.text(writer.function(phases), tuple(kind for kind, _ in phases))
+
+
+@functools.cache
+def load(source: str) -> Launch:
+    """The kernel `run` of a source, on the current device.
+
+    Raises:
+        BuildError: it cannot be compiled.
+        Refused: the device is none of NVIDIA's.
+    """
+    if torch.version.hip:
+        raise Refused("no kernels for ROCm")
+    try:
+        # Each operation is rounded by itself, as PyTorch does it.
+        kernel = torch.cuda._compile_kernel(source, "run", nvcc_options=["--fmad=false"])
+    except Exception as error:  # a function of PyTorch's own, which may go or fail in many ways
+        raise BuildError(f"NVRTC: {error}") from error
+
+    def launch(blocks: int, threads: int, arguments: Sequence[Any]) -> None:
+        kernel((blocks, 1, 1), (threads, 1, 1), list(arguments))
+
+    return launch
+
+
+class Tables:
+    """What the kernel is called with, for some items whose tensors stay where they are."""
+
+    def __init__(
+        self,
+        text: Text,
+        run: Launch,
+        sizes: Sequence[int],
+        rows: Sequence[int],
+        arrays: Mapping[str, Sequence[int]],
+        shared: Sequence[int],
+        device: torch.device,
+    ):
+        def whole(values: Sequence[int]) -> torch.Tensor:
+            return torch.tensor(values or [0], dtype=torch.int64, device=device)
+
+        def real(values: Sequence[float]) -> torch.Tensor:
+            return torch.tensor(values or [0.0], dtype=torch.float64, device=device)
+
+        chunks = [(i, at) for i, size in enumerate(sizes) for at in range(0, size, CHUNK)]
+        first = [0]
+        for size in sizes:
+            first.append(first[-1] + -(-size // CHUNK))
+        columns = [arrays.get(name, [0] * len(sizes)) for name in text.arrays]
+        self._run, self._device, self._leading = run, device, whole([0] * len(sizes))
+        self._found: list[Any] = []
+        self._arguments = [
+            whole(sizes),
+            whole([text.bodies[i] for i in rows]),
+            whole([at for item in zip(*columns, strict=True) for at in item]),
+            self._leading,
+            real([v for i in rows for v in text.parameters[i]]),
+            real(text.constants),
+            whole(shared),
+            whole([number for chunk in chunks for number in chunk]),
+            whole(first),
+            real([0.0] * len(chunks) * text.sums),
+            real([0.0] * len(sizes) * text.sums),
+            real([0.0] * text.totals),
+        ]
+        blocks = {"chunks": len(chunks), "items": len(sizes), "one": 1}
+        self._launches = [
+            (blocks[kind], [phase, len(sizes), *self._arguments])
+            for phase, kind in enumerate(text.phases)
+            if blocks[kind]
+        ]
+
+    def run(self, leading: list[Any]) -> None:
+        """Launch all phases, with the addresses of the leading arrays."""
+        if leading != self._found:
+            self._leading.copy_(torch.tensor(leading, dtype=torch.int64))
+            self._found = leading
+        with torch.cuda.device_of(self._leading):
+            for blocks, arguments in self._launches:
+                self._run(blocks, THREADS, arguments)
+
+
+class _Writer(Writer):
+    SUM = "sums[i * SUMS + {place}]"
+    LEADING = "leading[i]"
+
+    def phases(self) -> list[tuple[str, str]]:
+        """Who takes part in each phase, and what they do."""
+        found = []
+        for depth in range(self.layout.passes):
+            found += [("chunks", self._pass(depth)), ("items", ADDING)]
+            found += [("one", self._totals(depth + 1))] if self._totals_at(depth + 1) else []
+        found += [("chunks", self._last_pass()), ("one", self._numbers())]
+        return [(kind, text) for kind, text in found if text]
+
+    def function(self, phases: Sequence[tuple[str, str]]) -> str:
+        """All of it."""
+        cases = [f"case {n}: {{\n{text}\n}} break;" for n, (_, text) in enumerate(phases)]
+        return KERNEL.substitute(
+            helpers=HELPERS.format(qualifiers="static __device__ inline"),
+            sums=self.sums,
+            columns=len(self.arrays),
+            width=self.width,
+            threads=THREADS,
+            chunk=CHUNK,
+            constants=self.constant_lines(),
+            work=joined(cases),
+        )
+
+    def _known(self, depth: int) -> str:
+        """What all items share after so many passes."""
+        parts = [self._known_to_all(0)]
+        for at in range(1, depth + 1):
+            parts += [
+                f"const {self._total_type(k)} total{k} = totals[{k}];" for k in self._totals_at(at)
+            ]
+            parts.append(self._known_to_all(at))
+        return joined(parts)
+
+    def _for_the_chunk(self, depth: int, texts: Sequence[str]) -> str:
+        if not any(texts):
+            return ""
+        return joined([self._known(depth), RANGE, self._by_body(texts)])
+
+    def _pass(self, depth: int) -> str:
+        """Sums of a chunk: of a thread in their own type, then in double."""
+        texts = []
+        for body in self.layout.bodies:
+            now = self._now(body, depth)
+            keep = joined(
+                f"sum{i} = sum_of_block(sum{i}); "
+                f"if (threadIdx.x == 0) part[blockIdx.x * SUMS + {body.sums.index(i)}] = sum{i};"
+                for i in now
+            )
+            text = SUMMING.substitute(self._summing(body, now), keep=keep) if now else ""
+            texts.append(text)
+        return self._for_the_chunk(depth, texts)
+
+    def _totals(self, depth: int) -> str:
+        now = self._totals_at(depth)
+        texts = [self._adding(body, now) for body in self.layout.bodies]
+        starts = [f"double over{k} = 0;" for k in now]
+        loop = f"for (int64_t i = 0; i < n; i++) {{\n{self._by_body(texts)}\n}}"
+        ends = [f"totals[{k}] = over{k};" for k in now]
+        lines = [self._known(depth - 1), *starts, loop, *ends]
+        return "if (threadIdx.x == 0) {\n" + joined(lines) + "\n}"
+
+    def _last_pass(self) -> str:
+        texts = []
+        for body in self.layout.bodies:
+            head, lines = self._storing_elements(body)
+            texts.append(f"{head}\n{STORING.substitute(lines=lines)}" if lines else "")
+        return self._for_the_chunk(self.layout.passes, texts)
+
+    def _numbers(self) -> str:
+        """New values of single numbers, when all threads have read the old ones."""
+        texts = [self._storing_numbers(body) for body in self.layout.bodies]
+        loop = ""
+        if any(texts):
+            loop = "for (int64_t i = threadIdx.x; i < n; i += blockDim.x) {\n"
+            loop += f"{self._by_body(texts)}\n}}\n"
+        shared = self._storing_shared()
+        shared = f"__syncthreads();\nif (threadIdx.x == 0) {{\n{shared}\n}}" if shared else ""
+        return joined([self._known(self.layout.passes), loop, shared]) if loop or shared else ""
+
+
+RANGE = """const int64_t i = chunk[2 * blockIdx.x], a = chunk[2 * blockIdx.x + 1];
+const int64_t b = a + CHUNK < size[i] ? a + CHUNK : size[i];"""
+
+SUMMING = Template("""$head
+$start
+$block
+for (int64_t j = a + threadIdx.x; j < b; j += blockDim.x) {
+$lines
+$add
+}
+$add_block
+$keep""")
+
+ADDING = """const int64_t i = blockIdx.x;
+for (int64_t k = 0; k < SUMS; k++) {
+  double sum = 0;
+  for (int64_t c = first[i] + threadIdx.x; c < first[i + 1]; c += blockDim.x)
+    sum += part[c * SUMS + k];
+  sum = sum_of_block(sum);
+  if (threadIdx.x == 0) sums[i * SUMS + k] = sum;
+}"""
+
+STORING = Template("""for (int64_t j = a + threadIdx.x; j < b; j += blockDim.x) {
+$lines
+}""")
+
+KERNEL = Template("""#define int64_t long long
+#define int32_t int
+$helpers
+enum { SUMS = $sums, COLUMNS = $columns, WIDTH = $width, THREADS = $threads, CHUNK = $chunk };
+
+static __device__ double sum_of_block(double value) {
+  __shared__ double of_thread[THREADS];
+  of_thread[threadIdx.x] = value;
+  __syncthreads();
+  for (int half = blockDim.x / 2; half > 0; half /= 2) {
+    if (threadIdx.x < half) of_thread[threadIdx.x] += of_thread[threadIdx.x + half];
+    __syncthreads();
+  }
+  const double sum = of_thread[0];
+  __syncthreads();
+  return sum;
+}
+
+extern "C" __global__ void run(
+    int phase, int n, const int64_t *size, const int64_t *body, void **p, void **leading,
+    const double *parameters, const double *constants, void **shared, const int64_t *chunk,
+    const int64_t *first, double *part, double *sums, double *totals) {
+$constants
+switch (phase) {
+$work
+}
+}
+""")
