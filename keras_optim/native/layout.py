@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from keras_optim.native import tracing
 from keras_optim.native.tracing import Graph, Refused
 
-SHARED, ITEM, ELEMENT = 0, 1, 2
-"""Levels of a node: one number for all, one for each item, one for each element."""
+SHARED, ITEM, COLUMN, ELEMENT = 0, 1, 2, 3
+"""Levels of a node: one number for all, for each item, each of its columns, each element."""
 
 
 class Body:
@@ -24,6 +25,7 @@ class Body:
         self.arrays, self.shared = graph.arrays, graph.shared
         self.totals = [i for i, node in enumerate(self.nodes) if node.op == "total"]
         self.sums = [i for i, node in enumerate(self.nodes) if node.op == "sum"]
+        self.column_sums = [i for i, node in enumerate(self.nodes) if node.op == "column_sum"]
         varying = [i for i, v in graph.literals.items() if any(g.literals[i] != v for g in graphs)]
         self.varying = {i: place for place, i in enumerate(varying)}
         self.levels = self._levels()
@@ -34,8 +36,8 @@ class Body:
         for i, node in enumerate(self.nodes):
             if node.op == "total":
                 level = SHARED
-            elif node.element and node.op != "literal":
-                level = ELEMENT
+            elif node.spread != tracing.NUMBER and node.op != "literal":
+                level = ELEMENT if node.element else COLUMN
             elif i in self.varying or node.op in ("sum", "array"):
                 level = ITEM
             else:
@@ -48,12 +50,16 @@ class Body:
         self.depths = []
         for i, node in enumerate(self.nodes):
             depth = max((self.depths[k] for k in node.operands), default=0)
-            if node.op == "sum":
+            if node.op == "column_sum" or (node.op == "sum" and not self.over_columns(i)):
                 depth += 1
             elif node.op == "total":
                 depth = max(depth, totals[self.totals.index(i)])
             self.depths.append(depth)
         return [self.depths[i] for i in self.totals]
+
+    def over_columns(self, i: int) -> bool:
+        """Whether a sum adds up columns, which takes no pass over the elements."""
+        return self.levels[self.nodes[i].operands[0]] == COLUMN
 
     def ancestors(self, roots: Sequence[int]) -> list[int]:
         """All nodes to compute for `roots`, in order; what goes into sums is done before."""
@@ -63,7 +69,7 @@ class Body:
             i = stack.pop()
             if i not in seen:
                 seen.add(i)
-                if self.nodes[i].op not in ("sum", "total"):
+                if self.nodes[i].op not in ("sum", "column_sum", "total"):
                     stack += self.nodes[i].operands
         return sorted(seen)
 
@@ -100,3 +106,9 @@ class Layout:
                 break
             self.totals = deepest
         self.passes = max(max(body.depths, default=0) for body in self.bodies)
+        if any(self._too_early(body, i) for body in self.bodies for i in body.sums):
+            raise Refused("columns are added up with a total that is not known by then")
+
+    def _too_early(self, body: Body, i: int) -> bool:
+        used = body.ancestors(body.nodes[i].operands) if body.over_columns(i) else []
+        return any(body.nodes[k].op == "total" and body.depths[k] == body.depths[i] for k in used)

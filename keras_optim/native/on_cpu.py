@@ -36,6 +36,7 @@ class Tables:
         text: Text,
         run: Any,
         sizes: Sequence[int],
+        widths: Sequence[int],
         rows: Sequence[int],
         arrays: Mapping[str, Sequence[int]],
         shared: Sequence[int],
@@ -44,6 +45,11 @@ class Tables:
         self._run, self._sums, self._count = run, text.sums, len(sizes)
         self._size = (ctypes.c_int64 * len(sizes))(*sizes)
         self._body = (ctypes.c_int64 * len(sizes))(*[text.bodies[i] for i in rows])
+        spans, self._columns = [], 0
+        for width, i in zip(widths, rows, strict=True):
+            spans += [width, self._columns]
+            self._columns += width * text.column_sums[i]
+        self._spans = (ctypes.c_int64 * (len(spans) + 1))(*spans, self._columns)
         self._parameters = _doubles([v for i in rows for v in text.parameters[i]])
         self._constants = _doubles(text.constants)
         self._shared = (ctypes.c_void_p * len(shared))(*shared)
@@ -61,17 +67,20 @@ class Tables:
         if threads != self._threads:
             self._threads = threads
             self._part = (ctypes.c_double * (self._count * self._sums * threads))()
+            self._of_columns = (ctypes.c_double * (self._columns * (threads + 1)))()
         self._table[self._places] = leading
         self._run(
             self._count,
             self._size,
             self._body,
+            self._spans,
             self._table,
             self._parameters,
             self._constants,
             self._shared,
             threads,
             self._part,
+            self._of_columns,
         )
 
 
@@ -81,13 +90,19 @@ def _doubles(values: Sequence[float]) -> Any:
 
 class _Writer(Writer):
     SUM = "sum_of(part + (i * SUMS + {place}) * T, T)"
+    PLACE = "const int64_t c = j - row * C;"
+    TO_COLUMN = "mine[{place} * C + c] += {value};"
+    COLUMNS = (
+        "const int64_t C = spans[2 * i]; double *__restrict__ columns = all_columns + "
+        "T * spans[2 * n] + spans[2 * i + 1];"
+    )
 
     def function(self) -> str:
         """All of it."""
         return FUNCTION.substitute(
             helpers=HELPERS.format(qualifiers="static inline"),
             sums=self.sums,
-            columns=len(self.arrays),
+            arrays=len(self.arrays),
             width=self.width,
             constants=self.constant_lines(),
             work=self._work(),
@@ -98,6 +113,7 @@ class _Writer(Writer):
         parts = [self._known_to_all(0)]
         for depth in range(self.layout.passes):
             parts += [self._pass(depth), BARRIER]
+            parts += [self._columns(depth), BARRIER] if self._columns_at(depth) else []
             parts += [self._totals(depth + 1), self._known_to_all(depth + 1)]
         return joined([*parts, self._last_pass(), BARRIER, self._numbers()])
 
@@ -112,11 +128,34 @@ class _Writer(Writer):
         """Sums: blocks in their own type, then in double."""
         texts = []
         for body in self.layout.bodies:
-            now = self._now(body, depth)
-            keep = joined(f"part[(i * SUMS + {body.sums.index(i)}) * T + r] = sum{i};" for i in now)
-            text = SUMMING.substitute(self._summing(body, now), keep=keep) if now else ""
-            texts.append(text)
+            now, columns, _ = self._now(body, depth)
+            parts = self._summing(body, now, columns)
+            zeros = [ZEROS.substitute(place=body.column_sums.index(i)) for i in columns]
+            keep = [f"part[(i * SUMS + {body.sums.index(i)}) * T + r] = sum{i};" for i in now]
+            loop = LOOP.substitute(
+                parts,
+                over=ROWS if body.column_sums else BLOCKS,
+                reduction=f" reduction(+ : {parts['sums']})" if now else "",
+            )
+            lines = [parts["head"], parts["start"], *[MINE][: len(zeros)], *zeros, loop, *keep]
+            texts.append(joined(lines) if now or columns else "")
         return self._for_each_item(texts, RANGE)
+
+    def _columns(self, depth: int) -> str:
+        """What threads have added to columns, together; and sums over columns: by one thread."""
+        texts = []
+        for body in self.layout.bodies:
+            _, columns, over = self._now(body, depth)
+            head, lines, adds = self._over_columns(body, over)
+            together = joined(TOGETHER.substitute(place=body.column_sums.index(i)) for i in columns)
+            keep = joined(
+                f"for (int64_t t = 0; t < T; t++) "
+                f"part[(i * SUMS + {body.sums.index(i)}) * T + t] = t ? 0 : sum{i};"
+                for i in over
+            )
+            loop = f"for (int64_t c = 0; c < C; c++) {{\n{lines}\n{adds}\n}}" if over else ""
+            texts.append(joined([head, together, loop, keep]) if columns else "")
+        return f"for (int64_t i = r; i < n; i += T) {{\n{self._by_body(texts)}\n}}"
 
     def _totals(self, depth: int) -> str:
         """The sums over all items of what is known after `depth` passes: by each thread."""
@@ -131,7 +170,10 @@ class _Writer(Writer):
         texts = []
         for body in self.layout.bodies:
             head, lines = self._storing_elements(body)
-            texts.append(f"{head}\n{STORING.substitute(lines=lines)}" if lines else "")
+            parts = dict.fromkeys(("reduction", "block", "add", "add_to_columns", "add_block"), "")
+            over = ROWS if body.column_sums else BLOCKS
+            loop = LOOP.substitute(parts, over=over, lines=lines)
+            texts.append(f"{head}\n{loop}" if lines else "")
         return self._for_each_item(texts, RANGE + "if (a >= b) continue;\n")
 
     def _numbers(self) -> str:
@@ -146,23 +188,31 @@ BARRIER = "#pragma omp barrier"
 RANGE = """const int64_t a = lo > at ? lo - at : 0, b = hi - at < size[i] ? hi - at : size[i];
 """
 
-SUMMING = Template("""$head
-$start
-for (int64_t from = a; from < b; from += BLOCK) {
-  const int64_t to = from + BLOCK < b ? from + BLOCK : b;
-  $block
-  #pragma omp simd reduction(+ : $sums)
-  for (int64_t j = from; j < to; j++) {
-    $lines
-    $add
-  }
-  $add_block
-}
-$keep""")
+BLOCKS = """for (int64_t from = a; from < b; from += BLOCK) {
+const int64_t to = from + BLOCK < b ? from + BLOCK : b;"""
 
-STORING = Template("""#pragma omp simd
-for (int64_t j = a; j < b; j++) {
+ROWS = """for (int64_t row = C ? a / C : 0; row * C < b; row++) {
+const int64_t from = row * C < a ? a : row * C, to = (row + 1) * C < b ? (row + 1) * C : b;"""
+
+LOOP = Template("""$over
+$block
+#pragma omp simd$reduction
+for (int64_t j = from; j < to; j++) {
 $lines
+$add
+$add_to_columns
+}
+$add_block
+}""")
+
+MINE = "double *__restrict__ mine = all_columns + r * spans[2 * n] + spans[2 * i + 1];"
+
+ZEROS = Template("for (int64_t c = $place * C; c < ($place + 1) * C; c++) mine[c] = 0;")
+
+TOGETHER = Template("""for (int64_t c = $place * C; c < ($place + 1) * C; c++) {
+  columns[c] = 0;
+  for (int64_t t = 0; t < T; t++)
+    columns[c] += all_columns[t * spans[2 * n] + spans[2 * i + 1] + c];
 }""")
 
 FUNCTION = Template("""#include <math.h>
@@ -174,10 +224,11 @@ static inline double sum_of(const double *part, int64_t threads) {
   for (int64_t r = 0; r < threads; r++) sum += part[r];
   return sum;
 }
-enum { SUMS = $sums, COLUMNS = $columns, WIDTH = $width, BLOCK = 4096, ALONE = 32768 };
+enum { SUMS = $sums, ARRAYS = $arrays, WIDTH = $width, BLOCK = 4096, ALONE = 32768 };
 
-void run(int64_t n, const int64_t *size, const int64_t *body, void **p, const double *parameters,
-         const double *constants, void **shared, int64_t threads, double *part) {
+void run(int64_t n, const int64_t *size, const int64_t *body, const int64_t *spans, void **p,
+         const double *parameters, const double *constants, void **shared, int64_t threads,
+         double *part, double *all_columns) {
 $constants
 int64_t all = 0;
 for (int64_t i = 0; i < n; i++) all += size[i];

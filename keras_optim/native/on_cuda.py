@@ -22,6 +22,8 @@ from keras_optim.native.tracing import Graph, Refused
 THREADS = 256
 CHUNK = 4096
 """Elements of a block of threads."""
+ROWS = 64
+"""The least number of rows of a block that makes sums for each column."""
 Launch = Callable[[int, int, Sequence[Any]], None]
 """`(blocks, threads, arguments)`."""
 
@@ -67,6 +69,7 @@ class Tables:
         text: Text,
         run: Launch,
         sizes: Sequence[int],
+        widths: Sequence[int],
         rows: Sequence[int],
         arrays: Mapping[str, Sequence[int]],
         shared: Sequence[int],
@@ -78,17 +81,25 @@ class Tables:
         def real(values: Sequence[float]) -> torch.Tensor:
             return torch.tensor(values or [0.0], dtype=torch.float64, device=device)
 
-        chunks = [(i, at) for i, size in enumerate(sizes) for at in range(0, size, CHUNK)]
-        first = [0]
-        for size in sizes:
-            first.append(first[-1] + -(-size // CHUNK))
-        columns = [arrays.get(name, [0] * len(sizes)) for name in text.arrays]
+        chunks, first, spans = [], [0], []
+        partial = columns = 0
+        for i, (size, width, row) in enumerate(zip(sizes, widths, rows, strict=True)):
+            many = width * text.column_sums[row]
+            spans += [width, columns]
+            columns += many
+            length = width * max(CHUNK // width, ROWS) if many else CHUNK
+            for at in range(0, size, length):
+                chunks.append((i, at, min(at + length, size), partial))
+                partial += many
+            first.append(len(chunks))
+        addresses = [arrays.get(name, [0] * len(sizes)) for name in text.arrays]
         self._run, self._device, self._leading = run, device, whole([0] * len(sizes))
         self._found: list[Any] = []
         self._arguments = [
             whole(sizes),
             whole([text.bodies[i] for i in rows]),
-            whole([at for item in zip(*columns, strict=True) for at in item]),
+            whole(spans),
+            whole([at for item in zip(*addresses, strict=True) for at in item]),
             self._leading,
             real([v for i in rows for v in text.parameters[i]]),
             real(text.constants),
@@ -98,6 +109,8 @@ class Tables:
             real([0.0] * len(chunks) * text.sums),
             real([0.0] * len(sizes) * text.sums),
             real([0.0] * text.totals),
+            real([0.0] * partial),
+            real([0.0] * columns),
         ]
         blocks = {"chunks": len(chunks), "items": len(sizes), "one": 1}
         self._launches = [
@@ -119,12 +132,18 @@ class Tables:
 class _Writer(Writer):
     SUM = "sums[i * SUMS + {place}]"
     LEADING = "leading[i]"
+    PLACE = "const int64_t c = j % C;"
+    TO_COLUMN = "column{i} += {value};"
+    COLUMNS = (
+        "const int64_t C = spans[2 * i]; "
+        "double *__restrict__ columns = all_columns + spans[2 * i + 1];"
+    )
 
     def phases(self) -> list[tuple[str, str]]:
         """Who takes part in each phase, and what they do."""
         found = []
         for depth in range(self.layout.passes):
-            found += [("chunks", self._pass(depth)), ("items", ADDING)]
+            found += [("chunks", self._pass(depth)), ("items", self._together(depth))]
             found += [("one", self._totals(depth + 1))] if self._totals_at(depth + 1) else []
         found += [("chunks", self._last_pass()), ("one", self._numbers())]
         return [(kind, text) for kind, text in found if text]
@@ -135,10 +154,9 @@ class _Writer(Writer):
         return KERNEL.substitute(
             helpers=HELPERS.format(qualifiers="static __device__ inline"),
             sums=self.sums,
-            columns=len(self.arrays),
+            arrays=len(self.arrays),
             width=self.width,
             threads=THREADS,
-            chunk=CHUNK,
             constants=self.constant_lines(),
             work=joined(cases),
         )
@@ -162,15 +180,37 @@ class _Writer(Writer):
         """Sums of a chunk: of a thread in their own type, then in double."""
         texts = []
         for body in self.layout.bodies:
-            now = self._now(body, depth)
-            keep = joined(
-                f"sum{i} = sum_of_block(sum{i}); "
-                f"if (threadIdx.x == 0) part[blockIdx.x * SUMS + {body.sums.index(i)}] = sum{i};"
-                for i in now
+            now, columns, _ = self._now(body, depth)
+            parts = self._summing(body, now, columns)
+            keep = [SUM_OF_CHUNK.substitute(i=i, place=body.sums.index(i)) for i in now]
+            start = joined(f"double column{i} = 0;" for i in columns)
+            end = joined(
+                f"partial[mine[3] + {body.column_sums.index(i)} * C + c] = column{i};"
+                for i in columns
             )
-            text = SUMMING.substitute(self._summing(body, now), keep=keep) if now else ""
-            texts.append(text)
+            loop = SUMMING_COLUMNS if columns else SUMMING
+            text = loop.substitute(parts, keep=joined(keep), start_columns=start, end_columns=end)
+            texts.append(text if now or columns else "")
         return self._for_the_chunk(depth, texts)
+
+    def _together(self, depth: int) -> str:
+        """The sums of an item, from those of its chunks; and its sums over columns."""
+        texts = []
+        for body in self.layout.bodies:
+            now, columns, over = self._now(body, depth)
+            lines = [SUM_OF_ITEM.substitute(place=body.sums.index(i)) for i in now]
+            if columns:
+                head, each, adds = self._over_columns(body, over)
+                lines += [self._known(depth), "__syncthreads();", self.COLUMNS]
+                lines += [
+                    COLUMN_OF_ITEM.substitute(place=body.column_sums.index(i)) for i in columns
+                ]
+                lines.append("__syncthreads();")
+                if over:
+                    keep = [SUM_OVER.substitute(i=i, place=body.sums.index(i)) for i in over]
+                    lines += ["{", head, OVER.substitute(lines=each, adds=adds), *keep, "}"]
+            texts.append(joined(lines))
+        return f"const int64_t i = blockIdx.x;\n{self._by_body(texts)}"
 
     def _totals(self, depth: int) -> str:
         now = self._totals_at(depth)
@@ -200,8 +240,8 @@ class _Writer(Writer):
         return joined([self._known(self.layout.passes), loop, shared]) if loop or shared else ""
 
 
-RANGE = """const int64_t i = chunk[2 * blockIdx.x], a = chunk[2 * blockIdx.x + 1];
-const int64_t b = a + CHUNK < size[i] ? a + CHUNK : size[i];"""
+RANGE = """const int64_t *const mine = chunk + 4 * blockIdx.x;
+const int64_t i = mine[0], a = mine[1], b = mine[2];"""
 
 SUMMING = Template("""$head
 $start
@@ -213,14 +253,45 @@ $add
 $add_block
 $keep""")
 
-ADDING = """const int64_t i = blockIdx.x;
-for (int64_t k = 0; k < SUMS; k++) {
-  double sum = 0;
-  for (int64_t c = first[i] + threadIdx.x; c < first[i + 1]; c += blockDim.x)
-    sum += part[c * SUMS + k];
-  sum = sum_of_block(sum);
-  if (threadIdx.x == 0) sums[i * SUMS + k] = sum;
-}"""
+SUMMING_COLUMNS = Template("""$head
+$start
+$block
+for (int64_t c = threadIdx.x; c < C; c += blockDim.x) {
+$start_columns
+for (int64_t j = a + c; j < b; j += C) {
+$lines
+$add
+$add_to_columns
+}
+$end_columns
+}
+$add_block
+$keep""")
+
+SUM_OF_CHUNK = Template("""sum$i = sum_of_block(sum$i);
+if (threadIdx.x == 0) part[blockIdx.x * SUMS + $place] = sum$i;""")
+
+SUM_OF_ITEM = Template("""{
+double sum = 0;
+for (int64_t q = first[i] + threadIdx.x; q < first[i + 1]; q += blockDim.x)
+  sum += part[q * SUMS + $place];
+sum = sum_of_block(sum);
+if (threadIdx.x == 0) sums[i * SUMS + $place] = sum;
+}""")
+
+COLUMN_OF_ITEM = Template("""for (int64_t c = threadIdx.x; c < C; c += blockDim.x) {
+double sum = 0;
+for (int64_t q = first[i]; q < first[i + 1]; q++) sum += partial[chunk[4 * q + 3] + $place * C + c];
+columns[$place * C + c] = sum;
+}""")
+
+OVER = Template("""for (int64_t c = threadIdx.x; c < C; c += blockDim.x) {
+$lines
+$adds
+}""")
+
+SUM_OVER = Template("""sum$i = sum_of_block(sum$i);
+if (threadIdx.x == 0) sums[i * SUMS + $place] = sum$i;""")
 
 STORING = Template("""for (int64_t j = a + threadIdx.x; j < b; j += blockDim.x) {
 $lines
@@ -229,7 +300,7 @@ $lines
 KERNEL = Template("""#define int64_t long long
 #define int32_t int
 $helpers
-enum { SUMS = $sums, COLUMNS = $columns, WIDTH = $width, THREADS = $threads, CHUNK = $chunk };
+enum { SUMS = $sums, ARRAYS = $arrays, WIDTH = $width, THREADS = $threads };
 
 static __device__ double sum_of_block(double value) {
   __shared__ double of_thread[THREADS];
@@ -245,9 +316,10 @@ static __device__ double sum_of_block(double value) {
 }
 
 extern "C" __global__ void run(
-    int phase, int n, const int64_t *size, const int64_t *body, void **p, void **leading,
-    const double *parameters, const double *constants, void **shared, const int64_t *chunk,
-    const int64_t *first, double *part, double *sums, double *totals) {
+    int phase, int n, const int64_t *size, const int64_t *body, const int64_t *spans, void **p,
+    void **leading, const double *parameters, const double *constants, void **shared,
+    const int64_t *chunk, const int64_t *first, double *part, double *sums, double *totals,
+    double *partial, double *all_columns) {
 $constants
 switch (phase) {
 $work

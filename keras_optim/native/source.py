@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import torch
 
-from keras_optim.native.layout import ELEMENT, ITEM, SHARED, Body, Layout
+from keras_optim.native.layout import COLUMN, ELEMENT, ITEM, SHARED, Body, Layout
 from keras_optim.native.operations import OPERATIONS
 from keras_optim.native.tracing import Graph, Refused
 
@@ -47,6 +47,8 @@ class Text:
     """The text that does each item."""
     sums: int
     """How many sums one item makes at most."""
+    column_sums: list[int]
+    """How many sums each item makes for each of its columns."""
     totals: int
     """How many sums over all items there are."""
     phases: tuple[str, ...] = ()
@@ -62,8 +64,14 @@ class Writer:
 
     SUM: ClassVar[str]
     """The expression of the sum with the place `{place}` of item `i`."""
-    LEADING = "p[i * COLUMNS + {column}]"
+    LEADING = "p[i * ARRAYS + {column}]"
     """The expression of the address of the leading array of item `i`."""
+    PLACE: ClassVar[str]
+    """Declares `c`, the column of the element `j`."""
+    TO_COLUMN: ClassVar[str]
+    """Adds `{value}` to the column sum with the place `{place}` and the number `{i}`."""
+    COLUMNS: ClassVar[str]
+    """Declares `C`, the number of columns of item `i`, and `columns`, its column sums."""
 
     def __init__(self, graphs: Sequence[Graph], leading: str):
         self.layout = layout = Layout(graphs)
@@ -132,6 +140,8 @@ class Writer:
             return f"{node.name}_p[{'j' if node.element else 0}]"
         if node.op == "sum":
             return self.SUM.format(place=body.sums.index(i))
+        if node.op == "column_sum":
+            return f"columns[{body.column_sums.index(i)} * C + c]"
         target = node.computed_in or node.dtype
         types = [target] * len(node.operands)
         if node.op == "where":
@@ -168,6 +178,7 @@ class Writer:
             parameters=[row + [0.0] * (self.width - len(row)) for row in self.parameters],
             bodies=self.layout.body_of,
             sums=self.sums,
+            column_sums=[len(self.layout.bodies[k].column_sums) for k in self.layout.body_of],
             totals=len(self.layout.totals),
             phases=phases,
         )
@@ -193,7 +204,8 @@ class Writer:
             for i, place in body.varying.items()
             if i in nodes
         ]
-        return joined([*lines, *self._lines(body, ITEM, nodes)])
+        columns = [self.COLUMNS] if body.column_sums else []
+        return joined([*columns, *lines, *self._lines(body, ITEM, nodes)])
 
     def _address(self, name: str) -> str:
         return self.LEADING if name == self.leading else Writer.LEADING
@@ -220,26 +232,54 @@ class Writer:
         cases = [f"case {k}: {{\n{text}\n}} break;" for k, text in enumerate(texts)]
         return "switch (body[i]) {\n" + joined(cases) + "\n}"
 
-    def _now(self, body: Body, depth: int) -> list[int]:
-        """The sums that need `depth` passes before."""
-        return [i for i in body.sums if body.depths[i] == depth + 1]
+    def _each_element(self, body: Body, nodes: Sequence[int]) -> list[str]:
+        place = [self.PLACE] if body.column_sums else []
+        return [*place, *self._lines(body, COLUMN, nodes), *self._lines(body, ELEMENT, nodes)]
 
-    def _summing(self, body: Body, now: Sequence[int]) -> dict[str, str]:
+    def _now(self, body: Body, depth: int) -> tuple[list[int], list[int], list[int]]:
+        """Sums over elements, for each column, and over columns, after `depth` passes."""
+        sums = [i for i in body.sums if body.depths[i] == depth + 1]
+        columns = [i for i in body.column_sums if body.depths[i] == depth + 1]
+        over_columns = [i for i in sums if body.over_columns(i)]
+        return [i for i in sums if i not in over_columns], columns, over_columns
+
+    def _columns_at(self, depth: int) -> bool:
+        return any(self._now(body, depth)[1] for body in self.layout.bodies)
+
+    def _summing(self, body: Body, now: Sequence[int], columns: Sequence[int]) -> dict[str, str]:
         """The parts of a loop that adds up, in `s1`, ... of the sums' own types."""
         roots = [body.nodes[i].operands[0] for i in now]
-        nodes = body.ancestors(roots)
+        of_columns = [body.nodes[i].operands[0] for i in columns]
+        nodes = body.ancestors([*roots, *of_columns])
         return {
             "head": self._head(body, nodes),
             "start": joined(f"double sum{i} = 0;" for i in now),
             "block": joined(f"{_c_type(body.nodes[i].dtype)} s{i} = 0;" for i in now),
             "sums": ", ".join(f"s{i}" for i in now),
-            "lines": joined(self._lines(body, ELEMENT, nodes)),
+            "lines": joined(self._each_element(body, nodes)),
             "add": joined(
                 f"s{i} += {self._operand(body, root, body.nodes[i].dtype)};"
                 for i, root in zip(now, roots, strict=True)
             ),
             "add_block": joined(f"sum{i} += s{i};" for i in now),
+            "add_to_columns": joined(
+                self.TO_COLUMN.format(
+                    place=body.column_sums.index(i), value=self.names[body][root], i=i
+                )
+                for i, root in zip(columns, of_columns, strict=True)
+            ),
         }
+
+    def _over_columns(self, body: Body, now: Sequence[int]) -> tuple[str, str, str]:
+        """Head, lines and adding of a loop over columns."""
+        roots = [body.nodes[i].operands[0] for i in now]
+        nodes = body.ancestors(roots)
+        adds = [f"sum{i} += {self.names[body][k]};" for i, k in zip(now, roots, strict=True)]
+        return (
+            joined([self._head(body, nodes), *[f"double sum{i} = 0;" for i in now]]),
+            joined(self._lines(body, COLUMN, nodes)),
+            joined(adds),
+        )
 
     def _adding(self, body: Body, totals: Sequence[int]) -> str:
         """What an item adds to those totals."""
@@ -258,7 +298,7 @@ class Writer:
         """What comes before the loop over the elements of an item, and what is in it."""
         stores = self._stores(body, ELEMENT)
         nodes = body.ancestors(list(stores.values()))
-        lines = [*self._lines(body, ELEMENT, nodes), *self._storing(body, stores, "j")]
+        lines = [*self._each_element(body, nodes), *self._storing(body, stores, "j")]
         return (self._head(body, nodes, list(stores)), joined(lines)) if stores else ("", "")
 
     def _storing_numbers(self, body: Body) -> str:

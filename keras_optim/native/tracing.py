@@ -15,6 +15,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from keras_optim.native.operations import OPERATIONS, POWERS
 
 aten = torch.ops.aten
+NUMBER, COLUMN, ELEMENT = 0, 1, 2
+"""How far a node spreads over an array: one number, one for each place of the last axis, all."""
 
 
 class Refused(Exception):
@@ -25,19 +27,24 @@ class Refused(Exception):
 class Node:
     """One operation; its operands are positions of earlier ones.
 
-    Besides those of `operations`: `literal` (a number), `array` and `shared` (an input),
-    `cast`, `sum` (over an array) and `total` (over all items).
+    Besides those of `operations`: `literal` (a number), `array` and `shared` (an input), `cast`,
+    `sum` (over an array or its columns), `column_sum` (over all axes but the last) and `total`
+    (over all items).
     """
 
     op: str
     operands: tuple[int, ...]
     dtype: torch.dtype
-    element: bool
-    """Whether it is a number for each element, rather than one for the whole array."""
+    spread: int
     name: str = ""
     """Of an input."""
     computed_in: torch.dtype | None = None
     """The type of the operands, where it is not that of the result."""
+
+    @property
+    def element(self) -> bool:
+        """Whether it is a number for each element."""
+        return self.spread == ELEMENT
 
 
 @dataclass
@@ -134,19 +141,23 @@ class _Tracer(TorchDispatchMode):
         super().__init__()
         self.graph = graph
         self.shape = shape
+        self.columns = (*[1] * (len(shape) - 1), *shape[-1:])
+        """The shape of what is one number for each place of the last axis."""
 
     # ---- inputs and outputs
 
-    def input(self, op: str, name: str, value: torch.Tensor, element: bool = False) -> "_Traced":
-        return _Traced(value, self.graph.add(Node(op, (), value.dtype, element, name)))
+    def input(self, op: str, name: str, value: torch.Tensor, spread: int = NUMBER) -> "_Traced":
+        return _Traced(value, self.graph.add(Node(op, (), value.dtype, spread, name)))
 
     def array(self, name: str, value: torch.Tensor) -> _Traced:
-        element = tuple(value.shape) == self.shape
-        if not element and value.numel() != 1:
-            if value.numel() != math.prod(self.shape):
+        spread = ELEMENT
+        if value.numel() != math.prod(self.shape):
+            spread = NUMBER
+            if value.numel() != 1:
                 raise Refused(f"{name} has the shape {tuple(value.shape)}, beside {self.shape}")
-            element = True
-        return self.input("array", name, value, element)
+        elif value.numel() == 1 and tuple(value.shape) != self.shape:
+            spread = NUMBER
+        return self.input("array", name, value, spread)
 
     def output(self, value: Any, like: torch.Tensor) -> int:
         if not isinstance(value, _Traced):
@@ -158,23 +169,23 @@ class _Tracer(TorchDispatchMode):
     def total(self, value: Any) -> _Traced:
         """Mark a number to be summed over all items."""
         node = self.operand(value)
-        if self.graph.nodes[node].element:
+        if self.graph.nodes[node].spread:
             raise Refused("a total of an array; sum it first")
-        return self.traced(Node("total", (node,), value.dtype, False), value)
+        return self.traced(Node("total", (node,), value.dtype, NUMBER), value)
 
     # ---- operations
 
     def traced(self, node: Node, like: torch.Tensor, literal: float | None = None) -> _Traced:
         return _Traced(like, self.graph.add(node, literal))
 
-    def literal(self, value: float, dtype: torch.dtype, element: bool = False) -> int:
-        return self.graph.add(Node("literal", (), dtype, element), float(value))
+    def literal(self, value: float, dtype: torch.dtype) -> int:
+        return self.graph.add(Node("literal", (), dtype, NUMBER), float(value))
 
     def cast(self, node: int, dtype: torch.dtype) -> int:
         old = self.graph.nodes[node]
         if old.dtype == dtype:
             return node
-        return self.graph.add(Node("cast", (node,), dtype, old.element))
+        return self.graph.add(Node("cast", (node,), dtype, old.spread))
 
     def operand(self, value: Any) -> int:
         if isinstance(value, _Traced):
@@ -216,6 +227,8 @@ class _Tracer(TorchDispatchMode):
             return self.same(name, args[0], result)
         if name in SUMS:
             return self.sum(name, args, result)
+        if name == "all":
+            return self.all(args[0], result)
         if name == "clamp":
             return self.clamp(args, kwargs, result)
         return self.operation(name, args, kwargs, metas, result)
@@ -232,44 +245,61 @@ class _Tracer(TorchDispatchMode):
         value = position if isinstance(position, float) else args[int(position)]
         if isinstance(value, _Traced):
             raise Refused(f"{name} with a computed number")
-        element = (
-            self.graph.nodes[args[0].node].element
-            if name.endswith("_like")
-            else (self.is_element(result))
-        )
-        return self.traced(Node("literal", (), result.dtype, element), result, float(value))
+        if name.endswith("_like"):
+            spread = self.graph.nodes[args[0].node].spread
+        else:
+            spread = self.spread_of(result)
+        return self.traced(Node("literal", (), result.dtype, spread), result, float(value))
 
-    def is_element(self, result: torch.Tensor) -> bool:
-        if tuple(result.shape) == self.shape:
-            return self.shape != ()
-        if result.numel() != 1:
-            raise Refused(f"something has the shape {tuple(result.shape)}, beside {self.shape}")
-        return False
+    def spread_of(self, result: torch.Tensor) -> int:
+        shape = tuple(result.shape)
+        if shape == self.shape:
+            return ELEMENT if shape else NUMBER
+        if result.numel() != 1 and shape != self.columns:
+            raise Refused(f"something has the shape {shape}, beside {self.shape}")
+        return NUMBER if result.numel() == 1 else COLUMN
 
     def same(self, name: str, value: _Traced, result: torch.Tensor) -> _Traced:
         """The same numbers in another shape or type."""
         node = self.graph.nodes[value.node]
         if result.numel() != value.numel():
-            if node.element or tuple(result.shape) != self.shape:
+            if node.spread != NUMBER or tuple(result.shape) != self.shape:
                 raise Refused(f"{name} to the shape {tuple(result.shape)}")
-            spread = Node("cast", (value.node,), result.dtype, True)
-            return self.traced(spread, result)
+            return self.traced(Node("cast", (value.node,), result.dtype, ELEMENT), result)
         return _Traced(result, self.cast(value.node, result.dtype))
 
     def sum(self, name: str, args: Sequence[Any], result: torch.Tensor) -> _Traced:
         value = args[0]
         node = self.graph.nodes[self.operand(value)]
-        if result.numel() != 1:
-            raise Refused(f"{name} over some axes")
         if not result.dtype.is_floating_point:
             raise Refused(f"{name} of whole numbers")
-        if not node.element:
+        if node.spread == NUMBER or result.numel() == value.numel() != 1:
             return _Traced(result, self.cast(value.node, result.dtype))
-        summed = self.traced(Node("sum", (value.node,), result.dtype, False), result)
+        if result.numel() == 1:
+            kind, spread = "sum", NUMBER
+        elif node.element and tuple(value.shape) == self.shape and result.shape == self.columns:
+            kind, spread = "column_sum", COLUMN
+        else:
+            raise Refused(f"{name} over some axes")
+        summed = self.traced(Node(kind, (value.node,), result.dtype, spread), result)
         if name == "mean":
-            size = self.literal(value.numel(), torch.float64)
-            return self.traced(Node("div", (summed.node, size), result.dtype, False), result)
+            size = self.literal(value.numel() / result.numel(), torch.float64)
+            return self.traced(Node("div", (summed.node, size), result.dtype, spread), result)
         return summed
+
+    def all(self, value: _Traced, result: torch.Tensor) -> _Traced:
+        """Whether none is false."""
+        node = self.graph.nodes[value.node]
+        if result.numel() != 1:
+            raise Refused("all over some axes")
+        if node.spread == NUMBER:
+            return _Traced(result, self.cast(value.node, result.dtype))
+        wrong = Node("logical_not", (value.node,), torch.bool, node.spread, computed_in=node.dtype)
+        count = self.cast(self.graph.add(wrong), torch.float32)
+        count = self.graph.add(Node("sum", (count,), torch.float32, NUMBER))
+        zero = self.literal(0.0, torch.float64)
+        none = Node("eq", (count, zero), torch.bool, NUMBER, computed_in=torch.float32)
+        return self.traced(none, result)
 
     def clamp(self, args: Any, kwargs: Any, result: torch.Tensor) -> Any:
         value = args[0]
@@ -295,11 +325,11 @@ class _Tracer(TorchDispatchMode):
         if options or len(args) != operation.arity:
             raise Refused(f"{name} with {len(args)} operands and the options {options}")
         nodes = [self.graph.nodes[i] for i in operands]
-        element = any(node.element for node in nodes)
+        spread = max(node.spread for node in nodes)
         for value, node in zip(args, nodes, strict=False):
-            if node.element and value.shape != result.shape:
+            if node.spread and not self.fits(value, node, result):
                 raise Refused(f"{name} of the shapes {tuple(value.shape)}, {tuple(result.shape)}")
-        if not element and result.numel() != 1:
+        if spread == NUMBER and result.numel() != 1:
             raise Refused(f"{name} makes an array of numbers")
         computed_in = None
         if operation.compares:
@@ -311,8 +341,14 @@ class _Tracer(TorchDispatchMode):
         if name in ("remainder", "floor_divide") and not self.graph.literals.get(operands[1]):
             raise Refused(f"{name} by something that may be zero")
         return self.traced(
-            Node(name, tuple(operands), result.dtype, element, computed_in=computed_in), result
+            Node(name, tuple(operands), result.dtype, spread, computed_in=computed_in), result
         )
+
+    def fits(self, value: Any, node: Node, result: torch.Tensor) -> bool:
+        """Whether an operand lies along the result, element by element or column by column."""
+        if node.spread == COLUMN and tuple(result.shape) == self.shape:
+            return tuple(value.shape) == self.columns
+        return value.shape == result.shape or not result.numel()
 
 
 FILLED = {

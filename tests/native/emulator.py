@@ -24,9 +24,10 @@ static Index blockIdx, blockDim;
 """
 LAUNCH = """
 extern "C" int launch(
-    int blocks, int threads, int phase, int n, const int64_t *size, const int64_t *body, void **p,
-    void **leading, const double *parameters, const double *constants, void **shared,
-    const int64_t *chunk, const int64_t *first, double *part, double *sums, double *totals) {
+    int blocks, int threads, int phase, int n, const int64_t *size, const int64_t *body,
+    const int64_t *spans, void **p, void **leading, const double *parameters,
+    const double *constants, void **shared, const int64_t *chunk, const int64_t *first,
+    double *part, double *sums, double *totals, double *partial, double *all_columns) {
   int team = 0;
   blockDim.x = threads;
   for (int block = 0; block < blocks; block++) {
@@ -35,8 +36,8 @@ extern "C" int launch(
     {
       threadIdx.x = omp_get_thread_num();
       if (threadIdx.x == 0) team = omp_get_num_threads();
-      run(phase, n, size, body, p, leading, parameters, constants, shared, chunk, first, part,
-          sums, totals);
+      run(phase, n, size, body, spans, p, leading, parameters, constants, shared, chunk, first,
+          part, sums, totals, partial, all_columns);
     }
   }
   return team;

@@ -28,6 +28,7 @@ NATIVE = [p for p in CONFIGURED if p.values[0] not in OPERATION_BY_OPERATION]
 def on_the_emulator(monkeypatch):
     monkeypatch.setitem(kernel.ENGINES, "cpu", ENGINE)
     monkeypatch.setattr(on_cuda, "CHUNK", 8)
+    monkeypatch.setattr(on_cuda, "ROWS", 2)
     emulator.launches.clear()
 
 
@@ -72,6 +73,14 @@ def test_sums_totals_and_single_numbers_over_several_phases(monkeypatch):
 
     monkeypatch.setattr(on_cuda, "CHUNK", 4096)
     on_several_passes()
+    assert emulator.launches
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (2, 3, 5), (0, 3), (3, 0), (300, 20)])
+def test_sums_of_columns(shape):
+    from tests.native.test_tracing import test_sums_of_columns as sums_of_columns
+
+    sums_of_columns(shape, threads=1)
     assert emulator.launches
 
 

@@ -180,3 +180,44 @@ def test_sums_totals_and_single_numbers_over_several_passes():
         for item, (x, n) in zip(items, expected, strict=True):
             assert torch.allclose(item["x"], x, rtol=1e-10)
             assert torch.allclose(item["count"], torch.as_tensor(n), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "shape", [(4, 3), (2, 3, 5), (1, 3), (3, 1), (0, 3), (3, 0), (300, 200), (4,), ()]
+)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_sums_of_columns(shape, threads):
+    """Of elements, of what was made of columns, and over columns."""
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(shape, generator=random, dtype=torch.float64)
+
+    def centred(x):
+        axes = tuple(range(max(x.ndim - 1, 0)))
+        if not axes:
+            return x
+        x = x - x.sum(axes, keepdim=True) / max(x.numel(), 1)
+        length = (x * x).mean(axes, keepdim=True) if x.numel() else x.sum(axes, keepdim=True)
+        good = torch.all(length > -1.0)
+        return torch.where(good, x / (length + 1.0) + length.sum(), x * 0.0)
+
+    def step(arrays, shared, constants, total):
+        return {"x": centred(arrays["x"])}, {}
+
+    ours, before = x.clone(), torch.get_num_threads()
+    kernel = Kernel(step, [{"x": ours}], [{}], {}, leading="x")
+    torch.set_num_threads(threads)
+    try:
+        kernel.bind([0], [{"x": ours}], {})([ours.data_ptr()])
+    finally:
+        torch.set_num_threads(before)
+    assert torch.allclose(ours, centred(x), rtol=1e-12, atol=1e-12)
+
+
+def test_columns_with_a_total_that_comes_later_are_refused():
+    def step(arrays, shared, constants, total):
+        columns = arrays["x"].sum(0, keepdim=True)
+        return {"x": arrays["x"] * (columns * total(arrays["x"].sum())).sum()}, {}
+
+    x = torch.ones(4, 3)
+    with pytest.raises(Refused, match="not known by then"):
+        Kernel(step, [{"x": x}], [{}], {}, leading="x")
