@@ -43,7 +43,6 @@ def parser() -> argparse.ArgumentParser:
 
 def measure(arguments: argparse.Namespace) -> Iterator[report.Row]:
     """One row for each optimizer, number of threads, workload and contender."""
-    bandwidth = timing.copy_bandwidth()
     threads = arguments.threads if peers.BACKEND == "torch" else [0]
     shapes = {**models.WORKLOADS, **models.GROWTH}
     workloads = list(models.GROWTH) if arguments.growth else arguments.workloads
@@ -56,6 +55,7 @@ def measure(arguments: argparse.Namespace) -> Iterator[report.Row]:
         streams = 3 + 2 * len(peers.ours(name).slots)  # gradient and weights in, weights out
         for count in threads:
             used = peers.threads(count or None)
+            bandwidth = timing.copy_bandwidth(used)
             known = {"backend": peers.BACKEND, "optimizer": name, "threads": used}
             for workload in workloads:
                 kind = shapes[workload]

@@ -54,7 +54,8 @@ def keras_optimizers(name: str) -> dict[str, Callable[[], keras.optimizers.Optim
     found: dict[str, Callable[[], keras.optimizers.Optimizer]] = {OURS: lambda: ours(name)}
     if name in KERAS:
         found["Keras"] = lambda: getattr(keras.optimizers, KERAS[name])()
-    found["plain subclass"] = lambda: PlainSubclass(ours(name))
+    if not ours(name).scalars:
+        found["plain subclass"] = lambda: PlainSubclass(ours(name))
     return found
 
 
@@ -74,21 +75,27 @@ class PlainSubclass(keras.optimizers.Optimizer):
         self.rule = rule
 
     def build(self, variables: Sequence[Any]) -> None:
-        """Zeros for each slot; enough for the rules that are timed."""
+        """State as the rule wants it."""
         if self.built:
             return
         super().build(variables)
-        self.states = [
-            {slot: self.add_variable_from_reference(v, slot) for slot in self.rule.slots}
-            for v in variables
-        ]
+        self.states = []
+        for variable in variables:
+            starts = self.rule.init(keras.ops.convert_to_tensor(variable))
+            slots = {slot: starts.get(slot, variable) for slot in self.rule.slots}
+            self.states.append({n: self.add_variable(v.shape, name=n) for n, v in slots.items()})
+            for slot, value in starts.items():
+                if slot in slots:
+                    self.states[-1][slot].assign(value)
+        self.constants = self.rule.constants([v.path for v in variables])
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """One variable."""
         rate = keras.ops.cast(learning_rate, variable.dtype)
         slots = self.states[self._get_variable_index(variable)]
         state = {name: keras.ops.convert_to_tensor(slot) for name, slot in slots.items()}
-        constants = {"weight_decay": self.rule.weight_decay or 0.0, "decayed": True}
+        constants = self.constants[self._get_variable_index(variable)]
+        constants = {**constants, "weight_decay": self.rule.weight_decay or 0.0}
         x = keras.ops.convert_to_tensor(variable)
         new, state = self.rule.step(gradient, x, {**state, **constants}, self.iterations + 1, rate)
         self.assign(variable, new)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Any
 
@@ -41,13 +42,17 @@ def _seconds(step: Callable[[], Any], repeats: int) -> float:
     return (perf_counter() - start) / repeats
 
 
-def copy_bandwidth() -> float:
+def copy_bandwidth(threads: int) -> float:
     """Bytes per second, read and written, of the fastest of some large copies."""
     source = np.ones(16_000_000, "float32")
     target = np.empty_like(source)
-    return (
-        2 * source.nbytes / min(_seconds(lambda: np.copyto(target, source), 1) for _ in range(40))
-    )
+    parts = list(zip(np.array_split(target, threads), np.array_split(source, threads), strict=True))
+    with ThreadPoolExecutor(threads) as pool:
+
+        def copy() -> None:
+            list(pool.map(lambda part: np.copyto(*part), parts))
+
+        return 2 * source.nbytes / min(_seconds(copy, 1) for _ in range(40))
 
 
 _FIRST = """

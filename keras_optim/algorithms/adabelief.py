@@ -64,5 +64,5 @@ class AdaBelief(Moments):
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m = ema(s["momentum"], g, self.beta_1)
         v = ema(s["velocity"], (g - m) ** 2, self.beta_2) + self.epsilon
-        direction = unbias(m, self.beta_1, t) / root(unbias(v, self.beta_2, t), self.epsilon)
-        return x - lr * direction, {"momentum": m, "velocity": v}
+        step = unbias(lr, self.beta_1, t) * m / root(unbias(v, self.beta_2, t), self.epsilon)
+        return x - step, {"momentum": m, "velocity": v}

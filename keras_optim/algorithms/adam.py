@@ -53,5 +53,5 @@ class Adam(Moments):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m, v = self.averages(g, s)
-        direction = unbias(m, self.beta_1, t) / root(unbias(v, self.beta_2, t), self.epsilon)
-        return x - lr * direction, {"momentum": m, "velocity": v}
+        step = unbias(lr, self.beta_1, t) * m / root(unbias(v, self.beta_2, t), self.epsilon)
+        return x - step, {"momentum": m, "velocity": v}

@@ -55,5 +55,5 @@ class AMSGrad(Moments):
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m, v = self.averages(g, s)
         u = larger(s["max_velocity"], v)
-        direction = unbias(m, self.beta_1, t) / root(unbias(u, self.beta_2, t), self.epsilon)
-        return x - lr * direction, {"momentum": m, "velocity": v, "max_velocity": u}
+        step = unbias(lr, self.beta_1, t) * m / root(unbias(u, self.beta_2, t), self.epsilon)
+        return x - step, {"momentum": m, "velocity": v, "max_velocity": u}

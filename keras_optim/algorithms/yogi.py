@@ -78,5 +78,5 @@ class Yogi(Moments):
         m, v, square = ema(s["momentum"], g, self.beta_1), s["velocity"], g * g
         change = (1.0 - self.beta_2) * square
         v = ops.where(v > square, v - change, ops.where(v < square, v + change, v))
-        direction = unbias(m, self.beta_1, t) / root(unbias(v, self.beta_2, t), self.epsilon)
-        return x - lr * direction, {"momentum": m, "velocity": v}
+        step = unbias(lr, self.beta_1, t) * m / root(unbias(v, self.beta_2, t), self.epsilon)
+        return x - step, {"momentum": m, "velocity": v}
