@@ -69,6 +69,24 @@ def markdown(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def summary(rows: Sequence[Row]) -> str:
+    """Workloads side by side: our milliseconds, and ours divided by each of the others'."""
+    lines = []
+    for title, found in groups(rows):
+        workloads = list(dict.fromkeys(row["workload"] for row in found))
+        cells = {(row["contender"], row["workload"]): row for row in found}
+        names = list(dict.fromkeys(row["contender"] for row in found))
+        lines += [f"| {title} | " + " | ".join(workloads) + " |"]
+        lines += ["|" + " --- |" * (len(workloads) + 1)]
+        for name in names:
+            ours = name == "keras_optim"
+            key, form = ("milliseconds", ".3g") if ours else ("ratio", ".2f")
+            values = (text(cells.get((name, workload), {}), key, form) for workload in workloads)
+            lines.append(f"| {'ms' if ours else f'/ {name}'} | " + " | ".join(values) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
 def write(rows: Sequence[Row], folder: Path, backend: str) -> None:
     """`step_cost_<backend>.csv`, `.md` and `.png` in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,7 +96,7 @@ def write(rows: Sequence[Row], folder: Path, backend: str) -> None:
         writer = csv.DictWriter(file, keys, restval="")
         writer.writeheader()
         writer.writerows(rows)
-    path.with_suffix(".md").write_text(markdown(rows), encoding="utf-8")
+    path.with_suffix(".md").write_text(f"{summary(rows)}\n{markdown(rows)}", encoding="utf-8")
     with matplotlib.rc_context(palette.SETTINGS):
         save(draw(rows), path.with_suffix(".png"))
 

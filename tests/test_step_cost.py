@@ -9,6 +9,7 @@ import pytest
 from benchmarks import step_cost
 from benchmarks import step_cost_models as models
 from benchmarks import step_cost_peers as peers
+from benchmarks import step_cost_report as report
 from benchmarks import step_cost_timing as timing
 from tests.conftest import BACKEND
 
@@ -49,6 +50,23 @@ def test_it_measures_and_writes(tmp_path, monkeypatch):
     page = (tmp_path / f"step_cost_{BACKEND}.md").read_text(encoding="utf-8")
     assert all(f"| mlp | {row['contender']} |" in page for row in rows)
     assert (tmp_path / f"step_cost_{BACKEND}.png").stat().st_size > 1000
+
+
+def test_the_summary_has_workloads_side_by_side():
+    def row(contender, workload, milliseconds, ratio):
+        return {
+            "optimizer": "adam", "threads": 2, "contender": contender, "workload": workload,
+            "milliseconds": milliseconds, "ratio": ratio,
+        }  # fmt: skip
+
+    rows = [row("keras_optim", "a", 2.0, 1.0), row("Keras", "a", 8.0, 0.25)]
+    rows += [row("keras_optim", "b", 0.5, 1.0)]
+    assert report.summary(rows).splitlines() == [
+        "| adam, 2 threads | a | b |",
+        "| --- | --- | --- |",
+        "| ms | 2 | 0.5 |",
+        "| / Keras | 0.25 | - |",
+    ]
 
 
 def test_functions_take_turns():
