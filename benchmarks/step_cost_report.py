@@ -120,8 +120,10 @@ def draw(rows: Sequence[Row]) -> Figure:
         axis.set_yscale("log")
         axis.set_title(title)
         axis.set_ylabel("ms / step")
+        if len(workloads) > 4:
+            axis.tick_params(axis="x", rotation=40)
     for axis in axes[len(panels) :]:
         axis.remove()
     handles = {h.get_label(): h for axis in axes[: len(panels)] for h in axis.get_lines()}
-    figure.legend(handles=list(handles.values()), loc="outside lower center", ncols=4)
+    figure.legend(handles=list(handles.values()), loc="outside lower center", ncols=2 * columns)
     return figure
