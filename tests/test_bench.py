@@ -67,6 +67,8 @@ DIGITS = ["--num-epochs", "2", "--num-train", "320", "--optimizers", *OPTIMIZERS
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("digits")
+    # Whoever starts the tests in the background may have told them to ignore this signal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         command(folder, *DIGITS),
         cwd=ROOT,
@@ -74,6 +76,7 @@ def interrupted(tmp_path_factory):
         stderr=subprocess.PIPE,
         text=True,
     )
+    signal.signal(signal.SIGINT, before)
     first = process.stdout.readline()
     while "running" not in states_in(folder) and process.poll() is None:
         time.sleep(0.1)
