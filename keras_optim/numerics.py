@@ -62,6 +62,23 @@ def root(square: Tensor, epsilon: float, inside: bool = False) -> Tensor:
     return ops.sqrt(square + epsilon) if inside else ops.sqrt(square) + epsilon
 
 
+def unbiased_root(square: Tensor, decay: float, t: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
+    """`1 / root(unbias(square, decay, t), epsilon)` as `share / denominator`.
+
+    The correction falls on `share = sqrt(1 - decay ** t)`, one number, and on epsilon:
+    `denominator = sqrt(square) + share * epsilon`. So no tensor has to be divided for it. (That
+    product is kept above the smallest normal number, lest it be zero.)
+
+    >>> from keras import ops
+    >>> t = ops.convert_to_tensor(1)
+    >>> share, denominator = unbiased_root(ops.full((1,), 3.0), 0.25, t, epsilon=0.5)
+    >>> round(float((share / denominator)[0]), 6), round(float(1 / root(3.0 / 0.75, 0.5)), 6)
+    (0.4, 0.4)
+    """
+    share = ops.sqrt(bias(decay, t, like=square))
+    return share, ops.sqrt(square) + larger(epsilon * share, 1.2e-38)
+
+
 def larger(a: Tensor, b: Tensor) -> Tensor:
     """Elementwise maximum of two tensors; NaN where `b` is.
 

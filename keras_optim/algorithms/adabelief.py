@@ -5,7 +5,7 @@ from typing import Unpack
 from keras_optim.algorithms.moments import Moments
 from keras_optim.base import Slots, Tensor
 from keras_optim.hyper import Decay, Epsilon, KerasOptions, LearningRate
-from keras_optim.numerics import ema, root, unbias
+from keras_optim.numerics import ema, unbias, unbiased_root
 
 
 class AdaBelief(Moments):
@@ -64,5 +64,6 @@ class AdaBelief(Moments):
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m = ema(s["momentum"], g, self.beta_1)
         v = ema(s["velocity"], (g - m) ** 2, self.beta_2) + self.epsilon
-        step = unbias(lr, self.beta_1, t) * m / root(unbias(v, self.beta_2, t), self.epsilon)
+        share, denominator = unbiased_root(v, self.beta_2, t, self.epsilon)
+        step = unbias(lr * share, self.beta_1, t) * m / denominator
         return x - step, {"momentum": m, "velocity": v}

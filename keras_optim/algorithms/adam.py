@@ -2,7 +2,7 @@
 
 from keras_optim.algorithms.moments import Moments
 from keras_optim.base import Slots, Tensor
-from keras_optim.numerics import root, unbias
+from keras_optim.numerics import unbias, unbiased_root
 
 
 class Adam(Moments):
@@ -53,5 +53,6 @@ class Adam(Moments):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m, v = self.averages(g, s)
-        step = unbias(lr, self.beta_1, t) * m / root(unbias(v, self.beta_2, t), self.epsilon)
+        share, denominator = unbiased_root(v, self.beta_2, t, self.epsilon)
+        step = unbias(lr * share, self.beta_1, t) * m / denominator
         return x - step, {"momentum": m, "velocity": v}

@@ -5,7 +5,7 @@ from typing import Unpack
 from keras_optim.algorithms.projected import Projected
 from keras_optim.base import Slots, Tensor
 from keras_optim.hyper import Decay, Epsilon, Fraction, KerasOptions, LearningRate, NonNegative
-from keras_optim.numerics import ema, root, unbias
+from keras_optim.numerics import ema, unbias, unbiased_root
 
 
 class AdamP(Projected):
@@ -78,5 +78,6 @@ class AdamP(Projected):
     def direction(self, g: Tensor, s: Slots, t: Tensor) -> tuple[Tensor, Slots]:
         m, v = ema(s["momentum"], g, self.beta_1), ema(s["velocity"], g * g, self.beta_2)
         ahead = ema(m, g, self.beta_1) if self.nesterov else m
-        direction = unbias(ahead, self.beta_1, t) / root(unbias(v, self.beta_2, t), self.epsilon)
+        share, denominator = unbiased_root(v, self.beta_2, t, self.epsilon)
+        direction = unbias(share, self.beta_1, t) * ahead / denominator
         return direction, {"momentum": m, "velocity": v}

@@ -5,7 +5,7 @@ from typing import Unpack
 from keras_optim.algorithms.moments import Moments
 from keras_optim.base import Slots, Tensor
 from keras_optim.hyper import Decay, Epsilon, KerasOptions, LearningRate, NonNegative
-from keras_optim.numerics import root, unbias
+from keras_optim.numerics import unbias, unbiased_root
 
 
 class AdamW(Moments):
@@ -63,5 +63,6 @@ class AdamW(Moments):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m, v = self.averages(g, s)
-        step = unbias(lr, self.beta_1, t) * m / root(unbias(v, self.beta_2, t), self.epsilon)
+        share, denominator = unbiased_root(v, self.beta_2, t, self.epsilon)
+        step = unbias(lr * share, self.beta_1, t) * m / denominator
         return x - step, {"momentum": m, "velocity": v}

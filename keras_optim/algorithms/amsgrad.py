@@ -2,7 +2,7 @@
 
 from keras_optim.algorithms.moments import Moments
 from keras_optim.base import Slots, Tensor
-from keras_optim.numerics import larger, root, unbias
+from keras_optim.numerics import larger, unbias, unbiased_root
 
 
 class AMSGrad(Moments):
@@ -55,5 +55,6 @@ class AMSGrad(Moments):
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m, v = self.averages(g, s)
         u = larger(s["max_velocity"], v)
-        step = unbias(lr, self.beta_1, t) * m / root(unbias(u, self.beta_2, t), self.epsilon)
+        share, denominator = unbiased_root(u, self.beta_2, t, self.epsilon)
+        step = unbias(lr * share, self.beta_1, t) * m / denominator
         return x - step, {"momentum": m, "velocity": v, "max_velocity": u}

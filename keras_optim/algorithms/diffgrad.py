@@ -4,7 +4,7 @@ from keras import ops
 
 from keras_optim.algorithms.moments import Moments
 from keras_optim.base import Slots, Tensor
-from keras_optim.numerics import root, unbias
+from keras_optim.numerics import unbias, unbiased_root
 
 
 class DiffGrad(Moments):
@@ -51,5 +51,6 @@ class DiffGrad(Moments):
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m, v = self.averages(g, s)
         friction = 1.0 / (1.0 + ops.exp(-ops.abs(s["gradient"] - g)))
-        direction = unbias(m, self.beta_1, t) / root(unbias(v, self.beta_2, t), self.epsilon)
-        return x - lr * friction * direction, {"momentum": m, "velocity": v, "gradient": g}
+        share, denominator = unbiased_root(v, self.beta_2, t, self.epsilon)
+        step = unbias(lr * share, self.beta_1, t) * friction * m / denominator
+        return x - step, {"momentum": m, "velocity": v, "gradient": g}

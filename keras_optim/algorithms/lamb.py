@@ -5,7 +5,7 @@ from typing import Unpack
 from keras_optim.algorithms.moments import Moments
 from keras_optim.base import Slots, Tensor
 from keras_optim.hyper import Decay, Epsilon, KerasOptions, LearningRate
-from keras_optim.numerics import norm, ratio, root, unbias
+from keras_optim.numerics import norm, ratio, unbias, unbiased_root
 
 
 class Lamb(Moments):
@@ -70,6 +70,7 @@ class Lamb(Moments):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m, v = self.averages(g, s)
-        r = unbias(m, self.beta_1, t) / root(unbias(v, self.beta_2, t), self.epsilon)
+        share, denominator = unbiased_root(v, self.beta_2, t, self.epsilon)
+        r = unbias(share, self.beta_1, t) * m / denominator
         r = r + s["weight_decay"] * x
         return x - lr * ratio(norm(x), norm(r)) * r, {"momentum": m, "velocity": v}

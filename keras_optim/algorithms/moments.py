@@ -4,7 +4,7 @@ from typing import Unpack
 
 from keras_optim.base import Optimizer, Slots, Tensor
 from keras_optim.hyper import Decay, Epsilon, KerasOptions, LearningRate, NonNegative
-from keras_optim.numerics import ema, power, root, unbias
+from keras_optim.numerics import ema, power, unbiased_root
 
 
 class Moments(Optimizer):
@@ -60,6 +60,7 @@ class NesterovMoments(Moments):
         m, v = self.averages(g, s)
         now, following = self.momentum_at(t, like=x), self.momentum_at(t, like=x, ahead=1)
         product = s["momentum_product"]
-        ahead = following * m / (1.0 - product * following) + (1.0 - now) * g / (1.0 - product)
-        step = ahead / root(unbias(v, self.beta_2, t), self.epsilon)
-        return x - lr * step, {"momentum": m, "velocity": v}
+        share, denominator = unbiased_root(v, self.beta_2, t, self.epsilon)
+        of_m = lr * share * following / (1.0 - product * following)
+        of_g = lr * share * (1.0 - now) / (1.0 - product)
+        return x - (of_m * m + of_g * g) / denominator, {"momentum": m, "velocity": v}

@@ -7,7 +7,7 @@ from keras import ops
 from keras_optim.algorithms.moments import Moments
 from keras_optim.base import Slots, Tensor
 from keras_optim.hyper import Decay, Epsilon, KerasOptions, LearningRate, NonNegative
-from keras_optim.numerics import ema, root, unbias
+from keras_optim.numerics import ema, unbias, unbiased_root
 
 
 class Yogi(Moments):
@@ -78,5 +78,6 @@ class Yogi(Moments):
         m, v, square = ema(s["momentum"], g, self.beta_1), s["velocity"], g * g
         change = (1.0 - self.beta_2) * square
         v = ops.where(v > square, v - change, ops.where(v < square, v + change, v))
-        step = unbias(lr, self.beta_1, t) * m / root(unbias(v, self.beta_2, t), self.epsilon)
+        share, denominator = unbiased_root(v, self.beta_2, t, self.epsilon)
+        step = unbias(lr * share, self.beta_1, t) * m / denominator
         return x - step, {"momentum": m, "velocity": v}
