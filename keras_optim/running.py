@@ -15,6 +15,7 @@ import keras
 from keras import ops
 
 from keras_optim import distribution, recording, rows
+from keras_optim.turns import Turns
 
 Tensor = Any
 _BACKEND = keras.backend.backend()
@@ -67,11 +68,11 @@ def step_all(
     totals = {name: total(value) for name, value in totals.items()}
     shared = {**shared, **rule.pool(totals, shared, t, widened(lr))}
 
-    new_xs, new_states = [], []
-    for i, (g, x, rate) in enumerate(zip(gs, xs, rates, strict=True)):
-        new_x, new_state = rule.step(g, x, state(i), t, rate)
-        new_xs.append(new_x)
-        new_states.append(new_state)
+    new_xs, new_states, turns = list(xs), [dict[str, Tensor]()] * len(xs), Turns()
+    for i in reversed(range(len(xs))):
+        with turns.of(xs[i]):
+            new_xs[i], new_states[i] = rule.step(gs[i], xs[i], state(i), t, rates[i])
+        turns.end(new_xs[i])
     if recording.STEPS in shared:
         shared = {**shared, **recording.noted(shared, xs, new_xs, lr, total)}
     return new_xs, new_states, shared

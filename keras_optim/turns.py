@@ -1,0 +1,44 @@
+"""Large variables take turns: so what one needs for a while is there for the next.
+
+TensorFlow runs whatever is ready, outside of XLA, and every operation makes a tensor. Left alone
+it begins all variables at once and has a new tensor of each in memory, several times over.
+"""
+
+import contextlib
+from typing import Any
+
+import keras
+
+Tensor = Any
+_BACKEND = keras.backend.backend()
+LANES = 3
+"""How many are worked on at the same time."""
+LARGE = 2**16
+"""Elements from which on a variable waits for its turn."""
+
+
+class Turns:
+    """Whose turn it is, in one step.
+
+    Variables come in the order in which they may begin, last layers first: their gradients are
+    the first to be there.
+    """
+
+    def __init__(self) -> None:
+        self.done: list[Tensor] = []
+
+    def of(self, x: Tensor) -> contextlib.AbstractContextManager[Any]:
+        """Where the operations on a variable of the value `x` are made."""
+        if _BACKEND != "tensorflow" or not self._large(x) or len(self.done) < LANES:
+            return contextlib.nullcontext()
+        import tensorflow as tf
+
+        return tf.control_dependencies([self.done[-LANES]])
+
+    def end(self, x: Tensor) -> None:
+        """Note the new value of a variable."""
+        if _BACKEND == "tensorflow" and self._large(x):
+            self.done.append(x)
+
+    def _large(self, x: Tensor) -> bool:
+        return (x.shape.num_elements() or 0) >= LARGE
