@@ -2,7 +2,7 @@
 
 Ours and its peers take turns in one process, so their ratios hold on a machine that others use
 as well; the milliseconds do not. The floor is what the step must read and write, at the speed of
-a plain copy.
+multiplying as much memory in place.
 """
 
 import argparse
@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from benchmarks import step_cost_device as device
 from benchmarks import step_cost_models as models
 from benchmarks import step_cost_peers as peers
 from benchmarks import step_cost_report as report
 from benchmarks import step_cost_timing as timing
+from benchmarks.step_cost_libraries import COMPILED
 
 DEFAULT = ("adam", "adamw", "sgd", "adagrad", "lion", "radam", "lamb", "lookahead(adam)")
 
@@ -35,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     add("--threads", nargs="+", type=int, default=[1, 0], help="0: all (PyTorch)")
     add("--fit", action="store_true", help="steps of `fit` of small networks too")
     add("--rounds", type=int, default=11)
+    add("--compiled", action="store_true", help="torch.compile'd torch.optim too: takes minutes")
     add("--first", action="store_true", help="first step and memory too, in processes of their own")
     add("--without", nargs="*", default=[], metavar="CONTENDER")
     add("--folder", type=Path, default=Path("results") / "step_cost")
@@ -43,43 +46,57 @@ def parser() -> argparse.ArgumentParser:
 
 def measure(arguments: argparse.Namespace) -> Iterator[report.Row]:
     """One row for each optimizer, number of threads, workload and contender."""
-    threads = arguments.threads if peers.BACKEND == "torch" else [0]
+    threads = arguments.threads if device.BACKEND == "torch" else [0]
     shapes = {**models.WORKLOADS, **models.GROWTH}
     workloads = list(models.GROWTH) if arguments.growth else arguments.workloads
     for name in arguments.optimizers:
         contenders = {
             key: build
             for key, build in peers.contenders(name).items()
-            if key not in arguments.without
+            if key not in arguments.without and (arguments.compiled or key != COMPILED)
         }
-        streams = 3 + 2 * len(peers.ours(name).slots)  # gradient and weights in, weights out
+        slots = len(peers.ours(name).slots)
         for count in threads:
-            used = peers.threads(count or None)
-            bandwidth = timing.copy_bandwidth(used)
-            known = {"backend": peers.BACKEND, "optimizer": name, "threads": used}
+            used = device.threads(count or None)
+            known = {"backend": device.BACKEND, "optimizer": name, "threads": used}
             for workload in workloads:
                 kind = shapes[workload]
                 size = models.size(kind)
                 starts, gradients = models.values(kind), models.values(kind, 1)
                 steps = {key: build(starts, gradients) for key, build in contenders.items()}
                 times = timing.take_turns(steps, arguments.rounds)
+                # Gradient and weights in, weights out, slots in and out.
+                floor = (3 + 2 * slots) * 4 * size / device.bandwidth(used, (2 + slots) * 4 * size)
                 for key in times:
                     row = {**known, "workload": workload, "tensors": len(kind), "weights": size}
                     row |= _compared(times, key)
-                    floor = streams * 4 * size / bandwidth
                     row["of_floor"] = row["milliseconds"] / (1e3 * floor)
+                    row["kernels"] = device.kernels(steps[key])
                     if arguments.first and count == threads[-1]:
                         row |= _first(name, key, workload)
                     yield row
             for workload in models.NETWORKS if arguments.fit else ():
-                steps = {
-                    key: models.epoch(workload, make())
-                    for key, make in peers.keras_optimizers(name).items()
-                }
-                times = timing.take_turns(steps, arguments.rounds)
-                times = {key: values / models.STEPS for key, values in times.items()}
-                for key in times:
-                    yield {**known, "workload": f"fit {workload}", **_compared(times, key)}
+                for row in _fit(name, workload, contenders, arguments):
+                    yield {**known, **row}
+
+
+def _fit(
+    name: str, workload: str, contenders: dict[str, Any], arguments: argparse.Namespace
+) -> Iterator[report.Row]:
+    """Steps of `fit`, and the share of the update alone in them."""
+    optimizers = {k: v for k, v in peers.keras_optimizers(name).items() if k in contenders}
+    kind = models.weights(workload)
+    starts, gradients = models.values(kind), models.values(kind, 1)
+    alone = timing.take_turns(
+        {key: contenders[key](starts, gradients) for key in optimizers}, arguments.rounds
+    )
+    times = timing.take_turns(
+        {key: models.epoch(workload, make()) for key, make in optimizers.items()}, arguments.rounds
+    )
+    times = {key: values / models.STEPS for key, values in times.items()}
+    for key in times:
+        share = float(np.median(alone[key]) / np.median(times[key]))
+        yield {"workload": f"fit {workload}", **_compared(times, key), "share": share}
 
 
 def _compared(times: dict[str, Any], key: str) -> dict[str, Any]:
@@ -106,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 110)
     console.print(
-        f"{peers.BACKEND}, {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()}"
+        f"{device.BACKEND}, {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()}"
     )
     rows = []
     for row in measure(options):
@@ -121,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             soft_wrap=True, highlight=False, markup=False,
         )  # fmt: skip
     report.show(rows, console)
-    report.write(rows, options.folder, peers.BACKEND)
+    report.write(rows, options.folder, device.BACKEND)
     console.print(f"load {os.getloadavg()}; written to {options.folder}")
     return 0
 

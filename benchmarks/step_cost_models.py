@@ -57,8 +57,8 @@ STEPS, BATCH = 30, 32
 """Of one epoch."""
 
 
-def epoch(network: str, optimizer: keras.optimizers.Optimizer) -> Callable[[], Any]:
-    """A function that trains a network for one epoch on random images."""
+def model(network: str) -> keras.Model:
+    """A small network, the same each time."""
     layers = keras.layers
     keras.utils.set_random_seed(0)
     if network == "mlp":
@@ -69,10 +69,20 @@ def epoch(network: str, optimizer: keras.optimizers.Optimizer) -> Callable[[], A
             body += [layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)]
             body += [layers.BatchNormalization(), layers.ReLU()]
         body += [layers.Flatten()]
-    model = keras.Sequential([keras.Input((16, 16, 3)), *body, layers.Dense(10)])
+    return keras.Sequential([keras.Input((16, 16, 3)), *body, layers.Dense(10)])
+
+
+def weights(network: str) -> Shapes:
+    """The shapes of what an optimizer of it works on."""
+    return [tuple(v.shape) for v in model(network).trainable_variables]
+
+
+def epoch(network: str, optimizer: keras.optimizers.Optimizer) -> Callable[[], Any]:
+    """A function that trains a network for one epoch on random images."""
+    trained = model(network)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss, jit_compile=keras.backend.backend() == "jax")
+    trained.compile(optimizer, loss, jit_compile=keras.backend.backend() == "jax")
     random = np.random.default_rng(0)
     x = random.normal(size=(STEPS * BATCH, 16, 16, 3)).astype("float32")
     y = random.integers(0, 10, len(x))
-    return lambda: model.fit(x, y, batch_size=BATCH, verbose=0)
+    return lambda: trained.fit(x, y, batch_size=BATCH, verbose=0)

@@ -12,28 +12,16 @@ import keras
 import numpy as np
 
 import keras_optim
+from benchmarks import step_cost_libraries as libraries
+from benchmarks.step_cost_device import BACKEND
+from benchmarks.step_cost_libraries import Build, Step
 
-Step = Callable[[], Any]
-Build = Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], Step]
 OURS = "keras_optim"
-BACKEND = keras.backend.backend()
 
 KERAS = {
     "sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "adagrad": "Adagrad", "rmsprop": "RMSprop",
     "adadelta": "Adadelta", "adamax": "Adamax", "nadam": "Nadam", "lion": "Lion", "lamb": "Lamb",
     "adafactor": "Adafactor", "ftrl": "Ftrl",
-}  # fmt: skip
-TORCH = {
-    "sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "adagrad": "Adagrad", "rmsprop": "RMSprop",
-    "adadelta": "Adadelta", "adamax": "Adamax", "nadam": "NAdam", "radam": "RAdam",
-    "rprop": "Rprop",
-}  # fmt: skip
-FUSED = ("sgd", "adam", "adamw", "adagrad")
-OPTAX = {
-    "sgd": "sgd", "adam": "adam", "adamw": "adamw", "adagrad": "adagrad", "rmsprop": "rmsprop",
-    "adadelta": "adadelta", "adamax": "adamax", "nadam": "nadam", "lion": "lion", "lamb": "lamb",
-    "radam": "radam", "yogi": "yogi", "adabelief": "adabelief", "lars": "lars",
-    "novograd": "novograd", "fromage": "fromage", "rprop": "rprop", "adafactor": "adafactor",
 }  # fmt: skip
 
 
@@ -42,10 +30,9 @@ def contenders(name: str) -> dict[str, Build]:
     found: dict[str, Build] = {key: _keras(make) for key, make in keras_optimizers(name).items()}
     if BACKEND == "torch":
         found[f"{OURS}, eager"] = _eager(found[OURS])
-    if BACKEND == "torch":
-        found |= _torch_peers(name)
-    if BACKEND == "jax" and name in OPTAX:
-        found["optax"] = _optax(OPTAX[name])
+        found |= libraries.of_torch(name)
+    if BACKEND == "jax":
+        found |= libraries.optax(name)
     return found
 
 
@@ -156,76 +143,3 @@ def _eager(build: Build) -> Build:
         return step
 
     return eager
-
-
-# ---- other libraries
-
-
-def _torch_peers(name: str) -> dict[str, Build]:
-    import torch
-
-    def build(make: Callable[[Any], Any]) -> Build:
-        def with_values(starts: Sequence[np.ndarray], gradients: Sequence[np.ndarray]) -> Step:
-            parameters = [torch.nn.Parameter(torch.tensor(x)) for x in starts]
-            for parameter, gradient in zip(parameters, gradients, strict=True):
-                parameter.grad = torch.tensor(gradient)
-            step: Step = make(parameters).step
-            return step
-
-        return with_values
-
-    found: dict[str, Build] = {}
-    if name in TORCH:
-        cls = getattr(torch.optim, TORCH[name])
-        found["torch.optim loop"] = build(lambda p: cls(p, foreach=False))
-        found["torch.optim foreach"] = build(lambda p: cls(p, foreach=True))
-    if name in FUSED:
-        found["torch.optim fused"] = build(lambda p: cls(p, fused=True))
-    try:
-        import pytorch_optimizer
-    except ImportError:
-        return found
-    known = {key.lower(): value for key, value in vars(pytorch_optimizer).items()}
-    outer, _, inner = name.rstrip(")").partition("(")
-    if name == "lookahead(adam)":
-        found["pytorch-optimizer"] = build(
-            lambda p: pytorch_optimizer.Lookahead(torch.optim.Adam(p, fused=True))
-        )
-    elif not inner and name not in TORCH and isinstance(known.get(outer), type):
-        found["pytorch-optimizer"] = build(known[outer])
-    return found
-
-
-def _optax(name: str) -> Build:
-    import jax
-    import optax
-
-    def build(starts: Sequence[np.ndarray], gradients: Sequence[np.ndarray]) -> Step:
-        rule = getattr(optax, name)(1e-3)
-        xs = [jax.numpy.asarray(x) for x in starts]
-        gs = [jax.numpy.asarray(g) for g in gradients]
-
-        def pure(xs: Any, state: Any, gs: Any) -> Any:
-            updates, state = rule.update(gs, state, xs)
-            return optax.apply_updates(xs, updates), state
-
-        compiled = jax.jit(pure, donate_argnums=(0, 1))
-        kept = [xs, rule.init(xs)]
-
-        def step() -> Any:
-            kept[:] = compiled(*kept, gs)
-            return jax.block_until_ready(kept)
-
-        return step
-
-    return build
-
-
-def threads(count: int | None) -> int:
-    """Use this many threads from now on (PyTorch), `None`: all; how many that are."""
-    if BACKEND != "torch":
-        return os.cpu_count() or 1
-    import torch
-
-    torch.set_num_threads(count or os.cpu_count() or 1)
-    return int(torch.get_num_threads())

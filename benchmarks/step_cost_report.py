@@ -23,6 +23,8 @@ COLUMNS = (
     ("low", "from", ".2f"),
     ("high", "to", ".2f"),
     ("of_floor", "x floor", ".1f"),
+    ("share", "update / fit", ".2f"),
+    ("kernels", "kernels", "d"),
     ("first_cold", "first step s", ".2f"),
     ("first_cached", "cached s", ".2f"),
     ("extra_mib", "extra MiB", ".1f"),
@@ -83,6 +85,11 @@ def summary(rows: Sequence[Row]) -> str:
             key, form = ("milliseconds", ".3g") if ours else ("ratio", ".2f")
             values = (text(cells.get((name, workload), {}), key, form) for workload in workloads)
             lines.append(f"| {'ms' if ours else f'/ {name}'} | " + " | ".join(values) + " |")
+        for key, heading in (("of_floor", "/ floor"), ("share", "of the step")):
+            rows_of_ours = [cells.get(("keras_optim", workload), {}) for workload in workloads]
+            values = (text(row, key, ".2f") for row in rows_of_ours)
+            if any(row.get(key) is not None for row in rows_of_ours):
+                lines.append(f"| {heading} | " + " | ".join(values) + " |")
         lines.append("")
     return "\n".join(lines)
 

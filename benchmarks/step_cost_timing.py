@@ -6,11 +6,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+
+from benchmarks.step_cost_device import wait
 
 TARGET = 0.02
 """Seconds that one turn lasts, or one step if that is longer."""
@@ -39,30 +40,20 @@ def _seconds(step: Callable[[], Any], repeats: int) -> float:
     start = perf_counter()
     for _ in range(repeats):
         step()
+    wait()
     return (perf_counter() - start) / repeats
-
-
-def copy_bandwidth(threads: int) -> float:
-    """Bytes per second, read and written, of the fastest of some large copies."""
-    source = np.ones(16_000_000, "float32")
-    target = np.empty_like(source)
-    parts = list(zip(np.array_split(target, threads), np.array_split(source, threads), strict=True))
-    with ThreadPoolExecutor(threads) as pool:
-
-        def copy() -> None:
-            list(pool.map(lambda part: np.copyto(*part), parts))
-
-        return 2 * source.nbytes / min(_seconds(copy, 1) for _ in range(40))
 
 
 _FIRST = """
 import sys, time
 from benchmarks import step_cost_models as models, step_cost_peers as peers
+from benchmarks.step_cost_device import wait
 name, contender, workload = sys.argv[1:]
 shapes = models.WORKLOADS[workload]
 step = peers.contenders(name)[contender](models.values(shapes), models.values(shapes, 1))
 start = time.perf_counter()
 step()
+wait()
 first = time.perf_counter() - start
 def status(key):
     with open("/proc/self/status") as file:

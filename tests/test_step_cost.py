@@ -11,14 +11,15 @@ from benchmarks import step_cost_models as models
 from benchmarks import step_cost_peers as peers
 from benchmarks import step_cost_report as report
 from benchmarks import step_cost_timing as timing
+from benchmarks.step_cost_libraries import COMPILED
 from tests.conftest import BACKEND
 
 EXPECTED = {
-    "jax": {"keras_optim", "Keras", "plain subclass", "optax"},
+    "jax": {"keras_optim", "Keras", "plain subclass", "optax", "optax, not donated"},
     "tensorflow": {"keras_optim", "Keras", "plain subclass"},
     "torch": {
         "keras_optim", "keras_optim, eager", "Keras", "plain subclass", "torch.optim loop",
-        "torch.optim foreach", "torch.optim fused",
+        "torch.optim foreach", "torch.optim fused", "torch.optim compiled",
     },
 }  # fmt: skip
 
@@ -34,21 +35,36 @@ def test_every_contender_makes_the_same_kind_of_step():
     gradients = [np.full((3, 2), 0.5, "float32")]
     contenders = peers.contenders("adam")
     assert set(contenders) == EXPECTED[BACKEND]
-    for build in contenders.values():
-        build(starts, gradients)()
+    for name, build in contenders.items():
+        if name != COMPILED:  # takes a compiler, and its time
+            build(starts, gradients)()
 
 
 def test_it_measures_and_writes(tmp_path, monkeypatch):
     monkeypatch.setattr(timing, "TARGET", 1e-4)
-    flags = ["--optimizers", "sgd", "--workloads", "mlp", "--rounds", "2", "--threads", "1"]
+    flags = [
+        "--optimizers",
+        "sgd",
+        "--workloads",
+        "mlp",
+        "--rounds",
+        "2",
+        "--threads",
+        "1",
+        "--fit",
+    ]
     assert step_cost.main([*flags, "--folder", str(tmp_path)]) == 0
     with (tmp_path / f"step_cost_{BACKEND}.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert {row["contender"] for row in rows} == set(peers.contenders("sgd"))
-    assert [float(row["ratio"]) for row in rows if row["contender"] == peers.OURS] == [1.0]
-    assert all(float(row["milliseconds"]) > 0 and float(row["of_floor"]) > 0 for row in rows)
+    assert {row["contender"] for row in rows} == set(peers.contenders("sgd")) - {COMPILED}
+    assert [float(row["ratio"]) for row in rows if row["contender"] == peers.OURS] == [1.0] * 3
+    assert all(float(row["milliseconds"]) > 0 for row in rows)
+    fits = [row for row in rows if row["workload"].startswith("fit")]
+    assert {row["contender"] for row in fits} == set(peers.keras_optimizers("sgd"))
+    assert all(float(row["share"]) > 0 for row in fits)
+    assert all(float(row["of_floor"]) > 0 for row in rows if row not in fits)
     page = (tmp_path / f"step_cost_{BACKEND}.md").read_text(encoding="utf-8")
-    assert all(f"| mlp | {row['contender']} |" in page for row in rows)
+    assert all(f"| {row['workload']} | {row['contender']} |" in page for row in rows)
     assert (tmp_path / f"step_cost_{BACKEND}.png").stat().st_size > 1000
 
 
