@@ -68,9 +68,9 @@ def step_all(
     totals = {name: total(value) for name, value in totals.items()}
     shared = {**shared, **rule.pool(totals, shared, t, widened(lr))}
 
-    new_xs, new_states, turns = list(xs), [dict[str, Tensor]()] * len(xs), Turns()
+    new_xs, new_states, turns = list(xs), list(states), Turns()
     for i in reversed(range(len(xs))):
-        with turns.of(xs[i]):
+        with turns.of(xs[i], states[i]):
             new_xs[i], new_states[i] = rule.step(gs[i], xs[i], state(i), t, rates[i])
         turns.end(new_xs[i])
     if recording.STEPS in shared:

@@ -134,8 +134,16 @@ def _assign(optimizer: Any, arrays: dict[str, Any], already: Set[str] = frozense
 
 
 def _assign_matching(named: dict[str, Any], arrays: dict[str, Any]) -> set[str]:
-    """Assign what agrees in name and shape; its names."""
-    read = {n for n, v in named.items() if n in arrays and arrays[n].shape == tuple(v.shape)}
+    """Assign what agrees in name and shape; its names.
+
+    Axes of one place do not count: Adafactor's factors had them not, at first.
+    """
+    read = {n for n, v in named.items() if n in arrays and _long(arrays[n].shape) == _long(v.shape)}
     for name in read:
-        named[name].assign(alike(tensor(named[name]), arrays[name]))
+        value = np.reshape(arrays[name], tuple(named[name].shape))
+        named[name].assign(alike(tensor(named[name]), value))
     return read
+
+
+def _long(shape: Any) -> list[int]:
+    return [n for n in shape if n != 1]

@@ -27,9 +27,13 @@ class Turns:
     def __init__(self) -> None:
         self.done: list[Tensor] = []
 
-    def of(self, x: Tensor) -> contextlib.AbstractContextManager[Any]:
-        """Where the operations on a variable of the value `x` are made."""
-        if _BACKEND != "tensorflow" or not self._large(x) or len(self.done) < LANES:
+    def of(self, x: Tensor, slots: dict[str, Tensor]) -> contextlib.AbstractContextManager[Any]:
+        """Where the operations on a variable of the value `x` are made.
+
+        Without slots there is not much to do: waiting costs more than it saves.
+        """
+        waiting = _BACKEND == "tensorflow" and slots and self._large(x)
+        if not waiting or len(self.done) < LANES:
             return contextlib.nullcontext()
         import tensorflow as tf
 

@@ -35,9 +35,9 @@ def waits(function):
 
 
 def writes(operations):
-    """Assignments to weights: the only ones of a rule without slots, but for counts."""
+    """Assignments to weights: those of a difference."""
     found = [o for o in operations if o.type == "AssignVariableOp"]
-    return [o for o in found if o.inputs[1].dtype == tf.float32]
+    return [o for o in found if o.inputs[1].op.type == "Sub"]
 
 
 def ancestors(operation):
@@ -51,14 +51,15 @@ def ancestors(operation):
 
 
 def test_large_variables_wait_for_those_behind_them():
-    _, step = traced(keras_optim.SGD(0.1), turns.LARGE)
+    _, step = traced(keras_optim.SGD(0.1, momentum=0.5), turns.LARGE)
     found = set(waits(step))
     assert found == {(n, n + turns.LANES) for n in range(8 - turns.LANES)}
 
 
-def test_small_variables_do_not_wait():
-    _, step = traced(keras_optim.SGD(0.1), turns.LARGE - 1)
-    assert not waits(step)
+@pytest.mark.parametrize(("momentum", "size"), [(0.5, turns.LARGE - 1), (0.0, turns.LARGE)])
+def test_small_ones_and_those_without_slots_do_not_wait(momentum, size):
+    _, step = traced(keras_optim.SGD(0.1, momentum=momentum), size)
+    assert writes(step.graph.get_operations()) and not waits(step)
 
 
 @pytest.mark.parametrize("compiled", [False, True])

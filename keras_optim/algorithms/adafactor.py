@@ -89,8 +89,8 @@ class Adafactor(Optimizer):
         if len(shape) < 2:  # all in `rows`; one unused number in `columns`
             return {"columns": ops.zeros((), x.dtype)}
         return {
-            "rows": ops.zeros(shape[:-1], x.dtype),
-            "columns": ops.zeros((*shape[:-2], shape[-1]), x.dtype),
+            "rows": ops.zeros((*shape[:-1], 1), x.dtype),
+            "columns": ops.zeros((*shape[:-2], 1, shape[-1]), x.dtype),
         }
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
@@ -103,11 +103,10 @@ class Adafactor(Optimizer):
             rows = (1.0 - new) * rows + new * share
             u = g / ops.sqrt(rows)
         else:
-            rows = (1.0 - new) * rows + new * mean(share, -1)[..., 0]
-            columns = (1.0 - new) * columns + new * mean(share, -2)[..., 0, :]
+            rows = (1.0 - new) * rows + new * mean(share, -1)
+            columns = (1.0 - new) * columns + new * mean(share, -2)
             # One after the other: the product of a tiny row and a tiny column would be zero.
-            u = g / ops.sqrt(rows)[..., None]
-            u = u * (ops.sqrt(mean(rows, -1))[..., None] / ops.sqrt(columns)[..., None, :])
+            u = g / ops.sqrt(rows) * (ops.sqrt(mean(rows, -2)) / ops.sqrt(columns))
         u = u / larger(ops.sqrt(mean(u * u)) / self.clip_threshold, 1.0)
         rate = smaller(lr, 1.0 / ops.sqrt(t)) if self.relative_step else lr
         if self.scale_parameter:

@@ -23,7 +23,7 @@ from keras_optim.algorithms.sgd import SGD
 from keras_optim.base import Optimizer
 from keras_optim.convert import states
 from keras_optim.convert.rows import Array, Library, Row, Slot
-from keras_optim.convert.states import folded
+from keras_optim.convert.states import folded, without_axis
 from keras_optim.hyper import OPTION_DEFAULTS
 
 _COMMON = {name: name for name in ("learning_rate", *OPTION_DEFAULTS) if name != "name"}
@@ -119,7 +119,7 @@ LIBRARY = Library(
             "Adafactor",
             Adafactor,
             _same("beta_2_decay", "epsilon_1", "epsilon_2", "clip_threshold"),
-            {"_r": "rows", "_c": "columns"},
+            {"_r": without_axis("rows", "_r", -1), "_c": without_axis("columns", "_c", -2)},
             short_slots={"_v": "rows"},
             ours_fixed={"relative_step": True, "scale_parameter": True},
         ),

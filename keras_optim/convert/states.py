@@ -152,3 +152,12 @@ def folded(ours: str, theirs: str, sign: float) -> Slot:
         return state[theirs] / (sign * rate or 1.0)
 
     return Slot(ours, taken, lambda state, x, rate, rule: state[ours] * (sign * rate))
+
+
+def without_axis(ours: str, theirs: str, axis: int) -> Slot:
+    """A slot that has no axis there where ours has one of length 1."""
+    return Slot(
+        ours,
+        lambda state, x, rate, rule: np.expand_dims(state[theirs], axis),
+        lambda state, x, rate, rule: np.squeeze(state[ours], axis),
+    )

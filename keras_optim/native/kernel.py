@@ -63,7 +63,7 @@ class Kernel:
         self._run = self._engine.load(self._text.source)
         self._leading = leading
         self._sizes = [arrays[leading].numel() for arrays in items]
-        self._widths = [(1, *arrays[leading].shape)[-1] for arrays in items]
+        self._shapes = [tuple(arrays[leading].shape) for arrays in items]
         self._signatures = [_signature(arrays) for arrays in (*items, shared)]
 
     def bind(self, indices: Sequence[int], items: Sequence[Tensors], shared: Tensors) -> "Call":
@@ -96,7 +96,7 @@ class Call:
             text,
             kernel._run,
             [kernel._sizes[i] for i in indices],
-            [kernel._widths[i] for i in indices],
+            [kernel._shapes[i] for i in indices],
             indices,
             {name: [arrays[name].data_ptr() for arrays in items] for name in names},
             [shared[name].data_ptr() for name in text.shared],

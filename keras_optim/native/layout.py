@@ -6,8 +6,9 @@ from typing import Any
 from keras_optim.native import tracing
 from keras_optim.native.tracing import Graph, Refused
 
-SHARED, ITEM, COLUMN, ELEMENT = 0, 1, 2, 3
-"""Levels of a node: one number for all, for each item, each of its columns, each element."""
+SHARED, ITEM, PARTIAL, ELEMENT = 0, 1, 2, 3
+"""Levels of a node: one number for all, for each item, for each place of some of its axes, for
+each element."""
 
 
 class Body:
@@ -15,6 +16,7 @@ class Body:
 
     Attributes:
         varying: Literals that differ from item to item, with their places in the item's row.
+        by_rows: Whether a loop over elements must know where in the array each one is.
         levels: The level of each node.
         depths: How many passes over the elements must have ended before a node is known.
     """
@@ -22,10 +24,11 @@ class Body:
     def __init__(self, graphs: Sequence[Graph]):
         graph = graphs[0]
         self.nodes, self.literals = graph.nodes, graph.literals
-        self.arrays, self.shared = graph.arrays, graph.shared
+        self.arrays, self.shared, self.axes = graph.arrays, graph.shared, graph.axes
         self.totals = [i for i, node in enumerate(self.nodes) if node.op == "total"]
         self.sums = [i for i, node in enumerate(self.nodes) if node.op == "sum"]
-        self.column_sums = [i for i, node in enumerate(self.nodes) if node.op == "column_sum"]
+        self.partial_sums = [i for i, node in enumerate(self.nodes) if node.op == "partial_sum"]
+        self.by_rows = any(node.partial for node in self.nodes)
         varying = [i for i, v in graph.literals.items() if any(g.literals[i] != v for g in graphs)]
         self.varying = {i: place for place, i in enumerate(varying)}
         self.levels = self._levels()
@@ -37,7 +40,7 @@ class Body:
             if node.op == "total":
                 level = SHARED
             elif node.spread != tracing.NUMBER and node.op != "literal":
-                level = ELEMENT if node.element else COLUMN
+                level = ELEMENT if node.element else PARTIAL
             elif i in self.varying or node.op in ("sum", "array"):
                 level = ITEM
             else:
@@ -50,16 +53,16 @@ class Body:
         self.depths = []
         for i, node in enumerate(self.nodes):
             depth = max((self.depths[k] for k in node.operands), default=0)
-            if node.op == "column_sum" or (node.op == "sum" and not self.over_columns(i)):
-                depth += 1
+            if node.op in ("sum", "partial_sum"):
+                depth = max(depth, 1) if self.over_parts(i) else depth + 1
             elif node.op == "total":
                 depth = max(depth, totals[self.totals.index(i)])
             self.depths.append(depth)
         return [self.depths[i] for i in self.totals]
 
-    def over_columns(self, i: int) -> bool:
-        """Whether a sum adds up columns, which takes no pass over the elements."""
-        return self.levels[self.nodes[i].operands[0]] == COLUMN
+    def over_parts(self, i: int) -> bool:
+        """Whether a sum is not of elements, so that it takes no pass over them."""
+        return self.nodes[self.nodes[i].operands[0]].partial
 
     def ancestors(self, roots: Sequence[int]) -> list[int]:
         """All nodes to compute for `roots`, in order; what goes into sums is done before."""
@@ -69,7 +72,7 @@ class Body:
             i = stack.pop()
             if i not in seen:
                 seen.add(i)
-                if self.nodes[i].op not in ("sum", "column_sum", "total"):
+                if self.nodes[i].op not in ("sum", "partial_sum", "total"):
                     stack += self.nodes[i].operands
         return sorted(seen)
 
@@ -106,9 +109,13 @@ class Layout:
                 break
             self.totals = deepest
         self.passes = max(max(body.depths, default=0) for body in self.bodies)
-        if any(self._too_early(body, i) for body in self.bodies for i in body.sums):
+        if any(
+            self._too_early(body, i)
+            for body in self.bodies
+            for i in (*body.sums, *body.partial_sums)
+        ):
             raise Refused("columns are added up with a total that is not known by then")
 
     def _too_early(self, body: Body, i: int) -> bool:
-        used = body.ancestors(body.nodes[i].operands) if body.over_columns(i) else []
+        used = body.ancestors(body.nodes[i].operands) if body.over_parts(i) else []
         return any(body.nodes[k].op == "total" and body.depths[k] == body.depths[i] for k in used)

@@ -4,6 +4,8 @@ Threads share the elements of all items, in order, and wait for each other at th
 """
 
 import ctypes
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 from string import Template
 from typing import Any
@@ -11,8 +13,9 @@ from typing import Any
 import torch
 
 from keras_optim.native import building
+from keras_optim.native.layout import Body
 from keras_optim.native.operations import HELPERS
-from keras_optim.native.source import Text, Writer, joined
+from keras_optim.native.source import Text, Writer, joined, place, product
 from keras_optim.native.tracing import Graph
 
 load = building.load
@@ -36,7 +39,7 @@ class Tables:
         text: Text,
         run: Any,
         sizes: Sequence[int],
-        widths: Sequence[int],
+        shapes: Sequence[tuple[int, ...]],
         rows: Sequence[int],
         arrays: Mapping[str, Sequence[int]],
         shared: Sequence[int],
@@ -45,11 +48,16 @@ class Tables:
         self._run, self._sums, self._count = run, text.sums, len(sizes)
         self._size = (ctypes.c_int64 * len(sizes))(*sizes)
         self._body = (ctypes.c_int64 * len(sizes))(*[text.bodies[i] for i in rows])
-        spans, self._columns = [], 0
-        for width, i in zip(widths, rows, strict=True):
-            spans += [width, self._columns]
-            self._columns += width * text.column_sums[i]
-        self._spans = (ctypes.c_int64 * (len(spans) + 1))(*spans, self._columns)
+        lengths, starts = list[int](), [0]
+        for shape, i in zip(shapes, rows, strict=True):
+            from_last = [*reversed(shape), *[1] * text.axes][: text.axes]
+            lengths += from_last
+            parts = [math.prod(from_last[-a - 1] for a in of) for of in text.partial_sums[i]]
+            parts += [0] * (text.parts - len(parts))
+            starts += [starts[-1] + end for end in itertools.accumulate(parts)]
+        self._parts = starts[-1]
+        self._lengths = (ctypes.c_int64 * len(lengths))(*lengths)
+        self._starts = (ctypes.c_int64 * len(starts))(*starts)
         self._parameters = _doubles([v for i in rows for v in text.parameters[i]])
         self._constants = _doubles(text.constants)
         self._shared = (ctypes.c_void_p * len(shared))(*shared)
@@ -67,20 +75,21 @@ class Tables:
         if threads != self._threads:
             self._threads = threads
             self._part = (ctypes.c_double * (self._count * self._sums * threads))()
-            self._of_columns = (ctypes.c_double * (self._columns * (threads + 1)))()
+            self._of_parts = (ctypes.c_double * (self._parts * (threads + 1)))()
         self._table[self._places] = leading
         self._run(
             self._count,
             self._size,
             self._body,
-            self._spans,
+            self._lengths,
+            self._starts,
             self._table,
             self._parameters,
             self._constants,
             self._shared,
             threads,
             self._part,
-            self._of_columns,
+            self._of_parts,
         )
 
 
@@ -91,10 +100,11 @@ def _doubles(values: Sequence[float]) -> Any:
 class _Writer(Writer):
     SUM = "sum_of(part + (i * SUMS + {place}) * T, T)"
     PLACE = "const int64_t c = j - row * C;"
-    TO_COLUMN = "mine[{place} * C + c] += {value};"
-    COLUMNS = (
-        "const int64_t C = spans[2 * i]; double *__restrict__ columns = all_columns + "
-        "T * spans[2 * n] + spans[2 * i + 1];"
+    TO_PART = "mine_{place}[{at}] += {value};"
+    SHAPE = "const int64_t *const D = lengths + i * AXES; const int64_t C = D[0];"
+    PART = (
+        "double *__restrict__ part_{place} = all_parts + T * starts[n * PARTS] + "
+        "starts[i * PARTS + {place}];"
     )
 
     def function(self) -> str:
@@ -103,6 +113,8 @@ class _Writer(Writer):
             helpers=HELPERS.format(qualifiers="static inline"),
             sums=self.sums,
             arrays=len(self.arrays),
+            parts=self.parts,
+            axes=self.axes,
             width=self.width,
             constants=self.constant_lines(),
             work=self._work(),
@@ -113,7 +125,7 @@ class _Writer(Writer):
         parts = [self._known_to_all(0)]
         for depth in range(self.layout.passes):
             parts += [self._pass(depth), BARRIER]
-            parts += [self._columns(depth), BARRIER] if self._columns_at(depth) else []
+            parts += [self._together(depth), BARRIER] if self._parts_at(depth) else []
             parts += [self._totals(depth + 1), self._known_to_all(depth + 1)]
         return joined([*parts, self._last_pass(), BARRIER, self._numbers()])
 
@@ -128,34 +140,43 @@ class _Writer(Writer):
         """Sums: blocks in their own type, then in double."""
         texts = []
         for body in self.layout.bodies:
-            now, columns, _ = self._now(body, depth)
-            parts = self._summing(body, now, columns)
-            zeros = [ZEROS.substitute(place=body.column_sums.index(i)) for i in columns]
+            now, of_parts, _ = self._now(body, depth)
+            parts = self._summing(body, now, of_parts)
+            mine = [MINE.substitute(place=body.partial_sums.index(i)) for i in of_parts]
             keep = [f"part[(i * SUMS + {body.sums.index(i)}) * T + r] = sum{i};" for i in now]
             loop = LOOP.substitute(
                 parts,
-                over=ROWS if body.column_sums else BLOCKS,
-                reduction=f" reduction(+ : {parts['sums']})" if now else "",
+                over=ROWS if body.by_rows else BLOCKS,
+                reduction=f" reduction(+ : {parts['sums']})" if parts["sums"] else "",
             )
-            lines = [parts["head"], parts["start"], *[MINE][: len(zeros)], *zeros, loop, *keep]
-            texts.append(joined(lines) if now or columns else "")
+            lines = [parts["head"], parts["start"], *mine, loop, *keep]
+            texts.append(joined(lines) if now or of_parts else "")
         return self._for_each_item(texts, RANGE)
 
-    def _columns(self, depth: int) -> str:
-        """What threads have added to columns, together; and sums over columns: by one thread."""
+    def _together(self, depth: int) -> str:
+        """What threads have added to parts, together; and sums of parts: by one thread an item."""
         texts = []
         for body in self.layout.bodies:
-            _, columns, over = self._now(body, depth)
-            head, lines, adds = self._over_columns(body, over)
-            together = joined(TOGETHER.substitute(place=body.column_sums.index(i)) for i in columns)
-            keep = joined(
-                f"for (int64_t t = 0; t < T; t++) "
-                f"part[(i * SUMS + {body.sums.index(i)}) * T + t] = t ? 0 : sum{i};"
-                for i in over
-            )
-            loop = f"for (int64_t c = 0; c < C; c++) {{\n{lines}\n{adds}\n}}" if over else ""
-            texts.append(joined([head, together, loop, keep]) if columns else "")
+            _, of_parts, over = self._now(body, depth)
+            sums = [TOGETHER.substitute(place=body.partial_sums.index(i)) for i in of_parts]
+            if sums:
+                sums = ["{", *self._parts(body), *sums, "}"]
+            texts.append(joined([*sums, *[self._over(body, i) for i in over]]))
         return f"for (int64_t i = r; i < n; i += T) {{\n{self._by_body(texts)}\n}}"
+
+    def _over(self, body: Body, i: int) -> str:
+        """A sum of parts."""
+        head, length, lines, value = self._over_parts(body, i)
+        of, spread = body.nodes[body.nodes[i].operands[0]].spread, body.nodes[i].spread
+        if body.nodes[i].op == "sum":
+            before, add = f"double sum{i} = 0;", f"sum{i} += {value};"
+            after = KEEP.substitute(place=body.sums.index(i), i=i)
+        else:
+            k = body.partial_sums.index(i)
+            before = f"for (int64_t p = 0; p < {product(spread)}; p++) part_{k}[p] = 0;"
+            add, after = f"part_{k}[{place(spread, sorted(of), 'p')}] += {value};", ""
+        loop = f"for (int64_t p = 0; p < {length}; p++) {{\n{lines}\n{add}\n}}"
+        return joined(["{", head, before, loop, after, "}"])
 
     def _totals(self, depth: int) -> str:
         """The sums over all items of what is known after `depth` passes: by each thread."""
@@ -170,15 +191,21 @@ class _Writer(Writer):
         texts = []
         for body in self.layout.bodies:
             head, lines = self._storing_elements(body)
-            parts = dict.fromkeys(("reduction", "block", "add", "add_to_columns", "add_block"), "")
-            over = ROWS if body.column_sums else BLOCKS
+            parts = dict.fromkeys(("reduction", "block", "add", "add_to_parts", "add_block"), "")
+            over = ROWS if body.by_rows else BLOCKS
             loop = LOOP.substitute(parts, over=over, lines=lines)
             texts.append(f"{head}\n{loop}" if lines else "")
         return self._for_each_item(texts, RANGE + "if (a >= b) continue;\n")
 
     def _numbers(self) -> str:
         """New values of single numbers: by one thread, when all threads have read the old ones."""
-        texts = [self._storing_numbers(body) for body in self.layout.bodies]
+        texts = []
+        for body in self.layout.bodies:
+            loops = [
+                f"{{\n{head}\nfor (int64_t p = 0; p < {length}; p++) {{\n{lines}\n}}\n}}"
+                for head, length, lines in self._storing_parts(body)
+            ]
+            texts.append(joined([*loops, self._storing_numbers(body)]))
         text = joined([self._for_each_item(texts), self._storing_shared()])
         return "if (r == 0) {\n" + text + "\n}"
 
@@ -200,20 +227,25 @@ $block
 for (int64_t j = from; j < to; j++) {
 $lines
 $add
-$add_to_columns
+$add_to_parts
 }
 $add_block
 }""")
 
-MINE = "double *__restrict__ mine = all_columns + r * spans[2 * n] + spans[2 * i + 1];"
+MINE = Template("""double *__restrict__ mine_$place = all_parts + r * starts[n * PARTS] +
+  starts[i * PARTS + $place];
+for (int64_t p = 0; p < starts[i * PARTS + $place + 1] - starts[i * PARTS + $place]; p++)
+  mine_$place[p] = 0;""")
 
-ZEROS = Template("for (int64_t c = $place * C; c < ($place + 1) * C; c++) mine[c] = 0;")
-
-TOGETHER = Template("""for (int64_t c = $place * C; c < ($place + 1) * C; c++) {
-  columns[c] = 0;
-  for (int64_t t = 0; t < T; t++)
-    columns[c] += all_columns[t * spans[2 * n] + spans[2 * i + 1] + c];
+TOGETHER = Template("""for (int64_t p = starts[i * PARTS + $place], q = 0;
+     p < starts[i * PARTS + $place + 1]; p++, q++) {
+  part_$place[q] = 0;
+  for (int64_t t = 0; t < T; t++) part_$place[q] += all_parts[t * starts[n * PARTS] + p];
 }""")
+
+KEEP = Template(
+    "for (int64_t t = 0; t < T; t++) part[(i * SUMS + $place) * T + t] = t ? 0 : sum$i;"
+)
 
 FUNCTION = Template("""#include <math.h>
 #include <omp.h>
@@ -224,11 +256,12 @@ static inline double sum_of(const double *part, int64_t threads) {
   for (int64_t r = 0; r < threads; r++) sum += part[r];
   return sum;
 }
-enum { SUMS = $sums, ARRAYS = $arrays, WIDTH = $width, BLOCK = 4096, ALONE = 32768 };
+enum { SUMS = $sums, PARTS = $parts, AXES = $axes, ARRAYS = $arrays, WIDTH = $width };
+enum { BLOCK = 4096, ALONE = 32768 };
 
-void run(int64_t n, const int64_t *size, const int64_t *body, const int64_t *spans, void **p,
-         const double *parameters, const double *constants, void **shared, int64_t threads,
-         double *part, double *all_columns) {
+void run(int64_t n, const int64_t *size, const int64_t *body, const int64_t *lengths,
+         const int64_t *starts, void **p, const double *parameters, const double *constants,
+         void **shared, int64_t threads, double *part, double *all_parts) {
 $constants
 int64_t all = 0;
 for (int64_t i = 0; i < n; i++) all += size[i];

@@ -69,7 +69,7 @@ class Tables:
         text: Text,
         run: Launch,
         sizes: Sequence[int],
-        widths: Sequence[int],
+        shapes: Sequence[tuple[int, ...]],
         rows: Sequence[int],
         arrays: Mapping[str, Sequence[int]],
         shared: Sequence[int],
@@ -83,8 +83,9 @@ class Tables:
 
         chunks, first, spans = [], [0], []
         partial = columns = 0
-        for i, (size, width, row) in enumerate(zip(sizes, widths, rows, strict=True)):
-            many = width * text.column_sums[row]
+        for i, (size, shape, row) in enumerate(zip(sizes, shapes, rows, strict=True)):
+            width = (1, *shape)[-1]
+            many = width * len(text.partial_sums[row])
             spans += [width, columns]
             columns += many
             length = width * max(CHUNK // width, ROWS) if many else CHUNK
@@ -133,11 +134,15 @@ class _Writer(Writer):
     SUM = "sums[i * SUMS + {place}]"
     LEADING = "leading[i]"
     PLACE = "const int64_t c = j % C;"
-    TO_COLUMN = "column{i} += {value};"
-    COLUMNS = (
-        "const int64_t C = spans[2 * i]; "
-        "double *__restrict__ columns = all_columns + spans[2 * i + 1];"
-    )
+    TO_PART = "column{i} += {value};"
+    SHAPE = "const int64_t C = spans[2 * i];"
+    PART = "double *__restrict__ part_{place} = all_columns + spans[2 * i + 1] + {place} * C;"
+
+    def __init__(self, graphs: Sequence[Graph], leading: str):
+        super().__init__(graphs, leading)
+        for node in (node for body in self.layout.bodies for node in body.nodes if node.partial):
+            if node.spread != {-1} or node.op == "array":
+                raise Refused("on CUDA, what goes along other axes than the last")
 
     def phases(self) -> list[tuple[str, str]]:
         """Who takes part in each phase, and what they do."""
@@ -185,7 +190,7 @@ class _Writer(Writer):
             keep = [SUM_OF_CHUNK.substitute(i=i, place=body.sums.index(i)) for i in now]
             start = joined(f"double column{i} = 0;" for i in columns)
             end = joined(
-                f"partial[mine[3] + {body.column_sums.index(i)} * C + c] = column{i};"
+                f"partial[mine[3] + {body.partial_sums.index(i)} * C + c] = column{i};"
                 for i in columns
             )
             loop = SUMMING_COLUMNS if columns else SUMMING
@@ -200,15 +205,17 @@ class _Writer(Writer):
             now, columns, over = self._now(body, depth)
             lines = [SUM_OF_ITEM.substitute(place=body.sums.index(i)) for i in now]
             if columns:
-                head, each, adds = self._over_columns(body, over)
-                lines += [self._known(depth), "__syncthreads();", self.COLUMNS]
+                lines += [self._known(depth), "__syncthreads();", "{", *self._parts(body)]
                 lines += [
-                    COLUMN_OF_ITEM.substitute(place=body.column_sums.index(i)) for i in columns
+                    COLUMN_OF_ITEM.substitute(place=body.partial_sums.index(i)) for i in columns
                 ]
-                lines.append("__syncthreads();")
-                if over:
-                    keep = [SUM_OVER.substitute(i=i, place=body.sums.index(i)) for i in over]
-                    lines += ["{", head, OVER.substitute(lines=each, adds=adds), *keep, "}"]
+                lines += ["}", "__syncthreads();"]
+                for i in over:
+                    head, _, each, value = self._over_parts(body, i)
+                    sum_over = OVER.substitute(
+                        head=head, lines=each, i=i, value=value, place=body.sums.index(i)
+                    )
+                    lines += [sum_over, "__syncthreads();"]
             texts.append(joined(lines))
         return f"const int64_t i = blockIdx.x;\n{self._by_body(texts)}"
 
@@ -261,7 +268,7 @@ $start_columns
 for (int64_t j = a + c; j < b; j += C) {
 $lines
 $add
-$add_to_columns
+$add_to_parts
 }
 $end_columns
 }
@@ -282,16 +289,19 @@ if (threadIdx.x == 0) sums[i * SUMS + $place] = sum;
 COLUMN_OF_ITEM = Template("""for (int64_t c = threadIdx.x; c < C; c += blockDim.x) {
 double sum = 0;
 for (int64_t q = first[i]; q < first[i + 1]; q++) sum += partial[chunk[4 * q + 3] + $place * C + c];
-columns[$place * C + c] = sum;
+part_$place[c] = sum;
 }""")
 
-OVER = Template("""for (int64_t c = threadIdx.x; c < C; c += blockDim.x) {
+OVER = Template("""{
+$head
+double sum$i = 0;
+for (int64_t p = threadIdx.x; p < C; p += blockDim.x) {
 $lines
-$adds
+sum$i += $value;
+}
+sum$i = sum_of_block(sum$i);
+if (threadIdx.x == 0) sums[i * SUMS + $place] = sum$i;
 }""")
-
-SUM_OVER = Template("""sum$i = sum_of_block(sum$i);
-if (threadIdx.x == 0) sums[i * SUMS + $place] = sum$i;""")
 
 STORING = Template("""for (int64_t j = a + threadIdx.x; j < b; j += blockDim.x) {
 $lines

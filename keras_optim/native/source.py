@@ -10,13 +10,14 @@ last ending in sums. `on_cpu` and `on_cuda` say how passes follow each other, an
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import ClassVar
 
 import torch
 
-from keras_optim.native.layout import COLUMN, ELEMENT, ITEM, SHARED, Body, Layout
+from keras_optim.native.layout import ELEMENT, ITEM, PARTIAL, SHARED, Body, Layout
 from keras_optim.native.operations import OPERATIONS
-from keras_optim.native.tracing import Graph, Refused
+from keras_optim.native.tracing import Graph, Refused, Spread
 
 C_TYPES = {
     torch.float32: "float",
@@ -47,8 +48,12 @@ class Text:
     """The text that does each item."""
     sums: int
     """How many sums one item makes at most."""
-    column_sums: list[int]
-    """How many sums each item makes for each of its columns."""
+    partial_sums: list[list[Spread]]
+    """The axes of each of an item's sums over some of its axes."""
+    parts: int
+    """How many of these one item has at most."""
+    axes: int
+    """How many axes of an item the function asks for, counted from the last."""
     totals: int
     """How many sums over all items there are."""
     phases: tuple[str, ...] = ()
@@ -67,11 +72,13 @@ class Writer:
     LEADING = "p[i * ARRAYS + {column}]"
     """The expression of the address of the leading array of item `i`."""
     PLACE: ClassVar[str]
-    """Declares `c`, the column of the element `j`."""
-    TO_COLUMN: ClassVar[str]
-    """Adds `{value}` to the column sum with the place `{place}` and the number `{i}`."""
-    COLUMNS: ClassVar[str]
-    """Declares `C`, the number of columns of item `i`, and `columns`, its column sums."""
+    """Declares `c`, the column of the element `j`, and `row`, where that is not known."""
+    TO_PART: ClassVar[str]
+    """Adds `{value}` to the partial sum with the place `{place}`, the number `{i}`, at `{at}`."""
+    SHAPE: ClassVar[str]
+    """Declares `D`, the lengths of the axes of item `i` from the last on, and `C`, the first."""
+    PART: ClassVar[str]
+    """Declares `part_{place}`, the partial sums with that place."""
 
     def __init__(self, graphs: Sequence[Graph], leading: str):
         self.layout = layout = Layout(graphs)
@@ -82,6 +89,8 @@ class Writer:
         ]
         self.width = max(map(len, self.parameters))
         self.sums = max(len(body.sums) for body in layout.bodies)
+        self.parts = max(len(body.partial_sums) for body in layout.bodies)
+        self.axes = max(1, *(body.axes for body in layout.bodies))
         nodes = [node for body in layout.bodies for node in body.nodes]
         self.arrays = {node.name: node.dtype for node in nodes if node.op == "array"}
         self.shared = {node.name: node.dtype for node in nodes if node.op == "shared"}
@@ -137,11 +146,12 @@ class Writer:
         if node.op == "shared":
             return f"*({_memory(node.dtype)} *)shared[{list(self.shared).index(node.name)}]"
         if node.op == "array":
-            return f"{node.name}_p[{'j' if node.element else 0}]"
+            at = at_name(node.spread) if node.partial else "j" if node.element else "0"
+            return f"{node.name}_p[{at}]"
         if node.op == "sum":
             return self.SUM.format(place=body.sums.index(i))
-        if node.op == "column_sum":
-            return f"columns[{body.column_sums.index(i)} * C + c]"
+        if node.op == "partial_sum":
+            return f"part_{body.partial_sums.index(i)}[{at_name(node.spread)}]"
         target = node.computed_in or node.dtype
         types = [target] * len(node.operands)
         if node.op == "where":
@@ -178,10 +188,15 @@ class Writer:
             parameters=[row + [0.0] * (self.width - len(row)) for row in self.parameters],
             bodies=self.layout.body_of,
             sums=self.sums,
-            column_sums=[len(self.layout.bodies[k].column_sums) for k in self.layout.body_of],
+            partial_sums=[self._spreads(self.layout.bodies[k]) for k in self.layout.body_of],
+            parts=self.parts,
+            axes=self.axes,
             totals=len(self.layout.totals),
             phases=phases,
         )
+
+    def _spreads(self, body: Body) -> list[Spread]:
+        return [body.nodes[i].spread for i in body.partial_sums]
 
     def constant_lines(self) -> str:
         """Numbers that are the same for all items."""
@@ -204,19 +219,22 @@ class Writer:
             for i, place in body.varying.items()
             if i in nodes
         ]
-        columns = [self.COLUMNS] if body.column_sums else []
-        return joined([*columns, *lines, *self._lines(body, ITEM, nodes)])
+        return joined([*self._parts(body), *lines, *self._lines(body, ITEM, nodes)])
+
+    def _parts(self, body: Body) -> list[str]:
+        parts = [self.PART.format(place=place) for place in range(len(body.partial_sums))]
+        return [self.SHAPE, *parts] if body.by_rows else []
 
     def _address(self, name: str) -> str:
         return self.LEADING if name == self.leading else Writer.LEADING
 
     def _stores(self, body: Body, level: int) -> dict[str, int]:
         """Arrays that change, as far as they hold numbers of `level`, and their new nodes."""
-        elements = {node.name: node.element for node in body.nodes if node.op == "array"}
+        levels = {n.name: body.levels[i] for i, n in enumerate(body.nodes) if n.op == "array"}
         return {
             name: i
             for name, i in body.arrays.items()
-            if elements[name] == (level == ELEMENT) and body.nodes[i].name != name
+            if levels[name] == level and body.nodes[i].name != name
         }
 
     def _storing(self, body: Body, stores: dict[str, int], at: str) -> list[str]:
@@ -233,53 +251,78 @@ class Writer:
         return "switch (body[i]) {\n" + joined(cases) + "\n}"
 
     def _each_element(self, body: Body, nodes: Sequence[int]) -> list[str]:
-        place = [self.PLACE] if body.column_sums else []
-        return [*place, *self._lines(body, COLUMN, nodes), *self._lines(body, ELEMENT, nodes)]
+        lead = range(-body.axes, -1)
+        places = [
+            f"const int64_t {at_name(spread)} = {place_of_element(spread, lead)};"
+            for spread in self._used(body, nodes)
+        ]
+        place = [self.PLACE, *places] if body.by_rows else []
+        return [*place, *self._lines(body, PARTIAL, nodes), *self._lines(body, ELEMENT, nodes)]
+
+    def _each_part(self, body: Body, of: Spread, nodes: Sequence[int]) -> list[str]:
+        """What is computed at the place `p` of some axes."""
+        places = [
+            f"const int64_t {at_name(spread)} = {place(spread, sorted(of), 'p')};"
+            for spread in self._used(body, nodes)
+        ]
+        return [*places, *self._lines(body, PARTIAL, nodes)]
+
+    def _used(self, body: Body, nodes: Sequence[int]) -> list[Spread]:
+        found = [body.nodes[i] for i in nodes]
+        spreads = {n.spread for n in found if n.partial and n.op in ("array", "partial_sum")}
+        return sorted(spreads, key=sorted)
 
     def _now(self, body: Body, depth: int) -> tuple[list[int], list[int], list[int]]:
-        """Sums over elements, for each column, and over columns, after `depth` passes."""
-        sums = [i for i in body.sums if body.depths[i] == depth + 1]
-        columns = [i for i in body.column_sums if body.depths[i] == depth + 1]
-        over_columns = [i for i in sums if body.over_columns(i)]
-        return [i for i in sums if i not in over_columns], columns, over_columns
+        """Sums of elements, partial sums of elements, and sums of parts, after `depth` passes."""
+        now = [i for i, at in enumerate(body.depths) if at == depth + 1]
+        over = [i for i in now if body.nodes[i].op in ("sum", "partial_sum") and body.over_parts(i)]
+        sums = [i for i in body.sums if i in now and i not in over]
+        return sums, [i for i in body.partial_sums if i in now and i not in over], over
 
-    def _columns_at(self, depth: int) -> bool:
-        return any(self._now(body, depth)[1] for body in self.layout.bodies)
+    def _parts_at(self, depth: int) -> bool:
+        return any(any(self._now(body, depth)[1:]) for body in self.layout.bodies)
 
-    def _summing(self, body: Body, now: Sequence[int], columns: Sequence[int]) -> dict[str, str]:
-        """The parts of a loop that adds up, in `s1`, ... of the sums' own types."""
-        roots = [body.nodes[i].operands[0] for i in now]
-        of_columns = [body.nodes[i].operands[0] for i in columns]
-        nodes = body.ancestors([*roots, *of_columns])
+    def _summing(self, body: Body, now: Sequence[int], parts: Sequence[int]) -> dict[str, str]:
+        """The pieces of a loop that adds up, in `s1`, ... of the sums' own types.
+
+        What all of a row goes into is added up in `w1`, ... first.
+        """
+        roots = {i: body.nodes[i].operands[0] for i in (*now, *parts)}
+        nodes = body.ancestors(list(roots.values()))
+        of_rows = [i for i in parts if -1 not in body.nodes[i].spread]
+        starts = [f"{_c_type(body.nodes[i].dtype)} s{i} = 0;" for i in now]
+        adds = [f"s{i} += {self._operand(body, roots[i], body.nodes[i].dtype)};" for i in now]
         return {
             "head": self._head(body, nodes),
             "start": joined(f"double sum{i} = 0;" for i in now),
-            "block": joined(f"{_c_type(body.nodes[i].dtype)} s{i} = 0;" for i in now),
-            "sums": ", ".join(f"s{i}" for i in now),
+            "block": joined([*starts, *[f"double w{i} = 0;" for i in of_rows]]),
+            "sums": ", ".join([f"s{i}" for i in now] + [f"w{i}" for i in of_rows]),
             "lines": joined(self._each_element(body, nodes)),
-            "add": joined(
-                f"s{i} += {self._operand(body, root, body.nodes[i].dtype)};"
-                for i, root in zip(now, roots, strict=True)
+            "add": joined([*adds, *[f"w{i} += {self.names[body][roots[i]]};" for i in of_rows]]),
+            "add_block": joined(
+                [
+                    *[f"sum{i} += s{i};" for i in now],
+                    *[self._to_part(body, i, f"w{i}") for i in of_rows],
+                ]
             ),
-            "add_block": joined(f"sum{i} += s{i};" for i in now),
-            "add_to_columns": joined(
-                self.TO_COLUMN.format(
-                    place=body.column_sums.index(i), value=self.names[body][root], i=i
-                )
-                for i, root in zip(columns, of_columns, strict=True)
+            "add_to_parts": joined(
+                self._to_part(body, i, self.names[body][roots[i]])
+                for i in parts
+                if i not in of_rows
             ),
         }
 
-    def _over_columns(self, body: Body, now: Sequence[int]) -> tuple[str, str, str]:
-        """Head, lines and adding of a loop over columns."""
-        roots = [body.nodes[i].operands[0] for i in now]
-        nodes = body.ancestors(roots)
-        adds = [f"sum{i} += {self.names[body][k]};" for i, k in zip(now, roots, strict=True)]
-        return (
-            joined([self._head(body, nodes), *[f"double sum{i} = 0;" for i in now]]),
-            joined(self._lines(body, COLUMN, nodes)),
-            joined(adds),
-        )
+    def _to_part(self, body: Body, i: int, value: str) -> str:
+        """Add to a partial sum where the element, or its row, is."""
+        at = place_of_element(body.nodes[i].spread, range(-body.axes, -1))
+        return self.TO_PART.format(place=body.partial_sums.index(i), value=value, i=i, at=at)
+
+    def _over_parts(self, body: Body, i: int) -> tuple[str, str, str, str]:
+        """Head, length, lines and value of a loop that adds up parts."""
+        root = body.nodes[i].operands[0]
+        nodes, of = body.ancestors([root]), body.nodes[root].spread
+        lines = joined(self._each_part(body, of, nodes))
+        return self._head(body, nodes), product(sorted(of)), lines, self.names[body][root]
 
     def _adding(self, body: Body, totals: Sequence[int]) -> str:
         """What an item adds to those totals."""
@@ -301,6 +344,22 @@ class Writer:
         lines = [*self._each_element(body, nodes), *self._storing(body, stores, "j")]
         return (self._head(body, nodes, list(stores)), joined(lines)) if stores else ("", "")
 
+    def _storing_parts(self, body: Body) -> list[tuple[str, str, str]]:
+        """New values of what is kept for some axes: head, length and lines of a loop for each."""
+        stores = self._stores(body, PARTIAL)
+        spreads = {n.name: n.spread for n in body.nodes if n.op == "array"}
+        loops = []
+        for name, i in stores.items():
+            nodes = body.ancestors([i])
+            read = {body.nodes[k].name for k in nodes if body.nodes[k].op == "array"}
+            if read & set(stores) - {name}:
+                raise Refused("one of two arrays of some axes is made from the other")
+            lines = self._each_part(body, spreads[name], nodes)
+            lines += self._storing(body, {name: i}, at_name(spreads[name]))
+            length = product(sorted(spreads[name]))
+            loops.append((self._head(body, nodes, [name]), length, joined(lines)))
+        return loops
+
     def _storing_numbers(self, body: Body) -> str:
         """New values of what is one number for the item."""
         stores = self._stores(body, ITEM)
@@ -315,6 +374,39 @@ class Writer:
             for place, (name, dtype) in enumerate(self.shared.items())
             if name in body.shared and body.nodes[body.shared[name]].name != name
         )
+
+
+def at_name(spread: Spread) -> str:
+    """What a place along some axes is called."""
+    return "at_" + "_".join(str(-axis) for axis in sorted(spread, reverse=True))
+
+
+def product(axes: Iterable[int]) -> str:
+    """How many places some axes have."""
+    return " * ".join(f"D[{-axis - 1}]" for axis in axes)
+
+
+def place(to: Spread, of: Sequence[int], position: str) -> str:
+    """The place along the axes `to` of a position along the axes `of`, which hold them."""
+    axes = sorted(of, reverse=True)
+    terms, inner, stride = [], list[int](), list[int]()
+    for held, group in groupby(axes, lambda axis: axis in to):
+        run = list(group)
+        if held:
+            term = f"{position} / ({product(inner)})" if inner else position
+            term = f"({term}) % ({product(run)})" if run[-1] != axes[-1] else f"({term})"
+            terms.append(f"{term} * ({product(stride)})" if stride else term)
+            stride += run
+        inner += run
+    return " + ".join(terms) or "0"
+
+
+def place_of_element(to: Spread, lead: Sequence[int]) -> str:
+    """The place along the axes `to` of an element, or of its row if the last is not among them."""
+    if to == {-1}:
+        return "c"
+    at = place(to - {-1}, lead, "row")
+    return f"({at}) * C + c" if -1 in to else at
 
 
 def joined(lines: Iterable[str]) -> str:

@@ -15,8 +15,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from keras_optim.native.operations import OPERATIONS, POWERS
 
 aten = torch.ops.aten
-NUMBER, COLUMN, ELEMENT = 0, 1, 2
-"""How far a node spreads over an array: one number, one for each place of the last axis, all."""
+Spread = frozenset[int]
+NUMBER: Spread = frozenset()
+ELEMENT: Spread = frozenset([0])
+"""How far a node spreads over an array: one number, one for each element; in between, the axes
+along which it differs, counted from the end: {-1} for one number in each column."""
 
 
 class Refused(Exception):
@@ -28,14 +31,13 @@ class Node:
     """One operation; its operands are positions of earlier ones.
 
     Besides those of `operations`: `literal` (a number), `array` and `shared` (an input), `cast`,
-    `sum` (over an array or its columns), `column_sum` (over all axes but the last) and `total`
-    (over all items).
+    `sum` (of all there is), `partial_sum` (over some axes) and `total` (over all items).
     """
 
     op: str
     operands: tuple[int, ...]
     dtype: torch.dtype
-    spread: int
+    spread: Spread
     name: str = ""
     """Of an input."""
     computed_in: torch.dtype | None = None
@@ -45,6 +47,11 @@ class Node:
     def element(self) -> bool:
         """Whether it is a number for each element."""
         return self.spread == ELEMENT
+
+    @property
+    def partial(self) -> bool:
+        """Whether it is a number for each place of some of the axes."""
+        return self.spread not in (NUMBER, ELEMENT)
 
 
 @dataclass
@@ -58,11 +65,14 @@ class Graph:
     """The node of each new value of an array."""
     shared: dict[str, int] = field(default_factory=dict)
     """The node of each new value of what all items share."""
+    axes: int = 0
+    """How many axes the item has, if that matters."""
 
     @property
     def skeleton(self) -> Any:
         """All of it but the numbers: the same for items that the same text can do."""
-        return tuple(self.nodes), tuple(self.arrays.items()), tuple(self.shared.items())
+        arrays, shared = tuple(self.arrays.items()), tuple(self.shared.items())
+        return tuple(self.nodes), arrays, shared, self.axes
 
     def add(self, node: Node, literal: float | None = None) -> int:
         """Append `node` and return its position."""
@@ -114,6 +124,8 @@ def trace(
         graph.arrays[name] = tracer.output(value, arrays[name])
     for name, value in new_shared.items():
         graph.shared[name] = tracer.output(value, shared[name])
+    if any(node.partial and node.spread != {-1} for node in graph.nodes):
+        graph.axes = len(tracer.shape)
     return graph
 
 
@@ -141,23 +153,18 @@ class _Tracer(TorchDispatchMode):
         super().__init__()
         self.graph = graph
         self.shape = shape
-        self.columns = (*[1] * (len(shape) - 1), *shape[-1:])
-        """The shape of what is one number for each place of the last axis."""
+        self.axes = frozenset(a - len(shape) for a, n in enumerate(shape) if n != 1)
+        """Those along which something can differ."""
 
     # ---- inputs and outputs
 
-    def input(self, op: str, name: str, value: torch.Tensor, spread: int = NUMBER) -> "_Traced":
+    def input(self, op: str, name: str, value: torch.Tensor, spread: Spread = NUMBER) -> "_Traced":
         return _Traced(value, self.graph.add(Node(op, (), value.dtype, spread, name)))
 
     def array(self, name: str, value: torch.Tensor) -> _Traced:
-        spread = ELEMENT
-        if value.numel() != math.prod(self.shape):
-            spread = NUMBER
-            if value.numel() != 1:
-                raise Refused(f"{name} has the shape {tuple(value.shape)}, beside {self.shape}")
-        elif value.numel() == 1 and tuple(value.shape) != self.shape:
-            spread = NUMBER
-        return self.input("array", name, value, spread)
+        if tuple(value.shape) == self.shape or value.numel() == math.prod(self.shape) != 1:
+            return self.input("array", name, value, ELEMENT)
+        return self.input("array", name, value, self.spread_of(value))
 
     def output(self, value: Any, like: torch.Tensor) -> int:
         if not isinstance(value, _Traced):
@@ -251,13 +258,28 @@ class _Tracer(TorchDispatchMode):
             spread = self.spread_of(result)
         return self.traced(Node("literal", (), result.dtype, spread), result, float(value))
 
-    def spread_of(self, result: torch.Tensor) -> int:
+    def spread_of(self, result: torch.Tensor) -> Spread:
         shape = tuple(result.shape)
         if shape == self.shape:
             return ELEMENT if shape else NUMBER
-        if result.numel() != 1 and shape != self.columns:
+        if result.numel() == 1:
+            return NUMBER
+        spread = frozenset(a - len(shape) for a, n in enumerate(shape) if n != 1)
+        if shape != self.shape_of(spread):
             raise Refused(f"something has the shape {shape}, beside {self.shape}")
-        return NUMBER if result.numel() == 1 else COLUMN
+        return spread
+
+    def shape_of(self, spread: Spread) -> tuple[int, ...]:
+        """Of something that lies along the array as it is."""
+        if spread == ELEMENT:
+            return self.shape
+        axes = range(-len(self.shape), 0)
+        return tuple(n if a in spread else 1 for a, n in zip(axes, self.shape, strict=True))
+
+    def united(self, spreads: Sequence[Spread]) -> Spread:
+        """Of something made of things that spread so far."""
+        union = frozenset().union(*spreads)
+        return ELEMENT if union >= ELEMENT or union == self.axes != NUMBER else union
 
     def same(self, name: str, value: _Traced, result: torch.Tensor) -> _Traced:
         """The same numbers in another shape or type."""
@@ -275,12 +297,11 @@ class _Tracer(TorchDispatchMode):
             raise Refused(f"{name} of whole numbers")
         if node.spread == NUMBER or result.numel() == value.numel() != 1:
             return _Traced(result, self.cast(value.node, result.dtype))
-        if result.numel() == 1:
-            kind, spread = "sum", NUMBER
-        elif node.element and tuple(value.shape) == self.shape and result.shape == self.columns:
-            kind, spread = "column_sum", COLUMN
-        else:
-            raise Refused(f"{name} over some axes")
+        kind, spread = "sum", NUMBER
+        if result.numel() != 1:
+            kind, spread = "partial_sum", self.spread_of(result)
+            if tuple(value.shape) != self.shape_of(node.spread):
+                raise Refused(f"{name} over some axes of the shape {tuple(value.shape)}")
         summed = self.traced(Node(kind, (value.node,), result.dtype, spread), result)
         if name == "mean":
             size = self.literal(value.numel() / result.numel(), torch.float64)
@@ -325,9 +346,10 @@ class _Tracer(TorchDispatchMode):
         if options or len(args) != operation.arity:
             raise Refused(f"{name} with {len(args)} operands and the options {options}")
         nodes = [self.graph.nodes[i] for i in operands]
-        spread = max(node.spread for node in nodes)
-        for value, node in zip(args, nodes, strict=False):
-            if node.spread and not self.fits(value, node, result):
+        spread = self.united([node.spread for node in nodes])
+        spreading = [(v, n.spread) for v, n in zip(args, nodes, strict=False) if n.spread]
+        for value, its in spreading:
+            if not self.fits(value, its, result, spread):
                 raise Refused(f"{name} of the shapes {tuple(value.shape)}, {tuple(result.shape)}")
         if spread == NUMBER and result.numel() != 1:
             raise Refused(f"{name} makes an array of numbers")
@@ -344,11 +366,12 @@ class _Tracer(TorchDispatchMode):
             Node(name, tuple(operands), result.dtype, spread, computed_in=computed_in), result
         )
 
-    def fits(self, value: Any, node: Node, result: torch.Tensor) -> bool:
-        """Whether an operand lies along the result, element by element or column by column."""
-        if node.spread == COLUMN and tuple(result.shape) == self.shape:
-            return tuple(value.shape) == self.columns
-        return value.shape == result.shape or not result.numel()
+    def fits(self, value: Any, its: Spread, result: torch.Tensor, spread: Spread) -> bool:
+        """Whether an operand lies along the result, place by place."""
+        if not result.numel() or (its == spread and value.shape == result.shape):
+            return True
+        shapes = self.shape_of(its), self.shape_of(spread)
+        return (tuple(value.shape), tuple(result.shape)) == shapes
 
 
 FILLED = {

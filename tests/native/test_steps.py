@@ -24,7 +24,6 @@ STEPS, VALUES = gradients(steps=8), starts()
 
 # Everything else is made natively. Why not these:
 OPERATION_BY_OPERATION = {
-    "adafactor": "means of rows and columns",
     "sm3": "maxima of rows and columns",
     "gradientnoise(adam)": "random numbers",
     "lazyrows(adam)": "works on the rows that have a gradient",

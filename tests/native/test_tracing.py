@@ -1,5 +1,7 @@
 """What a function may do, and all that it may not."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -29,8 +31,15 @@ REFUSED = {
     "decides by a number": (lambda x, s, total: x if s["a"] > 0 else -x, "numbers in a tensor"),
     "reads a number": (lambda x, s, total: x * float(s["t"]), "numbers in a tensor"),
     "item": (lambda x, s, total: x * x.sum().item(), "numbers in a tensor"),
-    "sum of rows": (lambda x, s, total: x / x.sum(1, keepdim=True), "over some axes"),
-    "mean of columns": (lambda x, s, total: x - x.mean(0), "over some axes"),
+    "mean of columns, without the axis": (lambda x, s, total: x - x.mean(0), r"the shape \(3,\)"),
+    "columns of another shape": (
+        lambda x, s, total: x + x.reshape(3, 4).sum(0, keepdim=True).reshape(4, 1),
+        "over some axes|the shape",
+    ),
+    "rows for columns": (
+        lambda x, s, total: x + x.reshape(2, 2, 3).sum((0, 2)).reshape(1, 2).sum(),
+        "over some axes|the shape",
+    ),
     "matmul": (lambda x, s, total: x @ x.T @ x, "no operation that is known"),
     "transpose": (lambda x, s, total: x.T.T, "no operation that is known"),
     "slice": (lambda x, s, total: x + x[0, 0], "no operation that is known"),
@@ -211,6 +220,89 @@ def test_sums_of_columns(shape, threads):
     finally:
         torch.set_num_threads(before)
     assert torch.allclose(ours, centred(x), rtol=1e-12, atol=1e-12)
+
+
+SHAPES = [(4, 3), (2, 3, 5), (2, 1, 5), (3, 2, 4, 5), (1, 3), (3, 1), (0, 3), (3, 0), (300, 200)]
+"""The last one is large enough for several threads."""
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_sums_over_any_axes(shape, threads):
+    """Of elements and of sums, kept in arrays of their own, for two items of unlike axes."""
+    random = torch.Generator().manual_seed(0)
+
+    def changed(x, kept):
+        new = {"x": x}
+        for name, axes in axes_of(x).items():
+            sums = x.sum(axes, keepdim=True)
+            of_sums = sums.sum(-2, keepdim=True) if -2 % x.ndim not in axes else sums
+            new[name] = kept[name] * 0.5 + sums + of_sums.mean()
+            new["x"] = new["x"] * 0.5 + new[name] * sums - of_sums
+        return new
+
+    def axes_of(x):
+        some = itertools.chain(
+            *(itertools.combinations(range(x.ndim), n) for n in range(1, x.ndim))
+        )
+        return {f"kept{n}": axes for n, axes in enumerate(some)}
+
+    def step(arrays, shared, constants, total):
+        return changed(arrays["x"], arrays), {}
+
+    x = torch.randn(shape, generator=random, dtype=torch.float64)
+    kept = {name: torch.randn_like(x.sum(axes, keepdim=True)) for name, axes in axes_of(x).items()}
+    item, before = (
+        {"x": x.clone(), **{n: v.clone() for n, v in kept.items()}},
+        torch.get_num_threads(),
+    )
+    kernel = Kernel(step, [item], [{}], {}, leading="x")
+    torch.set_num_threads(threads)
+    try:
+        call = kernel.bind([0], [item], {})
+        for _ in range(2):
+            call([item["x"].data_ptr()])
+    finally:
+        torch.set_num_threads(before)
+    expected = changed(x, kept)
+    expected = changed(expected["x"], {**kept, **expected})
+    for name, value in expected.items():
+        assert torch.allclose(item[name], value, rtol=1e-10, atol=1e-10), name
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, rows, columns: x * rows.reshape(1, 3),
+        lambda x, rows, columns: x * columns.reshape(3, 1),
+        lambda x, rows, columns: x * (rows.reshape(1, 3) + columns).sum(),
+        lambda x, rows, columns: x * rows.reshape(1, 3).sum(1, keepdim=True),
+    ],
+)
+def test_rows_are_not_taken_for_columns(function):
+    """Of a square, where the shapes agree."""
+
+    def step(x, s, total):
+        return function(x, x.sum(1, keepdim=True), x.sum(0, keepdim=True))
+
+    with pytest.raises(Refused, match="shape"):
+        graph(step, (3, 3))
+
+
+def test_arrays_of_some_axes_that_are_made_from_each_other_are_refused():
+    def step(arrays, shared, constants, total):
+        rows, columns = arrays["rows"], arrays["columns"]
+        return {"rows": rows + columns.sum(), "columns": columns + rows.sum()}, {}
+
+    def crossed(arrays, shared, constants, total):
+        square = arrays["x"] + arrays["rows"] * arrays["columns"]
+        return {"x": square, "rows": arrays["more"] + arrays["rows"], "more": arrays["rows"]}, {}
+
+    arrays = {"x": torch.ones(4, 3), "columns": torch.ones(1, 3)}
+    arrays |= {name: torch.ones(4, 1) for name in ("rows", "more")}
+    Kernel(step, [arrays], [{}], {}, leading="x")
+    with pytest.raises(Refused, match="made from the other"):
+        Kernel(crossed, [arrays], [{}], {}, leading="x")
 
 
 def test_columns_with_a_total_that_comes_later_are_refused():
