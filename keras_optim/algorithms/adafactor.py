@@ -54,7 +54,7 @@ class Adafactor(Optimizer):
     >>> optimizer = keras_optim.Adafactor()
     >>> optimizer.build([keras.Variable(keras.ops.ones((100, 50)))])
     >>> [tuple(v.shape) for v in optimizer.variables[2:]]
-    [(100,), (50,)]
+    [(100, 1), (1, 50)]
 
     Reference:
         Shazeer, Stern, "Adafactor: adaptive learning rates with sublinear memory cost", ICML 2018,

@@ -276,7 +276,6 @@ def test_sums_over_any_axes(shape, threads):
         lambda x, rows, columns: x * rows.reshape(1, 3),
         lambda x, rows, columns: x * columns.reshape(3, 1),
         lambda x, rows, columns: x * (rows.reshape(1, 3) + columns).sum(),
-        lambda x, rows, columns: x * rows.reshape(1, 3).sum(1, keepdim=True),
     ],
 )
 def test_rows_are_not_taken_for_columns(function):
