@@ -38,7 +38,10 @@ def of_torch(name: str) -> dict[str, Build]:
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 parameter.grad = torch.tensor(gradient, device=device)
             step: Step = make(parameters).step
-            return torch.compile(step) if compiled else step
+            if not compiled:
+                return step
+            torch.compiler.reset()  # or the limit of recompilations ends in running it as it is
+            return torch.compile(step)
 
         return with_values
 
@@ -47,7 +50,6 @@ def of_torch(name: str) -> dict[str, Build]:
         cls = getattr(torch.optim, TORCH[name])
         found["torch.optim loop"] = build(lambda p: cls(p, foreach=False))
         found["torch.optim foreach"] = build(lambda p: cls(p, foreach=True))
-        # A rate that is no tensor, or one that is not `capturable`, would be compiled again.
         found[COMPILED] = build(lambda p: cls(p, foreach=True), compiled=True)
     if name in FUSED:
         found["torch.optim fused"] = build(lambda p: cls(p, fused=True))

@@ -40,9 +40,10 @@ def test_an_ill_conditioned_quadratic(method, float64):
 def test_conjugate_gradients_end_after_n_steps_on_a_quadratic(formula, float64):
     """With an exact line search. All five formulas are then the same method.
 
-    (With 12 variables and condition 1e4 not even the linear method is done: rounding.)
+    (Rounding grows with size and condition: with 5 variables and condition 1e4 it shows in the
+    ninth digit, in which processors differ; with 12 not even the linear method is done.)
     """
-    for size, condition in ((2, 1e4), (5, 1e4), (12, 20.0)):
+    for size, condition in ((2, 1e4), (5, 1e3), (12, 20.0)):
         loss, x, _, goal = quadratic(size, condition)
         exact = ConjugateGradient(formula, restart_period=10 * size, curvature=1e-7, decrease=1e-8)
         result = minimize(
@@ -50,8 +51,8 @@ def test_conjugate_gradients_end_after_n_steps_on_a_quadratic(formula, float64):
             value_tolerance=0,
         )  # fmt: skip
         # Only rounding keeps it from being exact, and not a step earlier.
-        assert result.value < 1e-9 < 1e-6 < result.history["value"][size - 1]
-        np.testing.assert_allclose(numbers(x), goal, atol=1e-4)
+        assert result.value < 1e-12 < 1e-6 < result.history["value"][size - 1]
+        np.testing.assert_allclose(numbers(x), goal, atol=1e-6)
 
 
 def test_conjugate_gradients_are_the_linear_ones_on_a_quadratic(float64):
