@@ -3,7 +3,9 @@
     tracing     the function, run on stand-ins for tensors, leaves a list of operations
     operations  what each operation is in C
     layout      which tensors the same text can do, and in which order numbers are known
-    source      lists of operations -> the parts of a function
+    passes      what each pass over the elements computes, stores, and finds stored
+    source      names and expressions; `places` those of positions in arrays
+    parts       the parts of a function: loops, and what comes before them
     on_cpu      the parts as one C function with OpenMP, and how it is called
     on_cuda     the parts as one CUDA kernel, and how it is launched
     building    C function -> shared library, in a private cache

@@ -68,7 +68,7 @@ def _opened(path: Path) -> ctypes._CFuncPtr:  # type: ignore[name-defined]
     run = ctypes.CDLL(str(path)).run
     run.restype = None
     pointer, number = ctypes.c_void_p, ctypes.c_int64
-    run.argtypes = [number, *[pointer] * 8, number, pointer, pointer]
+    run.argtypes = [number, *[pointer] * 9, number, *[pointer] * 2]
     return run
 
 

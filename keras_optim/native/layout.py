@@ -1,6 +1,6 @@
 """Which items the same text can do, and in which order their numbers can be known."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from keras_optim.native import tracing
@@ -64,17 +64,29 @@ class Body:
         """Whether a sum is not of elements, so that it takes no pass over them."""
         return self.nodes[self.nodes[i].operands[0]].partial
 
-    def ancestors(self, roots: Sequence[int]) -> list[int]:
-        """All nodes to compute for `roots`, in order; what goes into sums is done before."""
+    def ancestors(self, roots: Sequence[int], known: Set[int] = frozenset()) -> list[int]:
+        """All nodes to have for `roots`, in order.
+
+        What goes into sums is done before, and so is what goes into those that are `known`.
+        """
         seen: set[int] = set()
         stack = list(roots)
         while stack:
             i = stack.pop()
             if i not in seen:
                 seen.add(i)
-                if self.nodes[i].op not in ("sum", "partial_sum", "total"):
+                if i not in known and self.nodes[i].op not in ("sum", "partial_sum", "total"):
                     stack += self.nodes[i].operands
         return sorted(seen)
+
+    def stores(self, level: int) -> dict[str, int]:
+        """Arrays that change, as far as they hold numbers of `level`, and their new nodes."""
+        levels = {n.name: self.levels[i] for i, n in enumerate(self.nodes) if n.op == "array"}
+        return {
+            name: i
+            for name, i in self.arrays.items()
+            if levels[name] == level and self.nodes[i].name != name
+        }
 
 
 class Layout:

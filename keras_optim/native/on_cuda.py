@@ -16,7 +16,9 @@ import torch
 
 from keras_optim.native.building import BuildError
 from keras_optim.native.operations import HELPERS
-from keras_optim.native.source import Text, Writer, joined
+from keras_optim.native.parts import Writer
+from keras_optim.native.places import joined
+from keras_optim.native.source import Text
 from keras_optim.native.tracing import Graph, Refused
 
 THREADS = 256
@@ -136,7 +138,7 @@ class _Writer(Writer):
     PLACE = "const int64_t c = j % C;"
     TO_PART = "column{i} += {value};"
     SHAPE = "const int64_t C = spans[2 * i];"
-    PART = "double *__restrict__ part_{place} = all_columns + spans[2 * i + 1] + {place} * C;"
+    PART = "{type} *__restrict__ part_{place} = all_columns + spans[2 * i + 1] + {place} * C;"
 
     def __init__(self, graphs: Sequence[Graph], leading: str):
         super().__init__(graphs, leading)
@@ -150,7 +152,7 @@ class _Writer(Writer):
         for depth in range(self.layout.passes):
             found += [("chunks", self._pass(depth)), ("items", self._together(depth))]
             found += [("one", self._totals(depth + 1))] if self._totals_at(depth + 1) else []
-        found += [("chunks", self._last_pass()), ("one", self._numbers())]
+        found += [("chunks", self._pass(self.layout.passes)), ("one", self._numbers())]
         return [(kind, text) for kind, text in found if text]
 
     def function(self, phases: Sequence[tuple[str, str]]) -> str:
@@ -184,33 +186,33 @@ class _Writer(Writer):
     def _pass(self, depth: int) -> str:
         """Sums of a chunk: of a thread in their own type, then in double."""
         texts = []
-        for body in self.layout.bodies:
-            now, columns, _ = self._now(body, depth)
-            parts = self._summing(body, now, columns)
-            keep = [SUM_OF_CHUNK.substitute(i=i, place=body.sums.index(i)) for i in now]
-            start = joined(f"double column{i} = 0;" for i in columns)
+        for body, plan in self.plans.items():
+            now, pieces = plan.passes[depth], self._loop(body, depth)
+            keep = [SUM_OF_CHUNK.substitute(i=i, place=body.sums.index(i)) for i in now.sums]
+            start = joined(f"double column{i} = 0;" for i in now.partial_sums)
             end = joined(
                 f"partial[mine[3] + {body.partial_sums.index(i)} * C + c] = column{i};"
-                for i in columns
+                for i in now.partial_sums
             )
-            loop = SUMMING_COLUMNS if columns else SUMMING
-            text = loop.substitute(parts, keep=joined(keep), start_columns=start, end_columns=end)
-            texts.append(text if now or columns else "")
+            loop = SUMMING_COLUMNS if now.partial_sums else SUMMING
+            more = {"keep": joined(keep), "start_columns": start, "end_columns": end}
+            texts.append(loop.substitute(pieces, **more) if pieces else "")
         return self._for_the_chunk(depth, texts)
 
     def _together(self, depth: int) -> str:
         """The sums of an item, from those of its chunks; and its sums over columns."""
         texts = []
-        for body in self.layout.bodies:
-            now, columns, over = self._now(body, depth)
-            lines = [SUM_OF_ITEM.substitute(place=body.sums.index(i)) for i in now]
-            if columns:
+        for body, plan in self.plans.items():
+            now = plan.passes[depth]
+            lines = [SUM_OF_ITEM.substitute(place=body.sums.index(i)) for i in now.sums]
+            if now.partial_sums:
                 lines += [self._known(depth), "__syncthreads();", "{", *self._parts(body)]
                 lines += [
-                    COLUMN_OF_ITEM.substitute(place=body.partial_sums.index(i)) for i in columns
+                    COLUMN_OF_ITEM.substitute(place=body.partial_sums.index(i))
+                    for i in now.partial_sums
                 ]
                 lines += ["}", "__syncthreads();"]
-                for i in over:
+                for i in now.over_parts:
                     head, _, each, value = self._over_parts(body, i)
                     sum_over = OVER.substitute(
                         head=head, lines=each, i=i, value=value, place=body.sums.index(i)
@@ -227,13 +229,6 @@ class _Writer(Writer):
         ends = [f"totals[{k}] = over{k};" for k in now]
         lines = [self._known(depth - 1), *starts, loop, *ends]
         return "if (threadIdx.x == 0) {\n" + joined(lines) + "\n}"
-
-    def _last_pass(self) -> str:
-        texts = []
-        for body in self.layout.bodies:
-            head, lines = self._storing_elements(body)
-            texts.append(f"{head}\n{STORING.substitute(lines=lines)}" if lines else "")
-        return self._for_the_chunk(self.layout.passes, texts)
 
     def _numbers(self) -> str:
         """New values of single numbers, when all threads have read the old ones."""
@@ -301,10 +296,6 @@ sum$i += $value;
 }
 sum$i = sum_of_block(sum$i);
 if (threadIdx.x == 0) sums[i * SUMS + $place] = sum$i;
-}""")
-
-STORING = Template("""for (int64_t j = a + threadIdx.x; j < b; j += blockDim.x) {
-$lines
 }""")
 
 KERNEL = Template("""#define int64_t long long

@@ -11,9 +11,10 @@ from keras_optim.native import building
 
 SOURCE = """
 #include <stdint.h>
-void run(int64_t n, const int64_t *size, const int64_t *body, const int64_t *lengths,
-         const int64_t *starts, void **p, const double *parameters, const double *constants,
-         void **shared, int64_t threads, double *part, double *all_parts) { *part = n; }
+void run(int64_t n, const int64_t *size, const int64_t *body, const int64_t *order,
+         const int64_t *lengths, const int64_t *starts, void **p, const double *parameters,
+         const double *constants, void **shared, int64_t threads, double *part,
+         double *all_parts) { *part = n; }
 """
 ROOT = Path(__file__).parents[2]
 
@@ -32,7 +33,7 @@ def works(source=SOURCE):
     building.load.cache_clear()
     before = building.builds
     part = building.ctypes.c_double(0)
-    building.load(source)(7, *[None] * 8, 1, building.ctypes.byref(part), None)
+    building.load(source)(7, *[None] * 9, 1, building.ctypes.byref(part), None)
     assert part.value == 7
     return building.builds - before
 

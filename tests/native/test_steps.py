@@ -11,7 +11,7 @@ import torch
 
 import keras_optim
 from keras_optim import fused
-from keras_optim.native import building
+from keras_optim.native import building, on_cpu
 from tests.catalog_cases import EVERY, VARIANTS, make
 from tests.trajectories import difference, gradients, numbers, run, starts, tensor, variables
 
@@ -250,6 +250,20 @@ def test_threads_do_not_change_it(monkeypatch):
         expected = trajectory("eager", make(name), monkeypatch, values, steps)
         for count in (1, 2, 3):
             assert difference(paths[name, count], expected) < 1e-6
+
+
+@pytest.mark.parametrize("name", [n for n in EVERY if n not in OPERATION_BY_OPERATION])
+def test_threads_share_what_is_large(name, monkeypatch):
+    """The largest of the variables is done by three threads, the others by one of them each."""
+    monkeypatch.setattr(on_cpu, "ALONE", 0)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        path = trajectory("native", make(name), monkeypatch, steps=STEPS[:4])
+    finally:
+        torch.set_num_threads(threads)
+    expected = trajectory("eager", make(name), monkeypatch, steps=STEPS[:4])
+    assert difference(path, expected) <= 1e-6 * scale(expected)
 
 
 # ---- what is looked after in each step
