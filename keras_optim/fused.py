@@ -56,6 +56,8 @@ class Fused:
         """
         if torch.compiler.is_compiling() or in_stateless_scope():
             return False
+        if optimizer.by_rows and any(getattr(g, "is_sparse", False) for g in grads):
+            return False  # the few rows alone are faster
         period = optimizer.gradient_accumulation_steps
         full = not period or (int(optimizer._iterations._value) + 1) % period == 0
         if full not in self.steps:

@@ -64,6 +64,12 @@ def written(monkeypatch):
     return found
 
 
+@pytest.fixture
+def by_operation(monkeypatch):
+    """On PyTorch: no native steps, in which rows are not written by `put`."""
+    monkeypatch.setenv("KERAS_OPTIM_TORCH", "eager")
+
+
 def path_of(optimizer, kind):
     xs = variables([START])
     path = []
@@ -90,7 +96,7 @@ def test_against_a_loop_over_rows():
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
-def test_sparse_gradients_give_what_dense_ones_give(name, written):
+def test_sparse_gradients_give_what_dense_ones_give(name, written, by_operation):
     first = lazy(name, learning_rate=0.1, weight_decay=0.1)
     path = path_of(first, "dense")
     assert bool(written) == (BACKEND == "torch")  # there zeros can be looked for
@@ -102,6 +108,21 @@ def test_sparse_gradients_give_what_dense_ones_give(name, written):
     for ours, theirs in zip(second.variables, first.variables):
         np.testing.assert_allclose(numbers([ours])[0], numbers([theirs])[0], rtol=1e-5, atol=1e-7)
     np.testing.assert_array_equal(path[-1][0][[2, 5]], START[[2, 5]])
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="native steps are PyTorch's")
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_native_steps_leave_the_same_rows_alone(name, monkeypatch):
+    paths, states = [], []
+    for setting in ("native", "eager"):
+        monkeypatch.setenv("KERAS_OPTIM_TORCH", setting)
+        optimizer = lazy(name, learning_rate=0.1, weight_decay=0.1)
+        paths.append(path_of(optimizer, "dense"))
+        states.append(numbers(optimizer.variables))
+        assert any(optimizer._plan.fused.steps.values()) == (setting == "native")
+    assert difference(*paths) < 1e-6
+    assert difference(states[:1], states[1:]) < 1e-6
+    np.testing.assert_array_equal(paths[0][-1][0][[2, 5]], START[[2, 5]])
 
 
 @pytest.mark.parametrize(
@@ -166,7 +187,7 @@ def classifier(optimizer, **kwargs):
 
 
 @pytest.mark.parametrize("jit", [True, False])
-def test_in_fit(jit, written):
+def test_in_fit(jit, written, by_operation):
     """On TensorFlow an embedding's gradient arrives as rows; on PyTorch they are looked for."""
     if BACKEND == "torch" and jit:
         pytest.skip("nothing here is compiled; torch.compile is tried in test_inside_keras")

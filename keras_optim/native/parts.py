@@ -89,6 +89,8 @@ class Writer(Names):
         adds = [f"s{i} += {self._operand(body, roots[i], body.nodes[i].dtype)};" for i in now.sums]
         arrays = [*now.stores, *(name for i, name in now.loads.items() if i in nodes)]
         of_row, of_element = self._each_element(body, nodes, loads)
+        if (condition := self._condition(body, now)) is not None:
+            of_row.append(f"if (!v{condition}) continue;")
         of_element += self._storing(body, now.stores, "j")
         return {
             "head": self._head(body, nodes, arrays),
@@ -109,6 +111,19 @@ class Writer(Names):
                 if i not in of_rows
             ),
         }
+
+    def _condition(self, body: Body, now: Pass) -> int | None:
+        """What says that a whole row stays as it is, if that is all that can happen to rows."""
+        found = set[int]()
+        for name, i in now.stores.items():
+            node = body.nodes[i]
+            if node.op != "where" or body.nodes[node.operands[2]].name != name:
+                return None
+            found.add(node.operands[0])
+        condition = next(iter(found)) if len(found) == 1 and not now.adds else None
+        if condition is None or body.levels[condition] != PARTIAL:
+            return None
+        return condition if -1 not in body.nodes[condition].spread else None
 
     def _loads(self, body: Body, now: Pass, depth: int) -> dict[int, str]:
         """What a pass finds ready, after `depth` others."""

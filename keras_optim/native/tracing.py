@@ -234,8 +234,8 @@ class _Tracer(TorchDispatchMode):
             return self.same(name, args[0], result)
         if name in SUMS:
             return self.sum(name, args, result)
-        if name == "all":
-            return self.all(args[0], result)
+        if name in ("all", "any"):
+            return self.quantified(name, args[0], result)
         if name == "clamp":
             return self.clamp(args, kwargs, result)
         return self.operation(name, args, kwargs, metas, result)
@@ -292,35 +292,44 @@ class _Tracer(TorchDispatchMode):
 
     def sum(self, name: str, args: Sequence[Any], result: torch.Tensor) -> _Traced:
         value = args[0]
-        node = self.graph.nodes[self.operand(value)]
         if not result.dtype.is_floating_point:
             raise Refused(f"{name} of whole numbers")
-        if node.spread == NUMBER or result.numel() == value.numel() != 1:
+        if self.nothing_to_add(value, result):
             return _Traced(result, self.cast(value.node, result.dtype))
-        kind, spread = "sum", NUMBER
-        if result.numel() != 1:
-            kind, spread = "partial_sum", self.spread_of(result)
-            if tuple(value.shape) != self.shape_of(node.spread):
-                raise Refused(f"{name} over some axes of the shape {tuple(value.shape)}")
-        summed = self.traced(Node(kind, (value.node,), result.dtype, spread), result)
+        node = self.added(name, value.node, value, result)
+        summed = self.traced(node, result)
         if name == "mean":
             size = self.literal(value.numel() / result.numel(), torch.float64)
-            return self.traced(Node("div", (summed.node, size), result.dtype, spread), result)
+            return self.traced(Node("div", (summed.node, size), result.dtype, node.spread), result)
         return summed
 
-    def all(self, value: _Traced, result: torch.Tensor) -> _Traced:
-        """Whether none is false."""
-        node = self.graph.nodes[value.node]
-        if result.numel() != 1:
-            raise Refused("all over some axes")
-        if node.spread == NUMBER:
+    def nothing_to_add(self, value: _Traced, result: torch.Tensor) -> bool:
+        one_by_one = result.numel() == value.numel() != 1
+        return one_by_one or self.graph.nodes[self.operand(value)].spread == NUMBER
+
+    def added(self, name: str, i: int, value: _Traced, result: torch.Tensor) -> Node:
+        """The sum of the node `i`, which lies as `value` does, to something of another shape."""
+        dtype = self.graph.nodes[i].dtype if result.dtype == torch.bool else result.dtype
+        if result.numel() == 1:
+            return Node("sum", (i,), dtype, NUMBER)
+        if tuple(value.shape) != self.shape_of(self.graph.nodes[i].spread):
+            raise Refused(f"{name} over some axes of the shape {tuple(value.shape)}")
+        return Node("partial_sum", (i,), dtype, self.spread_of(result))
+
+    def quantified(self, name: str, value: _Traced, result: torch.Tensor) -> _Traced:
+        """Whether any is true, or all are: by the number of those that are true, or false."""
+        if self.nothing_to_add(value, result):
             return _Traced(result, self.cast(value.node, result.dtype))
-        wrong = Node("logical_not", (value.node,), torch.bool, node.spread, computed_in=node.dtype)
-        count = self.cast(self.graph.add(wrong), torch.float32)
-        count = self.graph.add(Node("sum", (count,), torch.float32, NUMBER))
-        zero = self.literal(0.0, torch.float64)
-        none = Node("eq", (count, zero), torch.bool, NUMBER, computed_in=torch.float32)
-        return self.traced(none, result)
+        i, node = value.node, self.graph.nodes[value.node]
+        if name == "all":
+            wrong = Node("logical_not", (i,), torch.bool, node.spread, computed_in=node.dtype)
+            i = self.graph.add(wrong)
+        truth = self.cast(self.cast(i, torch.bool), torch.float32)
+        count = self.added(name, truth, value, result)
+        operands = (self.graph.add(count), self.literal(0.0, torch.float64))
+        compared = "eq" if name == "all" else "ne"
+        answer = Node(compared, operands, torch.bool, count.spread, computed_in=torch.float32)
+        return self.traced(answer, result)
 
     def clamp(self, args: Any, kwargs: Any, result: torch.Tensor) -> Any:
         value = args[0]

@@ -26,7 +26,6 @@ STEPS, VALUES = gradients(steps=8), starts()
 OPERATION_BY_OPERATION = {
     "sm3": "maxima of rows and columns",
     "gradientnoise(adam)": "random numbers",
-    "lazyrows(adam)": "works on the rows that have a gradient",
 }
 
 

@@ -270,6 +270,43 @@ def test_sums_over_any_axes(shape, threads):
         assert torch.allclose(item[name], value, rtol=1e-10, atol=1e-10), name
 
 
+def rows_that_wait(arrays, shared, constants, total):
+    """Nothing is read or stored for a row that stays as it is."""
+    x, y = arrays["x"], arrays["y"]
+    there = torch.any(x != 0, dim=-1, keepdim=True)
+    return {"y": torch.where(there, y + x, y)}, {}
+
+
+def rows_and_all(arrays, shared, constants, total):
+    x, y = arrays["x"], arrays["y"]
+    full = torch.all(x != 0, dim=-1, keepdim=True)
+    used = torch.any(x != 0, dim=0, keepdim=True)
+    some = torch.any(used) & torch.all(torch.any(full, dim=0, keepdim=True))
+    return {"y": torch.where(full, y, y + x) + torch.where(used & some, 1.0, 2.0)}, {}
+
+
+@pytest.mark.parametrize("function", [rows_that_wait, rows_and_all])
+@pytest.mark.parametrize("shape", [(5, 3), (1, 3), (0, 3), (4000, 30), (3, 5, 4)])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_whether_any_is_and_all_are(function, shape, threads):
+    random = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(shape, generator=random) for _ in "xy")
+    x = x * (torch.rand(shape, generator=random) > 0.3)
+    x[::2] = 0.0
+    x[1::4] = 1.0
+    expected = function({"x": x, "y": y}, {}, {}, None)[0]["y"]
+    kernel = Kernel(function, [{"x": x, "y": y}], [{}], {}, leading="x")
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        kernel.bind([0], [{"x": x, "y": y}], {})([x.data_ptr()])
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(y, expected)
+    guarded = "continue;" in kernel._text.source
+    assert guarded == (function is rows_that_wait and shape[0] > 1)
+
+
 @pytest.mark.parametrize(
     "function",
     [
