@@ -72,5 +72,6 @@ class Lamb(Moments):
         m, v = self.averages(g, s)
         share, denominator = unbiased_root(v, self.beta_2, t, self.epsilon)
         r = unbias(share, self.beta_1, t) * m / denominator
-        r = r + s["weight_decay"] * x
+        if s["weight_decay"]:
+            r = r + s["weight_decay"] * x
         return x - lr * ratio(norm(x), norm(r)) * r, {"momentum": m, "velocity": v}
