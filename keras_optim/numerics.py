@@ -16,10 +16,15 @@ Tensor = Any
 def ema(average: Tensor, value: Tensor, decay: float) -> Tensor:
     """Exponential moving average: `decay * average + (1 - decay) * value`.
 
-    >>> float(ema(1.0, 2.0, decay=0.75))
-    1.25
+    Written as a step from the nearer of the two, so that it is exact at both ends, and so that
+    TensorFlow, which makes a tensor of each product, makes one of them instead of two.
+
+    >>> float(ema(1.0, 2.0, decay=0.75)), float(ema(1.0, 2.0, decay=0.25))
+    (1.25, 1.75)
     """
-    return decay * average + (1.0 - decay) * value
+    if decay < 0.5:
+        return value + decay * (average - value)
+    return average + (1.0 - decay) * (value - average)
 
 
 def power(decay: float, t: Tensor, like: Tensor) -> Tensor:
