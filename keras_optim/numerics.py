@@ -72,7 +72,8 @@ def unbiased_root(square: Tensor, decay: float, t: Tensor, epsilon: float) -> tu
 
     The correction falls on `share = sqrt(1 - decay ** t)`, one number, and on epsilon:
     `denominator = sqrt(square) + share * epsilon`. So no tensor has to be divided for it. (That
-    product is kept above the smallest normal number, lest it be zero.)
+    product is kept above the smallest normal number, lest it be zero, where it could be: the
+    share rises from `sqrt(1 - decay)`.)
 
     >>> from keras import ops
     >>> t = ops.convert_to_tensor(1)
@@ -81,7 +82,9 @@ def unbiased_root(square: Tensor, decay: float, t: Tensor, epsilon: float) -> tu
     (0.4, 0.4)
     """
     share = ops.sqrt(bias(decay, t, like=square))
-    return share, ops.sqrt(square) + larger(epsilon * share, 1.2e-38)
+    least = epsilon * math.sqrt(1.0 - decay)
+    shift = epsilon * share
+    return share, ops.sqrt(square) + (shift if least > 1e-37 else larger(shift, 1.2e-38))
 
 
 def larger(a: Tensor, b: Tensor) -> Tensor:
