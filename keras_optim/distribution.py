@@ -9,6 +9,8 @@ from typing import Any
 
 import keras
 
+from keras_optim import in_place
+
 Tensor = Any
 _BACKEND = keras.backend.backend()
 
@@ -68,20 +70,24 @@ def summed(optimizer: Any, grads: Sequence[Tensor]) -> Sequence[Tensor]:
     return context.all_reduce(tf.distribute.ReduceOp.SUM, list(grads))
 
 
-def assign(optimizer: Any, pairs: Sequence[tuple[Any, Tensor]]) -> None:
-    """Give each variable its new value; under `tf.distribute`, its copy on each replica."""
+def assign(optimizer: Any, changes: Sequence[tuple[Any, Tensor, Tensor]]) -> None:
+    """Give each variable, of which a value was read, its new one.
+
+    Under `tf.distribute`, its copy on each replica.
+    """
     if _BACKEND != "tensorflow" or not _tf().distribute.has_strategy():
-        for variable, value in pairs:
-            optimizer.assign(variable, value if _is_dtensor(_native(variable)) else whole(value))
+        for variable, old, new in changes:
+            new = new if _is_dtensor(_native(variable)) else whole(new)
+            in_place.write(optimizer, variable, old, new)
         return
-    variables = [_native(variable) for variable, _ in pairs]
+    variables = [_native(variable) for variable, _, _ in changes]
 
     def on_each_replica(strategy: Any, values: Sequence[Tensor]) -> None:
         for variable, value in zip(variables, values, strict=True):
             strategy.extended.update(variable, optimizer.assign, args=(value,), group=False)
 
     _tf().__internal__.distribute.interim.maybe_merge_call(
-        on_each_replica, optimizer._distribution_strategy, [value for _, value in pairs]
+        on_each_replica, optimizer._distribution_strategy, [new for _, _, new in changes]
     )
 
 

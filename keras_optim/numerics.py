@@ -16,10 +16,15 @@ Tensor = Any
 def ema(average: Tensor, value: Tensor, decay: float) -> Tensor:
     """Exponential moving average: `decay * average + (1 - decay) * value`.
 
-    >>> float(ema(1.0, 2.0, decay=0.75))
-    1.25
+    Written as a step from the nearer of the two, so that it is exact at both ends, and so that
+    TensorFlow, which makes a tensor of each product, makes one of them instead of two.
+
+    >>> float(ema(1.0, 2.0, decay=0.75)), float(ema(1.0, 2.0, decay=0.25))
+    (1.25, 1.75)
     """
-    return decay * average + (1.0 - decay) * value
+    if decay < 0.5:
+        return value + decay * (average - value)
+    return average + (1.0 - decay) * (value - average)
 
 
 def power(decay: float, t: Tensor, like: Tensor) -> Tensor:
@@ -67,7 +72,8 @@ def unbiased_root(square: Tensor, decay: float, t: Tensor, epsilon: float) -> tu
 
     The correction falls on `share = sqrt(1 - decay ** t)`, one number, and on epsilon:
     `denominator = sqrt(square) + share * epsilon`. So no tensor has to be divided for it. (That
-    product is kept above the smallest normal number, lest it be zero.)
+    product is kept above the smallest normal number, lest it be zero, where it could be: the
+    share rises from `sqrt(1 - decay)`.)
 
     >>> from keras import ops
     >>> t = ops.convert_to_tensor(1)
@@ -76,7 +82,9 @@ def unbiased_root(square: Tensor, decay: float, t: Tensor, epsilon: float) -> tu
     (0.4, 0.4)
     """
     share = ops.sqrt(bias(decay, t, like=square))
-    return share, ops.sqrt(square) + larger(epsilon * share, 1.2e-38)
+    least = epsilon * math.sqrt(1.0 - decay)
+    shift = epsilon * share
+    return share, ops.sqrt(square) + (shift if least > 1e-37 else larger(shift, 1.2e-38))
 
 
 def larger(a: Tensor, b: Tensor) -> Tensor:

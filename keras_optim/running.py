@@ -72,7 +72,7 @@ def step_all(
     for i in reversed(range(len(xs))):
         with turns.of(xs[i], states[i]):
             new_xs[i], new_states[i] = rule.step(gs[i], xs[i], state(i), t, rates[i])
-        turns.end(new_xs[i])
+        turns.end(xs[i], new_xs[i])
     if recording.STEPS in shared:
         shared = {**shared, **recording.noted(shared, xs, new_xs, lr, total)}
     return new_xs, new_states, shared
@@ -136,28 +136,32 @@ def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning
         return rows.take(_native(variable), gradient) if few else tensor(variable)
 
     with no_gradients():
+        old_xs = [read(x, g) for x, g in zip(variables, grads, strict=True)]
+        old_states = [
+            {name: read(v, g) for name, v in state.items()}
+            for state, g in zip(states, grads, strict=True)
+        ]
+        old_shared = _tensors(plan.shared)
         new_xs, new_states, new_shared = step_all(
             optimizer,
             [g.values if isinstance(g, rows.Rows) else g for g in grads],
-            [read(x, g) for x, g in zip(variables, grads, strict=True)],
-            [
-                {name: read(v, g) for name, v in state.items()}
-                for state, g in zip(states, grads, strict=True)
-            ],
-            _tensors(plan.shared),
+            old_xs,
+            old_states,
+            old_shared,
             saturated(tensor(optimizer.iterations) + 1),
             tensor(learning_rate),
             constants,
         )
-        pairs = [(variable, new_shared[name]) for name, variable in plan.shared.items()]
+        whole = [(v, old_shared[name], new_shared[name]) for name, v in plan.shared.items()]
         for i, (gradient, x) in enumerate(zip(grads, variables, strict=True)):
-            new = [(variable, new_states[i][name]) for name, variable in states[i].items()]
+            triples = [(x, old_xs[i], new_xs[i])]
+            triples += [(v, old_states[i][n], new_states[i][n]) for n, v in states[i].items()]
             if isinstance(gradient, rows.Rows):
-                for variable, value in [(x, new_xs[i]), *new]:
+                for variable, _, value in triples:
                     rows.put(variable, gradient, value)
             else:
-                pairs += [(x, new_xs[i]), *new]
-        distribution.assign(optimizer, pairs)
+                whole += triples
+        distribution.assign(optimizer, whole)
 
 
 def unshare(variables: Sequence[Any]) -> None:

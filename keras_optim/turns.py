@@ -9,6 +9,8 @@ from typing import Any
 
 import keras
 
+from keras_optim import in_place
+
 Tensor = Any
 _BACKEND = keras.backend.backend()
 LANES = 3
@@ -39,10 +41,11 @@ class Turns:
 
         return tf.control_dependencies([self.done[-LANES]])
 
-    def end(self, x: Tensor) -> None:
+    def end(self, old: Tensor, new: Tensor) -> None:
         """Note the new value of a variable."""
-        if _BACKEND == "tensorflow" and self._large(x):
-            self.done.append(x)
+        if _BACKEND == "tensorflow" and self._large(new):
+            step = in_place.step_of(old, new)
+            self.done.append(new if step is None else step)
 
     def _large(self, x: Tensor) -> bool:
         return (x.shape.num_elements() or 0) >= LARGE

@@ -22,7 +22,7 @@ def traced(optimizer, size, count=8):
 
 
 def waits(function):
-    """For each operation that waits for the new value of a variable: the variables' numbers."""
+    """For each operation that waits for the step of a variable: the variables' numbers."""
     operations = function.graph.get_operations()
     new = {o.inputs[1].op: n for n, o in enumerate(writes(operations))}
     return [
@@ -35,9 +35,8 @@ def waits(function):
 
 
 def writes(operations):
-    """Assignments to weights: those of a difference."""
-    found = [o for o in operations if o.type == "AssignVariableOp"]
-    return [o for o in found if o.inputs[1].op.type == "Sub"]
+    """Changes of weights: what is subtracted where they lie."""
+    return [o for o in operations if o.type == "AssignSubVariableOp"]
 
 
 def ancestors(operation):
