@@ -336,6 +336,8 @@ class Optimizer(keras.optimizers.Optimizer):
         if self.built:
             known = trainable_variables or self._trainable_variables
             grads = [rows.gathered(self, g, v) for g, v in zip(grads, known, strict=True)]
+        if self.gradient_accumulation_steps:  # in the type of the accumulators
+            grads = [g if g is None else running.widened(g) for g in grads]
         super().apply(grads, trainable_variables)
         running.saturate(self._iterations)
 

@@ -143,6 +143,16 @@ def test_half_precision_follows_single_precision(name, case, dtype):
     assert difference(half, single) < 2 * len(STEPS) * unit * size
 
 
+@pytest.mark.parametrize(("dtype", "unit"), [("float16", 2**-11), ("bfloat16", 2**-8)])
+def test_half_precision_accumulates_in_single_precision(dtype, unit):
+    """Ten gradients, of which the first would swallow the others one by one."""
+    small = unit / 2
+    optimizer = make("sgd", learning_rate=1.0, gradient_accumulation_steps=10)
+    steps = [[np.full((3,), g)] for g in (1.0, *[small] * 9)]
+    path = run(optimizer, [np.zeros(3)], steps, dtype=dtype)
+    np.testing.assert_allclose(path[-1][0], -(1.0 + 9 * small) / 10, rtol=unit)
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_a_schedule_and_a_changed_rate_are_followed(name):
     rates = [0.1, 0.1, 0.02, 0.02, 0.02, 0.02]
