@@ -101,7 +101,7 @@ def _fit(
 
 def _compared(times: dict[str, Any], key: str) -> dict[str, Any]:
     """The median of a contender, and how ours compares with it round by round."""
-    ratios = times[peers.OURS] / times[key]
+    ratios = times[report.OURS] / times[key]
     return {
         "contender": key,
         "milliseconds": 1e3 * float(np.median(times[key])),

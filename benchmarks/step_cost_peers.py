@@ -15,8 +15,7 @@ import keras_optim
 from benchmarks import step_cost_libraries as libraries
 from benchmarks.step_cost_device import BACKEND
 from benchmarks.step_cost_libraries import Build, Step
-
-OURS = "keras_optim"
+from benchmarks.step_cost_report import OURS
 
 KERAS = {
     "sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "adagrad": "Adagrad", "rmsprop": "RMSprop",

@@ -16,6 +16,7 @@ from benchmarks import palette
 from benchmarks.figures import save
 
 Row = dict[str, Any]
+OURS = "keras_optim"
 COLUMNS = (
     ("contender", "", ""),
     ("milliseconds", "ms", ".3f"),
@@ -41,7 +42,11 @@ def text(row: Row, key: str, form: str) -> str:
 def groups(rows: Sequence[Row]) -> Iterable[tuple[str, list[Row]]]:
     """Title and rows of each table."""
     for (name, threads), group in groupby(rows, lambda row: (row["optimizer"], row["threads"])):
-        yield f"{name}, {threads} thread{'s' * (threads > 1)}", list(group)
+        yield f"{name}, {_threads(threads)}", list(group)
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread{'s' * (count > 1)}"
 
 
 def show(rows: Sequence[Row], console: Console) -> None:
@@ -72,26 +77,38 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """Workloads side by side: our milliseconds, and ours divided by each of the others'."""
+    """A table for each number of threads: of each optimizer our milliseconds, and these divided
+    by those of each of the others, by the floor, and by those of a step of `fit`.
+    """
     lines = []
-    for title, found in groups(rows):
+    for threads in dict.fromkeys(row["threads"] for row in rows):
+        found = [row for row in rows if row["threads"] == threads]
         workloads = list(dict.fromkeys(row["workload"] for row in found))
-        cells = {(row["contender"], row["workload"]): row for row in found}
-        names = list(dict.fromkeys(row["contender"] for row in found))
-        lines += [f"| {title} | " + " | ".join(workloads) + " |"]
-        lines += ["|" + " --- |" * (len(workloads) + 1)]
-        for name in names:
-            ours = name == "keras_optim"
-            key, form = ("milliseconds", ".3g") if ours else ("ratio", ".2f")
-            values = (text(cells.get((name, workload), {}), key, form) for workload in workloads)
-            lines.append(f"| {'ms' if ours else f'/ {name}'} | " + " | ".join(values) + " |")
-        for key, heading in (("of_floor", "/ floor"), ("share", "of the step")):
-            rows_of_ours = [cells.get(("keras_optim", workload), {}) for workload in workloads]
-            values = (text(row, key, ".2f") for row in rows_of_ours)
-            if any(row.get(key) is not None for row in rows_of_ours):
-                lines.append(f"| {heading} | " + " | ".join(values) + " |")
+        lines += [f"| {_threads(threads)} | " + " | ".join(workloads) + " |"]
+        lines += ["|" + "---|" * (len(workloads) + 1)]
+        for name in dict.fromkeys(row["optimizer"] for row in found):
+            of_this = [row for row in found if row["optimizer"] == name]
+            lines += _block(name, of_this, workloads)
         lines.append("")
     return "\n".join(lines)
+
+
+def _block(name: str, rows: Sequence[Row], workloads: Sequence[str]) -> list[str]:
+    cells = {(row["contender"], row["workload"]): row for row in rows}
+
+    def line(heading: str, contender: str, key: str, form: str, frame: str = "{}") -> str:
+        found = [text(cells.get((contender, w), {}), key, form) for w in workloads]
+        shown = [frame.format(cell) if cell != "-" else cell for cell in found]
+        return "" if set(shown) == {"-"} else f"| {heading} | {' | '.join(shown)} |"
+
+    others = dict.fromkeys(row["contender"] for row in rows if row["contender"] != OURS)
+    lines = [
+        line(f"**{name}**", OURS, "milliseconds", ".3g", "**{} ms**"),
+        *[line(f"/ {other}", other, "ratio", ".2f") for other in others],
+        line("/ floor", OURS, "of_floor", ".2f"),
+        line("/ step of `fit`", OURS, "share", ".2f"),
+    ]
+    return [text for text in lines if text]
 
 
 def write(rows: Sequence[Row], folder: Path, backend: str) -> None:

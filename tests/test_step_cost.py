@@ -57,7 +57,7 @@ def test_it_measures_and_writes(tmp_path, monkeypatch):
     with (tmp_path / f"step_cost_{BACKEND}.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert {row["contender"] for row in rows} == set(peers.contenders("sgd")) - {COMPILED}
-    assert [float(row["ratio"]) for row in rows if row["contender"] == peers.OURS] == [1.0] * 3
+    assert [float(row["ratio"]) for row in rows if row["contender"] == report.OURS] == [1.0] * 3
     assert all(float(row["milliseconds"]) > 0 for row in rows)
     fits = [row for row in rows if row["workload"].startswith("fit")]
     assert {row["contender"] for row in fits} == set(peers.keras_optimizers("sgd"))
@@ -77,11 +77,13 @@ def test_the_summary_has_workloads_side_by_side():
 
     rows = [row("keras_optim", "a", 2.0, 1.0), row("Keras", "a", 8.0, 0.25)]
     rows += [row("keras_optim", "b", 0.5, 1.0)]
+    rows[0] |= {"of_floor": 1.5, "share": None}
     assert report.summary(rows).splitlines() == [
-        "| adam, 2 threads | a | b |",
-        "| --- | --- | --- |",
-        "| ms | 2 | 0.5 |",
+        "| 2 threads | a | b |",
+        "|---|---|---|",
+        "| **adam** | **2 ms** | **0.5 ms** |",
         "| / Keras | 0.25 | - |",
+        "| / floor | 1.50 | - |",
     ]
 
 
