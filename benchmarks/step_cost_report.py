@@ -105,7 +105,7 @@ def _block(name: str, rows: Sequence[Row], workloads: Sequence[str]) -> list[str
     lines = [
         line(f"**{name}**", OURS, "milliseconds", ".3g", "**{} ms**"),
         *[line(f"/ {other}", other, "ratio", ".2f") for other in others],
-        line("/ floor", OURS, "of_floor", ".2f"),
+        line("/ floor", OURS, "of_floor", ".1f"),
         line("/ step of `fit`", OURS, "share", ".2f"),
     ]
     return [text for text in lines if text]

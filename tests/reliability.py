@@ -1,7 +1,8 @@
 """What is promised, which tests hold it, and how many cases passed: `docs/reliability.md`.
 
 `KERAS_BACKEND=torch python -m tests.reliability` runs these tests on that backend, keeps the
-numbers in `docs/reliability.json` and writes the page; run it once on each backend.
+numbers in `docs/reliability.json` and writes the page; run it once on each backend. With words,
+such as `native`, it counts again only what is held by tests with one of these in their name.
 """
 
 import collections
@@ -198,29 +199,36 @@ def within(name, test):
     return name == test or name.startswith((f"{test}::", f"{test}/"))
 
 
-def main():
+def chosen(words):
+    """The promises to count, with their tests: all, or those with a test named so."""
+    return {
+        promise: tests
+        for promises in PROMISES.values()
+        for promise, tests in promises.items()
+        if not words or any(word in test for word in words for test in tests)
+    }
+
+
+def main(words):
     """Run, count, write."""
     import keras
     import pytest
 
-    files = {
-        t.split("::")[0] for promises in PROMISES.values() for p in promises.values() for t in p
-    }
+    promises = chosen(words)
+    files = {test.split("::")[0] for tests in promises.values() for test in tests}
     counter = Counter()
     pytest.main(["-q", "-n2", *(str(TESTS / f) for f in sorted(files))], plugins=[counter])
     if counter.failed:
         sys.exit(f"failed: {counter.failed}")
     path = DOCS / "reliability.json"
     numbers = json.loads(path.read_text()) if path.exists() else {}
-    numbers[keras.backend.backend()] = {
-        promise: counter.of(tests)
-        for promises in PROMISES.values()
-        for promise, tests in promises.items()
-    }
+    counted = {promise: counter.of(tests) for promise, tests in promises.items()}
+    backend = keras.backend.backend()
+    numbers[backend] = {**numbers.get(backend, {}), **counted} if words else counted
     path.write_text(json.dumps(numbers, indent=1, sort_keys=True) + "\n")
     if set(numbers) == set(BACKENDS):
         (DOCS / "reliability.md").write_text(page(numbers))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.conftest import BACKEND
-from tests.reliability import BACKENDS, DOCS, PROMISES, TESTS, page, within
+from tests.reliability import BACKENDS, DOCS, PROMISES, TESTS, chosen, page, within
 
 PAIRS = {promise: tests for promises in PROMISES.values() for promise, tests in promises.items()}
 
@@ -29,6 +29,12 @@ def test_its_tests_exist_and_passed(promise):
     counts = [numbers()[backend].get(promise) for backend in BACKENDS]
     assert None not in counts, f"run `python -m tests.reliability` on {BACKEND}"
     assert max(counts) > 0
+
+
+def test_words_choose_what_is_counted():
+    assert list(chosen([])) == list(PAIRS)
+    assert [PAIRS[promise] for promise in chosen(["test_lazy"])] == [("test_lazy_rows.py",)]
+    assert chosen(["no such test"]) == {}
 
 
 def test_within():

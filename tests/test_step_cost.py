@@ -83,7 +83,7 @@ def test_the_summary_has_workloads_side_by_side():
         "|---|---|---|",
         "| **adam** | **2 ms** | **0.5 ms** |",
         "| / Keras | 0.25 | - |",
-        "| / floor | 1.50 | - |",
+        "| / floor | 1.5 | - |",
     ]
 
 
