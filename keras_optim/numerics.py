@@ -21,6 +21,8 @@ def ema(average: Tensor, value: Tensor, decay: float) -> Tensor:
 
     >>> float(ema(1.0, 2.0, decay=0.75)), float(ema(1.0, 2.0, decay=0.25))
     (1.25, 1.75)
+    >>> ema(1e8, 0.3, decay=0.0)
+    0.3
     """
     if decay < 0.5:
         return value + decay * (average - value)
