@@ -16,17 +16,13 @@ Tensor = Any
 def ema(average: Tensor, value: Tensor, decay: float) -> Tensor:
     """Exponential moving average: `decay * average + (1 - decay) * value`.
 
-    Written as a step from the nearer of the two, so that it is exact at both ends, and so that
-    TensorFlow, which makes a tensor of each product, makes one of them instead of two.
+    Not written as a step, `average + (1 - decay) * (value - average)`: that makes a NaN of an
+    average that has become infinite, where this leaves it so, and the weights where they are.
 
-    >>> float(ema(1.0, 2.0, decay=0.75)), float(ema(1.0, 2.0, decay=0.25))
-    (1.25, 1.75)
-    >>> ema(1e8, 0.3, decay=0.0)
-    0.3
+    >>> float(ema(1.0, 2.0, decay=0.75)), ema(float("inf"), 1.0, decay=0.5)
+    (1.25, inf)
     """
-    if decay < 0.5:
-        return value + decay * (average - value)
-    return average + (1.0 - decay) * (value - average)
+    return decay * average + (1.0 - decay) * value
 
 
 def power(decay: float, t: Tensor, like: Tensor) -> Tensor:
