@@ -134,6 +134,18 @@ class Optimizer(keras.optimizers.Optimizer):
         """The slots that change when the weights to test with become the weights."""
         return {}
 
+    def stored(self, x: Tensor, s: Slots) -> Tensor:
+        """What the variable will hold when `x` is its new value: rounded, and constrained.
+
+        State that refers to the weights, such as an average, must refer to these.
+        """
+        return x if s["stored"] is None else s["stored"](x)
+
+    def from_stored(self, distance: Tensor, x: Tensor, s: Slots) -> Tensor:
+        """A distance from `x` as the distance from what the variable will hold instead."""
+        kept = self.stored(x, s)
+        return distance if kept is x else distance - (kept - x)
+
     def step(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         """Decoupled weight decay, then `update`: what runs, and what a wrapper calls."""
         decay = s["weight_decay"]

@@ -8,9 +8,11 @@ would lose them (at beta = 0.999 and t = 1 it is wrong by 1e-5).
 import math
 from typing import Any
 
+import keras
 from keras import ops
 
 Tensor = Any
+_SIGN_OF_NAN_IS_ZERO = keras.backend.backend() == "torch"
 
 
 def ema(average: Tensor, value: Tensor, decay: float) -> Tensor:
@@ -117,6 +119,18 @@ def between(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
     [-2.0, 1.0, 2.0]
     """
     return ops.where(x < low, _typed(low, x), ops.where(x > high, _typed(high, x), x))
+
+
+def sign(x: Tensor) -> Tensor:
+    """-1, 0 or 1; NaN where `x` is, so that a diverged run is seen.
+
+    (`ops.sign` of Keras 3.15 is 0 for NaN on PyTorch.)
+
+    >>> from keras import ops
+    >>> ops.convert_to_numpy(sign(ops.array([-2.0, 0.0, float("nan")]))).tolist()
+    [-1.0, 0.0, nan]
+    """
+    return ops.where(ops.isnan(x), x, ops.sign(x)) if _SIGN_OF_NAN_IS_ZERO else ops.sign(x)
 
 
 def norm(x: Tensor) -> Tensor:

@@ -19,7 +19,34 @@ from keras_optim.turns import Turns
 
 Tensor = Any
 _BACKEND = keras.backend.backend()
+HALF = ("float16", "bfloat16")
 _COUNTS_IN_32_BITS = keras.backend.standardize_dtype("int") == "int32"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a variable holds after a value was assigned to it: rounded, and within its constraint."""
+
+    dtype: str
+    constraint: Callable[[Tensor], Tensor] | None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The stored value of `x`, in the dtype of `x`."""
+        kept = ops.cast(x, self.dtype)
+        if self.dtype in HALF and _BACKEND == "jax":
+            # XLA may leave out a cast to a narrower dtype and back.
+            kept = _jax().lax.optimization_barrier(kept)
+        return ops.cast(kept if self.constraint is None else self.constraint(kept), x.dtype)
+
+    def __hash__(self) -> int:
+        return hash((self.dtype, id(self.constraint)))
+
+
+def stored_by(variable: Any) -> Stored | None:
+    """How `variable` stores a value; `None`: as it is."""
+    dtype = keras.backend.standardize_dtype(variable.dtype)
+    constraint = getattr(variable, "constraint", None)
+    return Stored(dtype, constraint) if constraint is not None or dtype in HALF else None
 
 
 @dataclass(frozen=True)
@@ -88,10 +115,10 @@ def whole_state(
 
 def constants_of(optimizer: Any, indices: Sequence[int]) -> list[dict[str, Any]]:
     """What is decided for each of the variables with these indices, weight decay included."""
-    decay = optimizer.weight_decay or 0.0
+    decay, variables = optimizer.weight_decay or 0.0, optimizer._trainable_variables
     return [
-        {**c, "weight_decay": decay if c["decayed"] else 0.0}
-        for c in (optimizer._plan.constants[i] for i in indices)
+        {**c, "weight_decay": decay if c["decayed"] else 0.0, "stored": stored_by(variables[i])}
+        for c, i in ((optimizer._plan.constants[i], i) for i in indices)
     ]
 
 
@@ -201,7 +228,7 @@ def saturate(count: Any) -> None:
 
 def wide(dtype: str | None) -> str | None:
     """The dtype of arithmetic and state for a variable: at least float32."""
-    return "float32" if dtype in ("float16", "bfloat16") else dtype
+    return "float32" if dtype in HALF else dtype
 
 
 def widest(variables: Sequence[Any]) -> str:
@@ -241,6 +268,12 @@ def _fused() -> Any:
     from keras_optim import fused
 
     return fused
+
+
+def _jax() -> Any:
+    import jax
+
+    return jax
 
 
 def _tf() -> Any:

@@ -229,3 +229,23 @@ def test_bcoo_through_a_compiled_stateless_step(written):
     expected = path_of(lazy("adam", learning_rate=0.1), "dense")
     assert difference([[np.asarray(values[0])]], expected[-1:]) < 1e-6
     assert written
+
+
+class OnSphere(keras.constraints.Constraint):
+    """Looks at all rows together."""
+
+    def __call__(self, w):
+        return w / ops.sqrt(ops.sum(w * w))
+
+
+def test_sparse_rows_of_a_constrained_variable_give_what_dense_ones_give():
+    """MADGRAD refers to the weights that are stored, and the constraint looks at all rows."""
+    ends = []
+    for kind in ("dense", "sparse"):
+        [x] = xs = variables([START])
+        x.constraint = OnSphere()
+        optimizer = lazy("madgrad", learning_rate=0.1)
+        for [gradient] in GRADIENTS[kind]:
+            optimizer.apply([gradient if kind == "sparse" else tensor(gradient)], xs)
+        ends.append(numbers(xs))
+    assert difference(ends[:1], ends[1:]) < 1e-6

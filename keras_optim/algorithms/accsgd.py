@@ -82,4 +82,5 @@ class AccSGD(Optimizer):
         c, beta = self.small_constant, self.small_constant**2 * self.xi / self.kappa
         average = (1.0 - beta) * s["offset"] - beta * self.kappa / c * lr * g  # relative to x
         step = (beta * average - c * lr * g) / (c + beta)
-        return x + step, {"offset": average - step}
+        new = x + step
+        return new, {"offset": self.from_stored(average - step, new, s)}

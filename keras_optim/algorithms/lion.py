@@ -2,11 +2,9 @@
 
 from typing import Unpack
 
-from keras import ops
-
 from keras_optim.base import Optimizer, Slots, Tensor
 from keras_optim.hyper import Decay, KerasOptions, LearningRate
-from keras_optim.numerics import ema
+from keras_optim.numerics import ema, sign
 
 
 class Lion(Optimizer):
@@ -63,5 +61,5 @@ class Lion(Optimizer):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m = s["momentum"]
-        direction = ops.sign(ema(m, g, self.beta_1))
+        direction = sign(ema(m, g, self.beta_1))
         return x - lr * direction, {"momentum": ema(m, g, self.beta_2)}

@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_optim.base import Optimizer, Slots, Tensor
 from keras_optim.hyper import Epsilon, KerasOptions, LearningRate, Positive, Range
-from keras_optim.numerics import between
+from keras_optim.numerics import between, sign
 
 
 class Rprop(Optimizer):
@@ -87,9 +87,9 @@ class Rprop(Optimizer):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         size = ops.where(s["step_size"] > 0.0, s["step_size"], lr)
-        sign = ops.sign(g)
-        lasts, turns = sign * s["sign"] > 0.0, sign * s["sign"] < 0.0
+        way = sign(g)
+        lasts, turns = way * s["sign"] > 0.0, way * s["sign"] < 0.0
         size = ops.where(lasts, self.eta_plus * size, ops.where(turns, self.eta_minus * size, size))
         size = between(size, self.min_step_size, self.max_step_size)
-        sign = ops.where(turns, ops.zeros_like(sign), sign)
-        return x - size * sign, {"step_size": size, "sign": sign}
+        way = ops.where(turns, ops.zeros_like(way), way)
+        return x - size * way, {"step_size": size, "sign": way}

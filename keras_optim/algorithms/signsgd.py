@@ -2,10 +2,9 @@
 
 from typing import Unpack
 
-from keras import ops
-
 from keras_optim.base import Optimizer, Slots, Tensor
 from keras_optim.hyper import KerasOptions, LearningRate
+from keras_optim.numerics import sign
 
 
 class SignSGD(Optimizer):
@@ -47,4 +46,4 @@ class SignSGD(Optimizer):
         super().__init__(learning_rate, **kwargs)
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        return x - lr * ops.sign(g), {}
+        return x - lr * sign(g), {}

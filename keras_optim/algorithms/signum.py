@@ -2,11 +2,9 @@
 
 from typing import Unpack
 
-from keras import ops
-
 from keras_optim.base import Optimizer, Slots, Tensor
 from keras_optim.hyper import Decay, KerasOptions, LearningRate
-from keras_optim.numerics import ema
+from keras_optim.numerics import ema, sign
 
 
 class Signum(Optimizer):
@@ -59,4 +57,4 @@ class Signum(Optimizer):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m = ema(s["momentum"], g, self.momentum)
-        return x - lr * ops.sign(m), {"momentum": m}
+        return x - lr * sign(m), {"momentum": m}

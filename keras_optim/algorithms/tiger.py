@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_optim.base import Optimizer, Slots, Tensor
 from keras_optim.hyper import Decay, KerasOptions, LearningRate
-from keras_optim.numerics import ema, mean
+from keras_optim.numerics import ema, mean, sign
 
 
 class Tiger(Optimizer):
@@ -67,7 +67,7 @@ class Tiger(Optimizer):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m = ema(s["momentum"], g, self.beta)
-        return x - lr * self.scale(x) * ops.sign(m), {"momentum": m}
+        return x - lr * self.scale(x) * sign(m), {"momentum": m}
 
     def scale(self, x: Tensor) -> Tensor | float:
         """What the rate of `x` is multiplied by."""

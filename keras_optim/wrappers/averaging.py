@@ -40,7 +40,7 @@ class Averaging(Wrapper):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         new, state = self.inner.step(g, x, s, t, lr)
-        return new, {**state, "lag": self.follow(s["lag"] + (x - new), t)}
+        return new, {**state, "lag": self.follow(s["lag"] + (x - self.stored(new, s)), t)}
 
     def evaluate(self, x: Tensor, s: Slots) -> Tensor:
         return x + s["lag"]

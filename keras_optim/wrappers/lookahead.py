@@ -65,9 +65,10 @@ class Lookahead(Wrapper):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         fast, state = self.inner.step(g, x, s, t, lr)
-        drift = s["drift"] + (fast - x)
+        kept = self.stored(fast, s)
+        drift = s["drift"] + (kept - x)
         sync = t % self.sync_period == 0
-        back = fast - (1.0 - self.slow_step_size) * drift
+        back = kept - (1.0 - self.slow_step_size) * drift
         return (
             ops.where(sync, back, fast),
             {**state, "drift": ops.where(sync, ops.zeros_like(drift), drift)},
