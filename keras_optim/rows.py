@@ -33,7 +33,8 @@ def gathered(optimizer: Any, gradient: Any, variable: Any) -> Any:
     if not optimizer.by_rows or gradient is None or not variable.shape:
         return dense(gradient)
     constants = optimizer._plan.constants[optimizer._get_variable_index(variable)]
-    constrained = getattr(variable, "constraint", None) is not None  # looks at all rows, see `Stored`
+    # A constraint may look at all rows, see `running.Stored`.
+    constrained = getattr(variable, "constraint", None) is not None
     if not constants[LAZY] or constrained or _needs_all_rows(optimizer):
         return dense(gradient)
     found = _parts(gradient)

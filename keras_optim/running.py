@@ -25,7 +25,7 @@ _COUNTS_IN_32_BITS = keras.backend.standardize_dtype("int") == "int32"
 
 @dataclass(frozen=True)
 class Stored:
-    """What a variable holds after a value was assigned to it: rounded, and within its constraint."""
+    """What a variable holds after an assignment: the value rounded, and within its constraint."""
 
     dtype: str
     constraint: Callable[[Tensor], Tensor] | None
