@@ -1,8 +1,8 @@
 """The whole `apply` of an optimizer as one native call: PyTorch, dense tensors, on CPU or CUDA.
 
-What Keras does around the rule (loss scale, accumulation, clipping, moving average, the count of
-steps) is written here a second time, as one pure function of one variable, so that all of it
-becomes one loop. Whatever cannot be done so goes Keras's own way.
+The function is that of `pipeline`; what cannot be done so goes Keras's own way. A kernel knows its
+tensors by their addresses, so each step looks after them: what is not proved to be as it was when
+the addresses were taken is bound anew, or goes Keras's way as well.
 
 The environment variable `KERAS_OPTIM_TORCH` chooses, when an optimizer makes its first step:
 
@@ -11,6 +11,7 @@ The environment variable `KERAS_OPTIM_TORCH` chooses, when an optimizer makes it
 * `eager`: the rule runs operation by operation.
 """
 
+import bisect
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -19,15 +20,14 @@ from typing import Any
 import keras
 import numpy as np
 import torch
-from keras import ops
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 from keras_optim import native, rows, running
+from keras_optim.native.guards import Alike
+from keras_optim.pipeline import SCALAR, SLOT, whole_apply
 
 Tensor = Any
-Tensors = Mapping[str, Tensor]
 SETTING = "KERAS_OPTIM_TORCH"
-_SLOT, _SCALAR = "slot_", "scalar_"
 _log = logging.getLogger("keras_optim")
 _told: set[str] = set()
 
@@ -60,9 +60,9 @@ class Fused:
             return False  # the few rows alone are faster
         period = optimizer.gradient_accumulation_steps
         full = not period or (int(optimizer._iterations._value) + 1) % period == 0
-        if full not in self.steps:
-            self.steps[full] = begin(optimizer, full)
-        step = self.steps[full]
+        step = self.steps.get(full)
+        if full not in self.steps or (step is not None and step.outdated):
+            step = self.steps[full] = begin(optimizer, full)
         return step is not None and step.apply(grads, variables)
 
 
@@ -108,17 +108,21 @@ class Step:
         self.variables = list(optimizer._trainable_variables)
         self.index = {id(v): i for i, v in enumerate(self.variables)}
         self.kept = [_kept(optimizer, i) for i in range(len(self.variables))]
-        self.shared = {f"{_SCALAR}{name}": v for name, v in optimizer._plan.shared.items()}
+        self.shared = {f"{SCALAR}{name}": v for name, v in optimizer._plan.shared.items()}
         self.shared["iterations"] = optimizer._iterations
-        self.schedule = not isinstance(optimizer._learning_rate, keras.Variable)
-        self.rate = optimizer._learning_rate._value if not self.schedule else self._scheduled()
+        self.constraints = [v.constraint for v in self.variables]
+        rate = optimizer._learning_rate
+        self.scheduled = not isinstance(rate, keras.Variable)
+        self.asked = self.scheduled and full
+        """Whether each step asks a schedule or a callable for its rate."""
+        self.rate = self._own_rate() if self.scheduled else rate._value
         self.calls: dict[tuple[int, ...], _Bound] = {}
         arrays = [_values(kept) for kept in self.kept]
         for item in arrays:
             for name, value in item.items():
                 native.check(name, value)
         self.kernel = native.Kernel(
-            _function(optimizer, full),
+            whole_apply(optimizer, full),
             [{"g": item["x"], **item} for item in arrays],
             running.constants_of(optimizer, range(len(arrays))),
             {**_values(self.shared), "rate": self.rate},
@@ -148,12 +152,22 @@ class Step:
             if len(self.calls) > 50:
                 self.calls.clear()
             bound = self.calls[key] = _Bound(self, [self.index[i] for i in key])
-        if self.schedule:
-            self.rate.copy_(self._scheduled())
         return bound.apply(grads)
 
-    def _scheduled(self) -> Tensor:
-        return running.tensor(self.optimizer._get_current_learning_rate())
+    @property
+    def outdated(self) -> bool:
+        """Whether a constraint came or went since the step was made."""
+        return [v.constraint for v in self.variables] != self.constraints
+
+    def ask(self) -> None:
+        """Ask for the rate of this step, when nothing can send it Keras's way any more."""
+        if self.asked:
+            self.rate.copy_(running.tensor(self.optimizer._get_current_learning_rate()))
+
+    def _own_rate(self) -> Tensor:
+        """A number of our own: what a callable returns is the caller's."""
+        dtype = getattr(torch, running.widest(self.variables))
+        return torch.zeros((), dtype=dtype, device=self.variables[0]._value.device)
 
 
 class _Bound:
@@ -166,67 +180,83 @@ class _Bound:
         self.constrained = [v for v in self.variables if v.constraint is not None]
         self.holders = [v for i in indices for v in step.kept[i].values()]
         self.holders += step.shared.values()
-        self.addresses: list[int] = []
-        self.dtypes: list[Any] = []
-        self.used: set[int] = set()
-        self.device = -1
+        self.addresses: list[int] | None = None
         self.call: native.Call | None = None
 
     def apply(self, grads: Sequence[Any]) -> bool:
         tensors = [v._value for v in self.holders]
-        if [t.data_ptr() for t in tensors] != self.addresses or (
-            [t.dtype for t in tensors] != self.dtypes
-        ):
-            self._bind(tensors)
+        addresses = [t.data_ptr() for t in tensors]
+        if addresses != self.addresses or not self.alike(tensors):
+            self._bind(tensors, addresses)
         if self.call is None:
             return False
         found = self._found(grads)
-        if not found:
-            if not all(map(_convertible, grads)):
+        if found is None:
+            if not all(map(self._convertible, grads)):
                 return False
-            grads = [_plain(g, self.xs[0].dtype) for g in grads]
+            grads = [_plain(g, x) for g, x in zip(grads, self.xs, strict=True)]
             found = self._found(grads)
-            if not found:
+            if found is None:
                 return False
+        self.step.ask()
         self.call(found)
         torch.autograd.graph.increment_version(self.xs)
         for v in self.constrained:
             v.assign(v.constraint(v))
         return True
 
-    def _found(self, grads: Sequence[Any]) -> list[int]:
-        """Where the gradients are; nothing, if one is not as the kernel wants it."""
-        dtype, device = self.xs[0].dtype, self.device
-        try:
-            found = [
-                g.data_ptr()
-                for g, shape in zip(grads, self.shapes, strict=True)
-                if type(g) is torch.Tensor
-                and g.dtype is dtype
-                and g.get_device() == device
-                and g.shape == shape
-                and g.is_contiguous()
-            ]
-        except RuntimeError:  # a sparse tensor has no such thing
-            return []
-        return found if len(found) == len(grads) and self.used.isdisjoint(found) else []
+    def _found(self, grads: Sequence[Any]) -> list[int] | None:
+        """Where the gradients are; `None`, if one is not as the kernel wants it."""
+        if not self.gradients_alike(grads):
+            return None
+        found = [g.data_ptr() for g in grads]
+        if found == self.last or all(map(self.memory.apart, found, self.sizes)):
+            self.last = found
+            return found
+        return None
 
-    def _bind(self, tensors: list[Tensor]) -> None:
+    def _convertible(self, g: Any) -> bool:
+        if isinstance(g, torch.Tensor):
+            return bool(g.is_floating_point() and g.device == self.xs[0].device)
+        return isinstance(g, np.ndarray) and g.dtype.kind == "f"
+
+    def _bind(self, tensors: list[Tensor], addresses: list[int]) -> None:
         step = self.step
-        self.addresses = [t.data_ptr() for t in tensors]
-        self.dtypes = [t.dtype for t in tensors]
-        self.used = {t.data_ptr() for t in tensors if t.numel()}
+        self.addresses, self.alike, self.last = addresses, Alike(tensors), list[int]()
+        self.memory = _Memory(tensors)
         self.xs = [v._value for v in self.variables]
-        self.device = self.xs[0].get_device()
-        self.shapes = [x.shape for x in self.xs]
+        self.sizes = [x.numel() * x.element_size() for x in self.xs]
+        self.call = None
         try:
+            if self.memory.overlap:
+                raise native.Refused("tensors share their memory")
             self.call = step.kernel.bind(
                 self.indices,
                 [_values(step.kept[i]) for i in self.indices],
                 {**_values(step.shared), "rate": step.rate},
             )
         except native.Refused:
-            self.call = None
+            return
+        self.gradients_alike = Alike([x.detach() for x in self.xs])
+
+
+class _Memory:
+    """Where tensors lie."""
+
+    def __init__(self, tensors: Sequence[Tensor]):
+        places = [(t.data_ptr(), t.numel() * t.element_size()) for t in tensors]
+        taken = sorted((start, start + size) for start, size in places if size)
+        self.starts = [start for start, _ in taken]
+        self.ends = [end for _, end in taken]
+        self.overlap = any(map(int.__gt__, self.ends, self.starts[1:]))
+        """Whether some of it belongs to two of them."""
+
+    def apart(self, address: int, size: int) -> bool:
+        """Whether `size` bytes are there, and are of none of the tensors."""
+        if not (address and size):
+            return not size
+        before = bisect.bisect_left(self.starts, address + size)
+        return not before or self.ends[before - 1] <= address
 
 
 def _kept(optimizer: Any, i: int) -> dict[str, Any]:
@@ -234,7 +264,7 @@ def _kept(optimizer: Any, i: int) -> dict[str, Any]:
     x = optimizer._trainable_variables[i]
     if getattr(x, "overwrite_with_gradient", False):
         raise native.Refused(f"{x.path} is overwritten with its gradient")
-    kept = {"x": x, **{f"{_SLOT}{n}": v for n, v in optimizer._plan.states[i].items()}}
+    kept = {"x": x, **{f"{SLOT}{n}": v for n, v in optimizer._plan.states[i].items()}}
     if optimizer.use_ema:
         kept["average"] = optimizer._model_variables_moving_average[i]
     if optimizer.gradient_accumulation_steps:
@@ -246,16 +276,12 @@ def _values(holders: Mapping[str, Any]) -> dict[str, Tensor]:
     return {name: v._value for name, v in holders.items()}
 
 
-def _convertible(g: Any) -> bool:
-    if isinstance(g, torch.Tensor):
-        return bool(g.is_floating_point())
-    return isinstance(g, np.ndarray) and g.dtype.kind == "f"
-
-
-def _plain(g: Any, dtype: Any) -> Tensor:
+def _plain(g: Any, x: Tensor) -> Any:
     """A gradient of another kind, or in a variable's memory, as a plain one of its own."""
-    g = rows.dense(running.tensor(g)).detach().to(dtype)
-    return g.clone(memory_format=torch.contiguous_format)
+    g = rows.dense(running.tensor(g)).detach()
+    if g.shape != x.shape:
+        return g
+    return torch.empty(x.shape, dtype=x.dtype, device=x.device).copy_(g)
 
 
 def _refuse_what_is_overridden(optimizer: Any) -> None:
@@ -270,70 +296,3 @@ def _refuse_what_is_overridden(optimizer: Any) -> None:
     for name in names:
         if getattr(type(optimizer), name) is not getattr(Optimizer, name):
             raise native.Refused(f"{type(optimizer).__name__} has its own `{name}`")
-
-
-# ---- Keras's `apply` of one variable, as a pure function
-
-
-def _function(optimizer: Any, full: bool) -> native.Function:
-    period = optimizer.gradient_accumulation_steps or 1
-
-    def apply(
-        arrays: Tensors, shared: Tensors, constants: dict[str, Any], total: Any
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        new_arrays, new_shared = dict(arrays), dict(shared)
-        g, x, iterations = arrays["g"], arrays["x"], shared["iterations"]
-        count = iterations // period if period > 1 else iterations
-        if optimizer.loss_scale_factor is not None:
-            g = g / optimizer.loss_scale_factor
-        if period > 1:
-            g = g + arrays["accumulator"]
-            new_arrays["accumulator"] = ops.zeros_like(g) if full else g
-            g = g / period
-        if full:
-            scalars = _named(shared, _SCALAR)
-            if optimizer._recording:
-                norm = ops.sqrt(total(ops.sum(ops.square(ops.cast(g, "float32")))))
-                scalars["recorded_gradient_norm"] = norm
-            [x], [slots], scalars = running.step_all(
-                optimizer,
-                [_clipped(optimizer, g, total)],
-                [x],
-                [_named(arrays, _SLOT)],
-                scalars,
-                count + 1,
-                shared["rate"],
-                [constants],
-                total,
-            )
-            new_arrays |= {f"{_SLOT}{name}": slots[name] for name in _named(arrays, _SLOT)}
-            new_shared |= {f"{_SCALAR}{name}": scalars[name] for name in _named(shared, _SCALAR)}
-        if optimizer.use_ema:
-            x, new_arrays["average"] = _averaged(optimizer, x, arrays["average"], count)
-        new_arrays["x"] = x
-        new_shared["iterations"] = ops.minimum(iterations, 2**31 - 2) + 1
-        return new_arrays, new_shared
-
-    return apply
-
-
-def _named(tensors: Tensors, prefix: str) -> dict[str, Tensor]:
-    return {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
-
-
-def _clipped(optimizer: Any, g: Tensor, total: Any) -> Tensor:
-    if optimizer.global_clipnorm and not optimizer.clipnorm:
-        norm, longest = ops.sqrt(total(ops.sum(ops.square(g)))), optimizer.global_clipnorm
-        scale = longest * ops.minimum(1.0 / norm, 1.0 / longest)
-        return g * (scale + (norm - norm))  # NaN for a norm that is not finite, as in Keras
-    [g] = keras.optimizers.Optimizer._clip_gradients(optimizer, [g])
-    return g
-
-
-def _averaged(optimizer: Any, x: Tensor, average: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
-    started = ops.cast(ops.not_equal(count, 0), x.dtype)
-    momentum = started * optimizer.ema_momentum
-    average = momentum * average + (1 - momentum) * x
-    if period := optimizer.ema_overwrite_frequency:
-        x = ops.where((count + 1) % period == 0, average, x)
-    return x, average
