@@ -77,6 +77,11 @@ def _checked_gradient(owner: str, gradient: Any, variable: Any) -> Any:
             f"{owner}: the gradient of {path_of(variable)} must be a tensor of real numbers. "
             f"Received: dtype {dtype}"
         )
+    if getattr(gradient, "is_meta", False):
+        raise ValueError(
+            f"{owner}: the gradient of {path_of(variable)} must hold numbers. "
+            "Received: a tensor on PyTorch's device meta"
+        )
     shape, expected = gradient.shape, tuple(variable.shape)
     if getattr(shape, "rank", 0) is None:  # TensorFlow may not know it while it traces
         return gradient
