@@ -347,7 +347,10 @@ class Optimizer(keras.optimizers.Optimizer):
                 return
         if self.built:
             known = trainable_variables or self._trainable_variables
-            grads = [rows.gathered(self, g, v) for g, v in zip(grads, known, strict=True)]
+            grads = [
+                running.shaped(rows.gathered(self, g, v), v)
+                for g, v in zip(grads, known, strict=True)
+            ]
         if self.gradient_accumulation_steps:  # in the type of the accumulators
             grads = [g if g is None else running.widened(g) for g in grads]
         super().apply(grads, trainable_variables)
@@ -380,6 +383,8 @@ class Optimizer(keras.optimizers.Optimizer):
 
     def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
         """Leave the weights to test with in the model. Keras calls this at the end of `fit`."""
+        if running.purged((*self._trainable_variables, *self._variables)):
+            return  # the first step of a `fit` on JAX raised: that error is the one to see
         super().finalize_variable_values(var_list)
         if self.use_ema:
             running.unshare(self._model_variables_moving_average)

@@ -207,10 +207,28 @@ def refuse_another_model(optimizer: Any) -> None:
     That trainer hands over values, not variables, so a second model would train with the moments
     of the first. Asking the caller here is the last chance before it clears the model's weights.
     """
-    if _BACKEND == "jax" and optimizer.built:
-        caller = sys._getframe(2)
-        if caller.f_code.co_name == "_get_jax_state":
-            optimizer._check_variables_are_known(caller.f_locals["self"].trainable_variables)
+    if _BACKEND != "jax" or not optimizer.built:
+        return
+    caller: Any = sys._getframe(2)
+    while caller and caller.f_code.co_name == "variables":  # of an optimizer around this one
+        caller = caller.f_back
+    if caller and caller.f_code.co_name == "_get_jax_state":
+        optimizer._check_variables_are_known(caller.f_locals["self"].trainable_variables)
+
+
+def purged(variables: Sequence[Any]) -> bool:
+    """Whether the JAX trainer holds the values: it takes them away before the first step."""
+    return _BACKEND == "jax" and any(v._value is None for v in variables)
+
+
+def shaped(gradient: Any, variable: Any) -> Any:
+    """`gradient`; TensorFlow is told that it has the shape of its variable.
+
+    While it traces, it may not know a length: of the gradient of a kernel on sequences, say.
+    """
+    if _BACKEND == "tensorflow" and _tf().is_symbolic_tensor(gradient):
+        gradient.set_shape(variable.shape)
+    return gradient
 
 
 def saturated(count: Tensor) -> Tensor:

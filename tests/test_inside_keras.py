@@ -76,14 +76,41 @@ def test_a_layer_that_is_unfrozen_later_needs_compile():
     assert len(model.optimizer.variables) == 2 + 2 * 4
 
 
-def test_one_optimizer_for_two_models_is_refused():
-    first = fitted(keras_optim.Adam(0.01))
+@pytest.mark.parametrize("around", [lambda o: o, keras.optimizers.LossScaleOptimizer])
+def test_one_optimizer_for_two_models_is_refused(around):
+    first = fitted(around(keras_optim.Adam(0.01)))
     second = small_model()
     second.compile(optimizer=first.optimizer, loss="mse")
     before = numbers(second.weights)
     with pytest.raises(ValueError, match="Unknown variable"):
         second.fit(X, Y, verbose=0)
     assert difference([numbers(second.weights)], [before]) == 0.0
+
+
+FIRST_STEPS = {
+    "a first fit": (0, lambda: keras_optim.Adam()),
+    "a second fit": (1, lambda: keras_optim.EMA(keras_optim.Adam())),
+    "Keras's average": (1, lambda: keras_optim.Adam(use_ema=True)),
+    "a loss scale": (0, lambda: keras.optimizers.LossScaleOptimizer(keras_optim.Adam())),
+}
+
+
+@pytest.mark.parametrize(("fits", "optimizer"), FIRST_STEPS.values(), ids=FIRST_STEPS)
+def test_what_ends_the_first_step_reaches_the_user(fits, optimizer):
+    """On JAX the trainer has taken the values away by then."""
+    model = small_model()
+    model.compile(optimizer=optimizer(), loss="mse")
+    for _ in range(fits):
+        model.fit(X, Y, verbose=0)
+
+    class Interrupted(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, callbacks=[Interrupted()], verbose=0)
+    with pytest.raises(ValueError, match="incompatible"):
+        model.fit(X[:, :3], Y, verbose=0)
 
 
 # ---- custom loops

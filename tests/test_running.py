@@ -7,6 +7,7 @@ from keras import ops
 
 import keras_optim
 from keras_optim.rows import dense as dense_of
+from tests.catalog_cases import EVERY, make
 from tests.conftest import BACKEND
 from tests.trajectories import difference, gradients, numbers, run, starts, tensor, variables
 
@@ -177,3 +178,21 @@ def test_constraints_hold_after_the_step():
     x.constraint = keras.constraints.NonNeg()
     keras_optim.SGD(10.0).apply([tensor([1.0])], xs)
     assert numbers(xs)[0][0] == 0.0
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="only TensorFlow traces unknown lengths")
+@pytest.mark.parametrize(
+    ("name", "shape"), [("adam", None), *((name, (None, 3)) for name in EVERY)]
+)
+def test_gradients_whose_shape_is_not_known_while_they_are_traced(name, shape):
+    """As of a kernel on sequences: the gradient has its variable's shape."""
+    import tensorflow as tf
+
+    ends = []
+    for signature in ([tf.TensorSpec(shape)], [tf.TensorSpec((4, 3))]):
+        optimizer, [x] = make(name), variables([np.ones((4, 3))])
+        optimizer.build([x])
+        step = tf.function(lambda g: optimizer.apply([g], [x]), input_signature=signature)  # noqa: B023
+        step(tf.reshape(tf.range(12.0), (4, 3)))
+        ends.append(numbers([x]))
+    assert difference(ends[:1], ends[1:]) < 1e-6
