@@ -18,6 +18,19 @@ TITLES = {"keras": "Keras", "optax": "optax", "torch": "torch.optim"}
 TITLES["pytorch_optimizer"] = "pytorch-optimizer"
 
 
+def kept():
+    """The figures of the page, by backend, kind and name."""
+    return json.loads((DOCS / "parity.json").read_text())
+
+
+def assert_as_on_the_page(kind, name, value):
+    """No figure is more than a power of ten above the one on the page."""
+    import keras
+
+    figure = kept()[keras.backend.backend()][kind][name]
+    assert power_of_ten(value) <= max(figure, -15) + 1, (kind, name, value)
+
+
 def peer_difference(label):
     """Largest difference between our trajectory and the stored one of a library."""
     import keras_optim
@@ -42,8 +55,7 @@ def peer_difference(label):
 def reference_difference(name, dtype):
     """Largest difference from the NumPy reference; in float32 relative to the largest value."""
     import keras_optim
-    from tests.test_reference import expected
-    from tests.trajectories import RATES, difference, gradients, run, starts
+    from tests.trajectories import RATES, difference, expected, gradients, run, starts
 
     worst = 0.0
     for case in importlib.import_module(f"tests.references.{name}").CASES:

@@ -6,19 +6,25 @@
 import pytest
 
 from keras_optim.catalog import ALGORITHMS
-from tests.parity import peer_difference
+from tests.parity import assert_as_on_the_page, peer_difference
 from tests.peers import PEERS, stored
 
 
 @pytest.mark.parametrize("label", [x for x in PEERS if PEERS[x].algorithm != "lookahead"])
 def test_the_trajectory_is_that_of_the_library(label, float64):
-    assert peer_difference(label) < 1e-10
+    holds(label)
 
 
 def test_lookahead_is_that_of_the_libraries(float64):
     for label in PEERS:
         if PEERS[label].algorithm == "lookahead":
-            assert peer_difference(label) < 1e-10
+            holds(label)
+
+
+def holds(label):
+    difference = peer_difference(label)
+    assert difference < 1e-10
+    assert_as_on_the_page("libraries", label, difference)
 
 
 def test_the_file_and_the_table_agree():

@@ -1,5 +1,7 @@
 """Running an optimizer on given gradients, one step after the other."""
 
+import importlib
+
 import keras
 import numpy as np
 
@@ -38,6 +40,15 @@ def run(optimizer, values, steps, rates=None, dtype="float32"):
         optimizer.apply([tensor(g, dtype) for g in gs], xs)
         path.append(numbers(xs))
     return path
+
+
+def expected(name, case, values, steps, rates=RATES):
+    """The path that the NumPy reference takes, for all variables."""
+    generator = getattr(importlib.import_module(f"tests.references.{name}"), name)
+    paths = [
+        list(generator(x, [gs[i] for gs in steps], rates, **case)) for i, x in enumerate(values)
+    ]
+    return [list(step) for step in zip(*paths, strict=True)]
 
 
 def numbers(xs):
