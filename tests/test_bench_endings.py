@@ -5,6 +5,7 @@ import io
 import re
 import sys
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -14,8 +15,22 @@ from benchmarks.runs import Run, open_run
 from tests.conftest import BACKEND
 
 OPTIMIZERS = ["sgd[momentum=0.9,nesterov=true]", "lookahead[inner=adam]"]
-METRICS = [{"epoch": epoch, "loss": 1.0 / (epoch + 1)} for epoch in range(3)]
-RESULT = {"test_accuracy": 0.9, "test_loss": 0.3, "seconds": 1.0}
+KEYS = ("accuracy", "val_loss", "val_accuracy", "learning_rate")
+STEPS = {"step_loss": [0.5, 0.25], "grad_norm": [2.0, 1.0]}
+METRICS = [
+    {
+        "epoch": epoch,
+        "loss": 1.0 / (epoch + 1),
+        **dict.fromkeys(KEYS, 0.1),
+        **(STEPS if epoch else {}),
+    }
+    for epoch in range(3)
+]
+MISSED = {
+    **{"epochs": 2, "seconds": 1.0, "first_step_seconds": 0.5, "steps_per_second": 9.0},
+    **{"state_per_weight": 1.0, "device": "cpu"},
+}
+RESULT = {**MISSED, "test_accuracy": 0.9, "test_loss": 0.3}
 
 
 @pytest.fixture
@@ -24,7 +39,10 @@ def ended(tmp_path, monkeypatch, capsys):
     folder = tmp_path / "results"
     edition = datasets.edition_at_hand(datasets.DATASETS["digits"], None, folder)
     datasets.cache(folder).mkdir(parents=True)
-    (datasets.cache(folder) / edition.file_name).touch()
+    part = {"x": np.zeros((1797, 8, 8, 1), "uint8"), "y": np.zeros(1797, "uint8")}
+    arrays = {f"train_{name}": values[:1437] for name, values in part.items()}
+    arrays |= {f"test_{name}": values[1437:] for name, values in part.items()}
+    np.savez(datasets.cache(folder) / edition.file_name, scale=16.0, **arrays)
     trained = []
 
     def train(path, environment, on_event):
@@ -37,7 +55,7 @@ def ended(tmp_path, monkeypatch, capsys):
         if ending is None:
             (path / "log.txt").write_text("Traceback\nMemoryError: too big\n")
             return -9
-        result = RESULT if ending == ("done",) else {"seconds": 1.0}
+        result = RESULT if ending == ("done",) else MISSED
         run.write_status(*ending, result=result)
         return 0
 
