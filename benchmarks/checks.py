@@ -101,8 +101,8 @@ def status(value: Any) -> bool:
         return False
     if not text(value.get("reason", "")):
         return False
-    state = value["state"]
-    return state not in _RESULTS or fits(value.get("result"), _RESULTS[state])
+    wanted = _RESULTS.get(value["state"])
+    return "result" not in value if wanted is None else fits(value.get("result"), wanted)
 
 
 def metrics(lines: Sequence[Any], epochs: int) -> bool:

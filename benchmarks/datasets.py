@@ -203,7 +203,8 @@ def intact(edition: Edition, results: Path) -> bool:
 
 
 def _arrays(edition: Edition, results: Path) -> dict[str, Any]:
-    with np.load(cache(results) / edition.file_name) as arrays:
+    # NumPy leaves a damaged file open that it opened itself.
+    with (cache(results) / edition.file_name).open("rb") as file, np.load(file) as arrays:
         return {name: arrays[name] for name in ("scale", "train_x", "train_y", "test_x", "test_y")}
 
 

@@ -13,6 +13,9 @@ from typing import Any, NoReturn
 
 from benchmarks.errors import UsageError, one_line
 
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, as shells have it."""
+
 
 def ended(name: str, command: Callable[[], int | None], interrupted: str = "interrupted.") -> int:
     """Run `command`; the exit status.
@@ -31,7 +34,7 @@ def ended(name: str, command: Callable[[], int | None], interrupted: str = "inte
         return command() or 0
     except KeyboardInterrupt:
         _say(name, interrupted)
-        return 130
+        return INTERRUPTED
     except UsageError as error:
         _say(name, one_line(error))
     except OSError as error:
@@ -59,6 +62,9 @@ def program(name: str, main: Callable[[], int]) -> NoReturn:
     if output.error is not None and not isinstance(output.error, BrokenPipeError):
         _say(name, f"standard output could not be written ({output.error.strerror})")
         status = status or 2
+    if status == INTERRUPTED:
+        # Python itself would end with the signal if Ctrl-C came within `exec`, as in a dataclass.
+        os._exit(status)
     sys.exit(status)
 
 

@@ -8,7 +8,6 @@ nobody closes but the operating system.
 
 import json
 import os
-import stat
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,8 @@ from benchmarks.errors import UsageError, one_line
 ROOT = Path(__file__).parent.parent
 _MARK = "@benchmarks "
 """Begins a line of a child's standard output that is meant for us: libraries print there too."""
+WATCHED = "BENCHMARKS_STANDARD_INPUT"
+"""Set in the environment of a child: its standard input is ours, not that of someone's shell."""
 
 
 _DEFAULTS = {
@@ -102,9 +103,8 @@ def train(folder: Path, env: Mapping[str, str], on_event: Callable[[Any], None])
 
 def end_with_parent() -> None:
     """End this process as soon as the one that started it, and holds its standard input, ended."""
-    with suppress(OSError):
-        if stat.S_ISFIFO(os.fstat(0).st_mode):  # a terminal, a file: started by hand
-            threading.Thread(target=_end_after_input, daemon=True).start()
+    if os.environ.get(WATCHED):
+        threading.Thread(target=_end_after_input, daemon=True).start()
 
 
 def _end_after_input() -> None:
@@ -151,7 +151,8 @@ def _child(
     streams |= {"encoding": "utf-8", "errors": "replace"}
     command = [sys.executable, "-m", module, *arguments]
     # It inherits the lock of the results folder (`benchmarks.lock`), the only file that it can.
-    with subprocess.Popen(command, env=dict(env), close_fds=False, **streams) as child:
+    env = {**env, WATCHED: "1"}
+    with subprocess.Popen(command, env=env, close_fds=False, **streams) as child:
         try:
             yield child
         finally:

@@ -65,7 +65,7 @@ class Run:
     @property
     def result(self) -> dict[str, Any]:
         """What was measured over the whole run; empty unless it finished."""
-        return dict(self.status.get("result") or {})
+        return dict(self.status.get("result", {}))
 
     @property
     def metrics(self) -> list[dict[str, Any]]:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks import bench, datasets, figures, processes, training
+from benchmarks import bench, comparison, datasets, figures, knowledge, processes, training
+from benchmarks.curves import Curves
 from benchmarks.progress import Progress
 from benchmarks.runs import Run, open_run
 from tests.conftest import BACKEND
@@ -39,10 +40,14 @@ def ended(tmp_path, monkeypatch, capsys):
     folder = tmp_path / "results"
     edition = datasets.edition_at_hand(datasets.DATASETS["digits"], None, folder)
     datasets.cache(folder).mkdir(parents=True)
+
+    def cached():
+        np.savez(datasets.cache(folder) / edition.file_name, scale=16.0, **arrays)
+
     part = {"x": np.zeros((1797, 8, 8, 1), "uint8"), "y": np.zeros(1797, "uint8")}
     arrays = {f"train_{name}": values[:1437] for name, values in part.items()}
     arrays |= {f"test_{name}": values[1437:] for name, values in part.items()}
-    np.savez(datasets.cache(folder) / edition.file_name, scale=16.0, **arrays)
+    cached()
     trained = []
 
     def train(path, environment, on_event):
@@ -63,9 +68,21 @@ def ended(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(processes, "train", train)
     labels = dict.fromkeys(OPTIMIZERS, "c0de")
     device = {"kind": "cpu", "count": 1, "description": "cpu"}
-    answer = {"names": ["sgd", "adam"], "optimizers": labels, "device": device}
-    monkeypatch.setattr(processes, "ask", lambda *_: answer)
-    monkeypatch.setattr(figures, "draw", lambda *_: 0)
+    probed = {"names": ["sgd", "adam"], "optimizers": labels, "device": device}
+
+    def ask(module, *_):
+        if module == "benchmarks.probe":
+            return probed
+        cached()
+        return {"digits": vars(edition)}
+
+    monkeypatch.setattr(processes, "ask", ask)
+    monkeypatch.setattr(comparison, "_git_revision", lambda: None)  # they take most of the time
+    monkeypatch.setattr(knowledge, "_version", lambda _: "1.0")
+    # What is drawn is read at least.
+    monkeypatch.setattr(
+        figures, "draw", lambda runs, *_: len([Curves.of(run) for run in runs if run.finished])
+    )
 
     def run(*arguments, **outcomes):
         endings.update(zip(OPTIMIZERS, outcomes.values(), strict=False))
@@ -74,8 +91,10 @@ def ended(tmp_path, monkeypatch, capsys):
         status = bench.main([*asked, "--optimizers", *OPTIMIZERS, *arguments])
         text = (folder / "tables" / "summary.csv").read_text(encoding="utf-8")
         rows = {row["optimizer"]: row for row in csv.DictReader(text.splitlines())}
-        return status, capsys.readouterr().out, rows, trained
+        out, run.errors = capsys.readouterr()
+        return status, out, rows, trained
 
+    run.folder = folder
     return run
 
 
