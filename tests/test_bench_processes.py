@@ -13,7 +13,9 @@ import pytest
 from benchmarks import bench, endings, lock, processes, specs
 from benchmarks.errors import UsageError
 from benchmarks.flags import shortened
+from benchmarks.runs import Run
 from tests.conftest import BACKEND
+from tests.test_bench_damage import SPEC
 
 ROOT = Path(__file__).parent.parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -96,10 +98,14 @@ def test_a_child_ends_with_its_parent_and_so_does_the_lock(number, tmp_path):
 
 
 def test_training_ends_when_nobody_waits_for_it(tmp_path):
-    command = [sys.executable, "-m", "benchmarks.training", str(tmp_path)]
-    child = subprocess.Popen(command, env=ENVIRONMENT, stdin=subprocess.PIPE)
+    run = Run(SPEC, tmp_path)
+    run.reset()
+    command = [sys.executable, "-m", "benchmarks.training", str(run.folder)]
+    environment = {**ENVIRONMENT, processes.WATCHED: "1"}
+    child = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
     child.stdin.close()
-    assert child.wait() == 1  # before it read the spec, which is not there: that would be 2
+    assert child.wait() == 1
+    assert run.state in ("queued", "running")  # not `failed`, which it would come to
 
 
 def test_training_of_what_is_no_run_is_one_line(tmp_path):
