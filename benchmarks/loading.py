@@ -137,4 +137,4 @@ def _indices(train: Any, test: Any) -> list[Any]:
 
 
 if __name__ == "__main__":
-    processes.serve(load)
+    processes.serve(load, "datasets", "data_dir", "cache")

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from benchmarks import layout
 from benchmarks.curves import Curves, smooth
+from benchmarks.flags import shortened
 from benchmarks.palette import INK, QUIET
 from benchmarks.progress import decimals
 from benchmarks.runs import Run
@@ -54,9 +55,8 @@ def panels(run: Run, curve: Curves, style: dict[str, Any]) -> Figure:
             f"test loss {decimals(result['test_loss'])}, "
             f"{result['seconds']:.1f} s"
         )
-    layout.frame(
-        figure, run, f"{curve.label} on {run.spec['workload']}", outcome, curve.learning_rate
-    )
+    title = f"{shortened(curve.label)} on {run.spec['workload']}"
+    layout.frame(figure, run, title, outcome, curve.learning_rate)
     return figure
 
 

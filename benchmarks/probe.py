@@ -49,4 +49,4 @@ def expanded(labels: Iterable[str], names: Iterable[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    processes.serve(probe)
+    processes.serve(probe, "backend", "device", "optimizers")

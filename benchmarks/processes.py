@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -72,18 +72,29 @@ def ask(module: str, request: Mapping[str, Any], env: Mapping[str, str]) -> Any:
     raise UsageError(f"{module} ended without an answer: {last_line(err)}")
 
 
-def serve(function: Callable[[Any], Any]) -> None:
-    """The other side of `ask`: answer the one request on standard input, a line of JSON."""
+def serve(function: Callable[[Any], Any], *keys: str) -> None:
+    """The other side of `ask`: answer the one request on standard input, a line of JSON.
+
+    Args:
+        function: Makes the answer.
+        *keys: What a request has.
+    """
     try:
-        try:
-            request = json.loads(sys.stdin.readline())
-        except ValueError as error:
-            raise UsageError(f"expected a request on standard input ({error})") from error
-        end_with_parent()
-        answer = {"answer": function(request)}
+        answer = {"answer": function(_request(keys))}
     except (UsageError, OSError) as error:
         answer = {"error": one_line(error)}
     tell(answer)
+
+
+def _request(keys: Sequence[str]) -> dict[str, Any]:
+    try:
+        request = json.loads(sys.stdin.readline())
+    except (ValueError, RecursionError):
+        request = None
+    if not isinstance(request, dict) or not request.keys() >= set(keys):
+        raise UsageError(f"standard input must be a line of JSON with the keys {', '.join(keys)}")
+    end_with_parent()
+    return request
 
 
 def train(folder: Path, env: Mapping[str, str], on_event: Callable[[Any], None]) -> int:

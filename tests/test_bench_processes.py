@@ -1,5 +1,6 @@
 """Who may write into a results folder, and how the benchmark's processes end."""
 
+import io
 import os
 import re
 import signal
@@ -117,14 +118,13 @@ def test_training_of_what_is_no_run_is_one_line(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (2, "", expected)
 
 
-@pytest.mark.parametrize("request_", ["", "[", "{}", "7"])
-def test_a_request_that_is_none_is_one_line(request_):
-    done = subprocess.run(
-        [sys.executable, "-c", "from benchmarks import processes; processes.serve(lambda _: 1)"],
-        **{"env": ENVIRONMENT, "input": request_, "capture_output": True, "text": True},
-    )
-    assert done.returncode == 0 and done.stderr == ""
-    assert ("answer" if request_ in ("{}", "7") else "expected a request") in done.stdout
+@pytest.mark.parametrize("text", ["", "[", "null", '{"datasets": []}', "[" * 100_000, '{"key": 1}'])
+def test_a_request_that_is_none_is_one_line(text, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+    processes.serve(len, "key")
+    expected = '{"error": "standard input must be a line of JSON with the keys key"}'
+    shown = '{"answer": 1}' if "key" in text else expected
+    assert capsys.readouterr() == (f"@benchmarks {shown}\n", "")
 
 
 def test_a_child_that_ends_at_once_gives_its_last_line():
