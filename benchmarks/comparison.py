@@ -3,6 +3,7 @@
 import platform
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -67,12 +68,14 @@ def compare(comparison: Comparison, console: Console) -> int:
             with console.status("checking the device"):
                 known = knowledge.ask(comparison)
         _check_batches(runs, known["device"]["count"])
-        cached = {path.name for path in comparison.cache.glob("*.npz")}
-        absent = [e.name for e in editions.values() if e.file_name not in cached]
         with console.status("reading the data"):
+            results = comparison.results
+            absent = [e.name for e in editions.values() if not datasets.intact(e, results)]
             editions |= _fetch(comparison, absent)
         runs = _plan(comparison, known, editions)
     missing = [run for run in runs if comparison.force or not run.finished]
+    for run in runs:
+        run.write_spec()
     _write_manifest(comparison, known)
     _train(missing, comparison, console, len(runs) - len(missing))
 
@@ -102,11 +105,12 @@ def _train(missing: Sequence[Run], comparison: Comparison, console: Console, kep
                     run.folder, comparison.environment, partial(progress.advance, run)
                 )
             except KeyboardInterrupt:
-                run.reset()
+                with suppress(OSError):
+                    run.reset()
                 raise
             if not run.finished and run.state != "failed":
-                log = (run.folder / "log.txt").read_text(encoding="utf-8")
-                reason = f"the process ended with status {code}: {processes.last_line(log)}"
+                last = processes.log_end(run.folder)
+                reason = f"the process ended with status {code}: {last}"
                 run.write_status("failed", reason)
             progress.end(run)
 
@@ -176,6 +180,9 @@ def _fetch(comparison: Comparison, names: Sequence[str]) -> dict[str, datasets.E
 
 
 def _check_batches(runs: Sequence[Run], devices: int) -> None:
+    fewest = min(run.spec["num_train"] for run in runs)
+    if fewest < devices:
+        raise UsageError(f"--num-train {fewest}: {devices} devices need an example each")
     for size in sorted({run.spec["batch_size"] for run in runs}):
         if size % devices:
             raise UsageError(
@@ -186,20 +193,13 @@ def _check_batches(runs: Sequence[Run], devices: int) -> None:
 
 def _write_manifest(comparison: Comparison, known: dict[str, Any]) -> None:
     """What this folder is and which call wrote it last."""
-    git = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=40"],
-        cwd=processes.ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
     records.write_json(
         comparison.results / "manifest.json",
         {
             "schema": SCHEMA,
             "command": comparison.command,
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
-            "git_revision": git.stdout.strip() or None,
+            "git_revision": _git_revision(),
             "versions": {
                 "python": platform.python_version(),
                 **knowledge.versions(comparison.backend),
@@ -214,3 +214,21 @@ def _write_manifest(comparison: Comparison, known: dict[str, Any]) -> None:
             "device": {"asked": comparison.device, **known["device"]},
         },
     )
+
+
+def _git_revision() -> str | None:
+    """The commit of this checkout; `None` where there is no git or no repository."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        git = subprocess.run(
+            command,
+            cwd=processes.ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+    except OSError:
+        return None
+    return git.stdout.strip() or None

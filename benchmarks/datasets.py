@@ -5,7 +5,6 @@ beside its records, and the records themselves are read once, by `benchmarks.loa
 of its own, which writes the arrays as one `.npz` file into the results folder.
 """
 
-import json
 import os
 from dataclasses import dataclass
 from importlib import metadata
@@ -14,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import records
+from benchmarks import checks, records
+from benchmarks.errors import UsageError
 
 VOCABULARY = 20_000
 """Number of word indices of `imdb_reviews`; 0 is padding, 1 is an unknown word."""
@@ -68,10 +68,20 @@ class Edition:
         return f"{self.name}-{self.version}-{self.train}-{self.test}-v{FORMAT}.npz"
 
     @classmethod
-    def of_file(cls, path: Path) -> "Edition":
-        """The edition that `file_name` was made from."""
-        name, version, train, test, _ = path.stem.split("-")
-        return cls(name, version, int(train), int(test))
+    def of_file(cls, path: Path) -> "Edition | None":
+        """The edition that `file_name` was made from; `None` for another file's name."""
+        parts = path.stem.split("-")
+        if len(parts) != 5 or not (parts[2] + parts[3]).isdecimal():
+            return None
+        edition = cls(parts[0], parts[1], int(parts[2]), int(parts[3]))
+        return edition if edition.file_name == path.name else None
+
+    @classmethod
+    def of_spec(cls, spec: Any) -> "Edition | None":
+        """The edition that a run with `spec` was trained on; `None` if that is damaged."""
+        if not checks.fits(spec, {"data": lambda data: checks.fits(data, checks.EDITION)}):
+            return None
+        return cls(**{key: spec["data"][key] for key in checks.EDITION})
 
 
 def records_folder(dataset: Dataset, data_dir: Path | None) -> Path | None:
@@ -99,17 +109,29 @@ def edition_at_hand(dataset: Dataset, data_dir: Path | None, results: Path) -> E
         return Edition(dataset.name, f"sklearn{metadata.version('scikit-learn')}", 1437, 360)
     folder = records_folder(dataset, data_dir)
     if folder is not None:
-        info = json.loads((folder / "dataset_info.json").read_text(encoding="utf-8"))
-        sizes = {split["name"]: sum(map(int, split["shardLengths"])) for split in info["splits"]}
-        return Edition(dataset.name, folder.name, sizes["train"], sizes["test"])
-    seen = [
-        Edition.of_file(path) for path in cache(results).glob(f"{dataset.name}-*-v{FORMAT}.npz")
-    ] or [
-        Edition(**spec["data"])
-        for spec in map(records.read_json, results.glob("runs/*/spec.json"))
-        if spec and spec["data"]["name"] == dataset.name
-    ]
-    return max(seen, key=lambda edition: edition.train, default=None)
+        return _of_records(dataset, folder)
+    cached = map(Edition.of_file, cache(results).glob(f"{dataset.name}-*-v{FORMAT}.npz"))
+    trained = map(Edition.of_spec, map(records.read_json, results.glob("runs/*/spec.json")))
+    for found in (cached, trained):
+        seen = [edition for edition in found if edition and edition.name == dataset.name]
+        if seen:
+            return max(seen, key=lambda edition: edition.train)
+    return None
+
+
+def _of_records(dataset: Dataset, folder: Path) -> Edition:
+    """The edition that tensorflow_datasets prepared in `folder`."""
+    path = folder / "dataset_info.json"
+    try:
+        splits = records.read_json(path)["splits"]
+        sizes = {split["name"]: sum(map(int, split["shardLengths"])) for split in splits}
+        edition = Edition(dataset.name, folder.name, sizes["train"], sizes["test"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{path} is damaged; let tensorflow_datasets prepare {dataset.builder} again, or give "
+            "--data-dir another folder"
+        ) from error
+    return edition
 
 
 @dataclass(frozen=True)
@@ -144,9 +166,8 @@ def read(edition: Edition, results: Path, num_train: int | None = None) -> Parts
     The examples are put into one fixed order that depends on no seed: its first tenth is the
     validation set, and training uses the first `num_train` of the rest.
     """
-    with np.load(cache(results) / edition.file_name) as arrays:
-        scale = float(arrays["scale"])
-        loaded = {name: arrays[name] for name in ("train_x", "train_y", "test_x", "test_y")}
+    loaded = _arrays(edition, results)
+    scale = float(loaded["scale"])
     order = fixed_order(edition.train)
     held, rest = order[: edition.held_out], order[edition.held_out :][:num_train]
 
@@ -162,6 +183,29 @@ def read(edition: Edition, results: Path, num_train: int | None = None) -> Parts
         validation=part(x[held], y[held]),
         test=part(loaded["test_x"], loaded["test_y"]),
     )
+
+
+def intact(edition: Edition, results: Path) -> bool:
+    """Whether the cached arrays of `edition` are there, readable and of its sizes."""
+    try:
+        loaded = _arrays(edition, results)
+        float(loaded["scale"])
+    except Exception:  # NumPy, zipfile and zlib have many kinds for bytes that nobody wrote
+        return False
+    sizes = {"train": edition.train, "test": edition.test}
+    return all(
+        loaded[f"{part}_{name}"].dtype.kind in "uif"
+        and loaded[f"{part}_{name}"].shape[:1] == (size,)
+        and (loaded[f"{part}_{name}"].ndim == 1) == (name == "y")
+        for part, size in sizes.items()
+        for name in "xy"
+    )
+
+
+def _arrays(edition: Edition, results: Path) -> dict[str, Any]:
+    # NumPy leaves a damaged file open that it opened itself.
+    with (cache(results) / edition.file_name).open("rb") as file, np.load(file) as arrays:
+        return {name: arrays[name] for name in ("scale", "train_x", "train_y", "test_x", "test_y")}
 
 
 def fixed_order(count: int) -> Any:

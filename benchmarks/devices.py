@@ -23,6 +23,27 @@ def installed_backends() -> list[str]:
     return [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
 
 
+def chosen(asked: str | None) -> str:
+    """The backend to use: `asked`, else KERAS_BACKEND, else the first that is installed.
+
+    Raises:
+        UsageError: it is none of ours or not installed.
+    """
+    name, installed = asked or os.environ.get("KERAS_BACKEND"), installed_backends()
+    if not installed:
+        raise UsageError("no backend is installed: pip install -e .[jax,bench]")
+    if not name:
+        return installed[0]
+    if name not in BACKENDS:
+        raise UsageError(f"KERAS_BACKEND is {name!r}; use one of {', '.join(BACKENDS)}")
+    if name not in installed:
+        raise UsageError(
+            f"backend {name} is not installed: pip install -e .[{name}]; "
+            f"installed: {', '.join(installed)}"
+        )
+    return name
+
+
 def environment(backend: str, device: str) -> dict[str, str]:
     """Variables a process needs before it imports `backend` to keep to `device`."""
     variables = {"KERAS_BACKEND": backend}

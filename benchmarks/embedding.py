@@ -5,126 +5,34 @@ step of `model.fit`; `apply` hands the optimizer a gradient of the kind that arr
 `IndexedSlices`, a sparse tensor, a `BCOO`) where the contestant is called sparse.
 """
 
-import argparse
-import statistics
-import time
-from collections.abc import Callable
-from typing import Any
+import sys
+from collections.abc import Sequence
 
-import keras
-import numpy as np
-from rich.console import Console
-from rich.table import Table
-
-import keras_optim
-
-BACKEND = keras.backend.backend()
-WIDTH, BATCH, LENGTH = 16, 128, 64
+from benchmarks import endings
 
 
-def words(rows: int, random: np.random.Generator) -> np.ndarray:
-    """A batch of texts in which, as in language, few words are frequent (Zipf's law)."""
-    ranks = np.exp(random.uniform(0, np.log(rows), (BATCH, LENGTH)))
-    return np.minimum(ranks.astype("int32"), rows - 1)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Time them all, and print the table; the exit status."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    return endings.ended("embedding", lambda: _run(given))
 
 
-def fit_step(optimizer: keras.optimizers.Optimizer, rows: int) -> Callable[[], Any]:
-    """One step of `fit` of a small text classifier."""
-    random = np.random.default_rng(0)
-    layers = [keras.layers.Embedding(rows, WIDTH), keras.layers.GlobalAveragePooling1D()]
-    model = keras.Sequential([keras.Input((LENGTH,), dtype="int32"), *layers])
-    model.add(keras.layers.Dense(1, activation="sigmoid"))
-    model.compile(optimizer, "binary_crossentropy")
-    x, y = words(rows, random), random.integers(0, 2, (BATCH, 1)).astype("float32")
-    return lambda: model.train_on_batch(x, y)
+def _run(arguments: list[str]) -> None:
+    from benchmarks import devices
+    from benchmarks.flags import Parser, whole
 
-
-def apply_step(optimizer: keras.optimizers.Optimizer, rows: int, sparse: bool) -> Callable[[], Any]:
-    """One `apply`; compiled, with donated buffers, where the backend's trainer does so."""
-    random = np.random.default_rng(0)
-    variable = keras.Variable(random.normal(size=(rows, WIDTH)), name="embeddings")
-    indices = words(rows, random).ravel()
-    values = random.normal(size=(len(indices), WIDTH)).astype("float32")
-    optimizer.build([variable])
-    if BACKEND == "tensorflow":
-        import tensorflow as tf
-
-        slices = tf.IndexedSlices(*map(tf.constant, (values, indices, (rows, WIDTH))))
-        gradient = slices if sparse else tf.convert_to_tensor(slices)
-        traced = tf.function(lambda: optimizer.apply([gradient], [variable]), jit_compile=False)
-        return lambda: (traced(), variable.value[0, 0].numpy())
-    if BACKEND == "torch":
-        import torch
-
-        slices = torch.sparse_coo_tensor(
-            torch.tensor(indices)[None].long(), torch.tensor(values), (rows, WIDTH)
-        )
-        gradient = slices if sparse else slices.to_dense()
-        return lambda: optimizer.apply([gradient], [variable])
-    import jax
-    from jax.experimental.sparse import BCOO
-
-    slices = BCOO((jax.numpy.array(values), jax.numpy.array(indices)[:, None]), shape=(rows, WIDTH))
-    gradient = slices if sparse else slices.todense()
-    jitted = jax.jit(
-        lambda state, values, g: optimizer.stateless_apply(state, [g], values),
-        donate_argnums=(0, 1),
+    parser = Parser(
+        prog="python -m benchmarks.embedding",
+        description="Adam and LazyRows(Adam) on a large embedding",
     )
-    kept = [[variable.value], [v.value for v in optimizer.variables]]
+    parser.add_argument("--rows", type=whole(1), nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--rounds", type=whole(1), default=15)
+    options = parser.parse_args(arguments)
+    devices.chosen(None)  # before Keras is imported, which has a traceback for it
+    from benchmarks import embedding_steps
 
-    def step() -> None:
-        kept[:] = jitted(kept[1], kept[0], gradient)
-        jax.block_until_ready(kept)
-
-    return step
-
-
-def adam() -> keras_optim.Optimizer:
-    """What is inside."""
-    return keras_optim.Adam(1e-3)
-
-
-def lazy() -> keras_optim.Optimizer:
-    """The same, by rows."""
-    return keras_optim.LazyRows(adam())
-
-
-def contestants(rows: int) -> dict[str, Callable[[], Any]]:
-    """What is timed, by its name."""
-    return {
-        "fit, Keras's Adam": fit_step(keras.optimizers.Adam(1e-3), rows),
-        "fit, Adam": fit_step(adam(), rows),
-        "fit, LazyRows(Adam)": fit_step(lazy(), rows),
-        "apply, Adam, dense": apply_step(adam(), rows, False),
-        "apply, LazyRows(Adam), dense": apply_step(lazy(), rows, False),
-        "apply, LazyRows(Adam), sparse": apply_step(lazy(), rows, True),
-    }
-
-
-def main() -> None:
-    """Time them all, and print the table."""
-    parser = argparse.ArgumentParser(description="Adam and LazyRows(Adam) on a large embedding")
-    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--rounds", type=int, default=15)
-    arguments = parser.parse_args()
-    table = Table("ms per step", *(f"{rows:,} rows" for rows in arguments.rows))
-    columns = []
-    for rows in arguments.rows:
-        steps = contestants(rows)
-        for step in steps.values():
-            step(), step()
-        times: dict[str, list[float]] = {name: [] for name in steps}
-        for _ in range(arguments.rounds):
-            for name, step in steps.items():
-                start = time.perf_counter()
-                step()
-                times[name].append(1e3 * (time.perf_counter() - start))
-        columns.append({name: statistics.median(values) for name, values in times.items()})
-        keras.utils.clear_session()
-    for name in columns[0]:
-        table.add_row(name, *(f"{column[name]:.2f}" for column in columns))
-    Console().print(f"{BACKEND}, {WIDTH} columns, batches of {BATCH} x {LENGTH} words", table)
+    embedding_steps.measure(options.rows, options.rounds)
 
 
 if __name__ == "__main__":
-    main()
+    endings.program("embedding", main)

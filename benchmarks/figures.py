@@ -1,5 +1,6 @@
 """The figures: three panels for each optimizer and workload, and overlays of all optimizers."""
 
+import hashlib
 from collections.abc import Sequence
 from io import BytesIO
 from itertools import groupby
@@ -16,6 +17,8 @@ from benchmarks.panels import panels
 from benchmarks.runs import Run
 
 DPI = 150
+LONGEST = 255
+"""Characters of a file's name; those of labels are of one byte."""
 MOST_PIXELS = 1.8e6
 """A figure of very many optimizers is large; its resolution is lowered to stay within this."""
 
@@ -42,7 +45,7 @@ def draw(runs: Sequence[Run], names: Sequence[str], folder: Path) -> int:
             curves = [curve for _, curve in both if len(curve.steps)]
             for run, curve in zip(finished, curves, strict=True):
                 figure = panels(run, curve, styles[curve.label])
-                save(figure, folder / f"{file_name(curve.label)}_{workload}.png")
+                save(figure, folder / file_name(curve.label, f"_{workload}.png"))
             pictures = {}
             if finished:
                 pictures = {
@@ -56,9 +59,19 @@ def draw(runs: Sequence[Run], names: Sequence[str], folder: Path) -> int:
     return count
 
 
-def file_name(label: str) -> str:
-    """`label` without the brackets that shells and Markdown read in their own way."""
-    return label.replace("[", "-").replace("]", "-").rstrip("-")
+def file_name(label: str, ending: str) -> str:
+    """`label` without the brackets that shells and Markdown read in their own way, and `ending`.
+
+    File systems take 255 bytes: of a longer name the beginning stays, and a hash for the rest.
+
+    >>> file_name("sgd[momentum=0.9]", "_digits.png")
+    'sgd-momentum=0.9_digits.png'
+    """
+    name = label.replace("[", "-").replace("]", "-").rstrip("-")
+    if len(name + ending) > LONGEST:
+        mark = f"-{hashlib.sha256(label.encode()).hexdigest()[:12]}"
+        name = name[: LONGEST - len(mark + ending)] + mark
+    return name + ending
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -10,8 +10,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import processes, records
+from benchmarks import checks, processes, records
 from benchmarks.errors import UsageError
+from benchmarks.probe import expanded
 
 if TYPE_CHECKING:
     from benchmarks.comparison import Comparison
@@ -22,7 +23,13 @@ _FILE = "probe.json"
 def kept(comparison: "Comparison") -> dict[str, Any] | None:
     """What `ask` answered last, if that still holds."""
     last = records.read_json(comparison.results / _FILE)
-    return last["answer"] if last is not None and last.get("key") == _key(comparison) else None
+    if not isinstance(last, dict) or last.get("key") != _key(comparison):
+        return None
+    answer = last.get("answer")
+    if not isinstance(answer, dict) or not checks.fits(answer, checks.ANSWER):
+        return None
+    labels = expanded(comparison.optimizers, answer["names"])
+    return answer if labels == list(answer["optimizers"]) else None
 
 
 def ask(comparison: "Comparison") -> dict[str, Any]:

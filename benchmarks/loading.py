@@ -33,6 +33,8 @@ def load(request: dict[str, Any]) -> dict[str, Any]:
     data_dir = Path(request["data_dir"]) if request["data_dir"] else None
     cache = Path(request["cache"])
     cache.mkdir(parents=True, exist_ok=True)
+    for left in cache.glob(".*.npz"):  # by a process that was killed while it wrote
+        left.unlink()
     editions = {}
     for name in request["datasets"]:
         dataset = DATASETS[name]
@@ -42,8 +44,11 @@ def load(request: dict[str, Any]) -> dict[str, Any]:
             version, arrays = _from_tensorflow_datasets(dataset, data_dir)
         edition = Edition(name, version, len(arrays["train_y"]), len(arrays["test_y"]))
         temporary = cache / f".{os.getpid()}.npz"
-        np.savez(temporary, **arrays)
-        os.replace(temporary, cache / edition.file_name)
+        try:
+            np.savez(temporary, **arrays)
+            os.replace(temporary, cache / edition.file_name)
+        finally:
+            temporary.unlink(missing_ok=True)
         editions[name] = vars(edition)
     return editions
 
@@ -72,10 +77,10 @@ def _from_tensorflow_datasets(
             f"({one_line(error)}): pip install -e .[bench]"
         ) from error
     folder = records_folder(dataset, data_dir)
+    where = str(data_dir.expanduser()) if data_dir else None
     if folder is not None:
-        builder = tfds.builder_from_directory(str(folder))
+        builder = _prepared(tfds, dataset, folder)
     else:
-        where = str(data_dir.expanduser()) if data_dir else None
         try:
             _reach(dataset.source)
             builder = tfds.builder(dataset.builder, data_dir=where)
@@ -88,13 +93,31 @@ def _from_tensorflow_datasets(
                 f"prepared {dataset.builder}."
             ) from error
     arrays = {}
-    for split in ("train", "test"):
-        x, y = builder.as_dataset(split=split, batch_size=-1, as_supervised=True)
-        arrays[f"{split}_x"], arrays[f"{split}_y"] = x.numpy(), y.numpy().astype("uint8")
+    try:
+        for split in ("train", "test"):
+            x, y = builder.as_dataset(split=split, batch_size=-1, as_supervised=True)
+            arrays[f"{split}_x"], arrays[f"{split}_y"] = x.numpy(), y.numpy().astype("uint8")
+    except Exception as error:  # whatever kind TensorFlow raises about damaged records
+        raise _damaged(dataset, folder or where, error) from error
     text = arrays["train_x"].dtype == object
     if text:
         arrays["train_x"], arrays["test_x"] = _indices(arrays["train_x"], arrays["test_x"])
     return str(builder.version), {**arrays, "scale": 0.0 if text else 255.0}
+
+
+def _prepared(tfds: Any, dataset: Dataset, folder: Path) -> Any:
+    """What reads the records of `folder`."""
+    try:
+        return tfds.builder_from_directory(str(folder))
+    except Exception as error:  # whatever kind it raises about damaged descriptions
+        raise _damaged(dataset, folder, error) from error
+
+
+def _damaged(dataset: Dataset, folder: Path | str | None, error: Exception) -> UsageError:
+    return UsageError(
+        f"the records of {dataset.name} in {folder} cannot be read ({type(error).__name__}); "
+        f"let tensorflow_datasets prepare {dataset.builder} again"
+    )
 
 
 def _reach(server: str) -> None:
@@ -114,4 +137,4 @@ def _indices(train: Any, test: Any) -> list[Any]:
 
 
 if __name__ == "__main__":
-    processes.serve(load)
+    processes.serve(load, "datasets", "data_dir", "cache")

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from benchmarks import layout
 from benchmarks.curves import Curves, smooth
+from benchmarks.flags import shortened
 from benchmarks.palette import INK
 from benchmarks.runs import Run
 
@@ -74,7 +75,7 @@ def norm_overlay(run: Run, curves: Sequence[Curves], styles: dict[str, Any]) -> 
 def _overlay(panels: int, curves: Sequence[Curves]) -> tuple[Figure, Any]:
     """A figure of `panels` beside each other with a column for the labels on the right."""
     height = max(5.2, 1.75 + 0.19 * len(curves))
-    column = 1.75 + 0.078 * max(len(curve.label) for curve in curves)
+    column = 1.75 + 0.078 * max(len(shortened(curve.label)) for curve in curves)
     inner = 9.2 if panels == 2 else 7.2
     width = 0.65 + inner + column
     figure = Figure(figsize=(width, height))
@@ -131,7 +132,7 @@ def _finish(
         axes.text(
             1 + 0.68 / width,
             y,
-            f"{value}  {curve.label}",
+            f"{value}  {shortened(curve.label)}",
             transform=axes.transAxes,
             va="center",
             fontsize=9,

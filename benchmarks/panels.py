@@ -8,7 +8,9 @@ from matplotlib.figure import Figure
 
 from benchmarks import layout
 from benchmarks.curves import Curves, smooth
+from benchmarks.flags import shortened
 from benchmarks.palette import INK, QUIET
+from benchmarks.progress import decimals
 from benchmarks.runs import Run
 
 
@@ -49,12 +51,12 @@ def panels(run: Run, curve: Curves, style: dict[str, Any]) -> Figure:
     outcome = f"diverged: {status.get('reason')}"
     if run.state == "done":
         outcome = (
-            f"test accuracy {result['test_accuracy']:.4f}, test loss {result['test_loss']:.4f}, "
+            f"test accuracy {result['test_accuracy']:.4f}, "
+            f"test loss {decimals(result['test_loss'])}, "
             f"{result['seconds']:.1f} s"
         )
-    layout.frame(
-        figure, run, f"{curve.label} on {run.spec['workload']}", outcome, curve.learning_rate
-    )
+    title = f"{shortened(curve.label)} on {run.spec['workload']}"
+    layout.frame(figure, run, title, outcome, curve.learning_rate)
     return figure
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks import devices, processes
 from benchmarks.errors import UsageError, one_line
 from benchmarks.fingerprint import fingerprint
+from benchmarks.flags import shortened
 from benchmarks.specs import parse_specs, unique
 
 ALL = "all"
@@ -33,8 +34,8 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
     for label in expanded(request["optimizers"], keras_optim.names()):
         try:
             optimizers[label] = fingerprint(parse_specs(label)[0].build())
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"optimizer {label}: {one_line(error)}") from error
+        except Exception as error:  # whatever kind a constructor raises about its arguments
+            raise UsageError(f"optimizer {shortened(label)}: {one_line(error)}") from error
     device = {"kind": found.kind, "count": found.count, "description": found.description}
     return {"names": keras_optim.names(), "optimizers": optimizers, "device": device}
 
@@ -48,4 +49,4 @@ def expanded(labels: Iterable[str], names: Iterable[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    processes.serve(probe)
+    processes.serve(probe, "backend", "device", "optimizers")

@@ -1,23 +1,29 @@
 """The processes of a comparison: questions that need a backend, and the training of one run.
 
 The command line itself imports no backend. What needs one is asked of a fresh Python process,
-JSON in and JSON out, so that no two of them meet and a crash costs one answer.
+JSON in and JSON out, so that no two of them meet and a crash costs one answer. A process ends when
+the one that started it does, even when that was killed: it watches its standard input, which
+nobody closes but the operating system.
 """
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from benchmarks.errors import UsageError, one_line
 
 ROOT = Path(__file__).parent.parent
 _MARK = "@benchmarks "
 """Begins a line of a child's standard output that is meant for us: libraries print there too."""
+WATCHED = "BENCHMARKS_STANDARD_INPUT"
+"""Set in the environment of a child: its standard input is ours, not that of someone's shell."""
 
 
 _DEFAULTS = {
@@ -47,8 +53,16 @@ def ask(module: str, request: Mapping[str, Any], env: Mapping[str, str]) -> Any:
     Raises:
         UsageError: it raised one, or it broke; then the text is the last line it wrote.
     """
-    with _child(module, [], env, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as child:
-        out, err = child.communicate(json.dumps(request))
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
+        _child(module, [], env, stderr=errors) as child,
+    ):
+        assert child.stdin is not None and child.stdout is not None
+        _send(child.stdin, json.dumps(request))
+        out = child.stdout.read()
+        child.wait()
+        errors.seek(0)
+        err = errors.read()
     for line in out.splitlines():
         if line.startswith(_MARK):
             answer = json.loads(line.removeprefix(_MARK))
@@ -58,13 +72,29 @@ def ask(module: str, request: Mapping[str, Any], env: Mapping[str, str]) -> Any:
     raise UsageError(f"{module} ended without an answer: {last_line(err)}")
 
 
-def serve(function: Callable[[Any], Any]) -> None:
-    """The other side of `ask`: answer the one request on standard input."""
+def serve(function: Callable[[Any], Any], *keys: str) -> None:
+    """The other side of `ask`: answer the one request on standard input, a line of JSON.
+
+    Args:
+        function: Makes the answer.
+        *keys: What a request has.
+    """
     try:
-        answer = {"answer": function(json.load(sys.stdin))}
-    except UsageError as error:
+        answer = {"answer": function(_request(keys))}
+    except (UsageError, OSError) as error:
         answer = {"error": one_line(error)}
     tell(answer)
+
+
+def _request(keys: Sequence[str]) -> dict[str, Any]:
+    try:
+        request = json.loads(sys.stdin.readline())
+    except (ValueError, RecursionError):
+        request = None
+    if not isinstance(request, dict) or not request.keys() >= set(keys):
+        raise UsageError(f"standard input must be a line of JSON with the keys {', '.join(keys)}")
+    end_with_parent()
+    return request
 
 
 def train(folder: Path, env: Mapping[str, str], on_event: Callable[[Any], None]) -> int:
@@ -82,6 +112,36 @@ def train(folder: Path, env: Mapping[str, str], on_event: Callable[[Any], None])
         return child.wait()
 
 
+def end_with_parent() -> None:
+    """End this process as soon as the one that started it, and holds its standard input, ended."""
+    if os.environ.get(WATCHED):
+        threading.Thread(target=_end_after_input, daemon=True).start()
+
+
+def _end_after_input() -> None:
+    while os.read(0, 4096):
+        pass
+    os._exit(1)
+
+
+def _send(stream: IO[str], text: str) -> None:
+    """Write a line; a process that has ended already says why elsewhere."""
+    try:
+        stream.write(f"{text}\n")
+        stream.flush()
+    except BrokenPipeError:
+        with suppress(BrokenPipeError):
+            stream.close()
+
+
+def log_end(folder: Path) -> str:
+    """The last line that the training of the run of `folder` wrote."""
+    with suppress(OSError), (folder / "log.txt").open("rb") as log:
+        log.seek(-min(log.seek(0, os.SEEK_END), 4096), os.SEEK_END)
+        return last_line(log.read().decode("utf-8", "replace"))
+    return last_line("")
+
+
 def tell(event: Any) -> None:
     """Send `event` from a child to its parent."""
     print(f"{_MARK}{json.dumps(event)}", flush=True)
@@ -97,11 +157,13 @@ def last_line(text: str) -> str:
 def _child(
     module: str, arguments: list[str], env: Mapping[str, str], **streams: Any
 ) -> Iterator[subprocess.Popen[str]]:
-    """A Python process that does not outlive this block."""
+    """A Python process that does not outlive this block, nor this process."""
+    streams |= {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    streams |= {"encoding": "utf-8", "errors": "replace"}
     command = [sys.executable, "-m", module, *arguments]
-    with subprocess.Popen(
-        command, env=dict(env), stdout=subprocess.PIPE, text=True, **streams
-    ) as child:
+    # It inherits the lock of the results folder (`benchmarks.lock`), the only file that it can.
+    env = {**env, WATCHED: "1"}
+    with subprocess.Popen(command, env=env, close_fds=False, **streams) as child:
         try:
             yield child
         finally:

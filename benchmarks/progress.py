@@ -71,13 +71,18 @@ class Progress:
         )
 
 
+def decimals(value: float | None) -> str:
+    """Four of them; null stands for a number that is not finite."""
+    return "not finite" if value is None else f"{value:.4f}"
+
+
 def summary(run: Run) -> str:
     """One line about a run that ended."""
     status, result = run.status, run.result
     text = f"{run.spec['workload']} {run.spec['optimizer']}: {status['state']}"
     if status["state"] == "done":
         text += (
-            f", test accuracy {result['test_accuracy']:.4f}, loss {result['test_loss']:.4f}, "
+            f", test accuracy {result['test_accuracy']:.4f}, loss {decimals(result['test_loss'])}, "
             f"{result['seconds']:.1f} s"
         )
     return text + (f" ({status['reason']})" if "reason" in status else "")

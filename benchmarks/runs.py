@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from benchmarks import records
+from benchmarks import checks, records
+from benchmarks.errors import UsageError
 
 PROTOCOL = 1
 """Part of every spec: raise it when models, splits or measurements change, so that results of the
@@ -41,8 +42,9 @@ class Run:
 
     @property
     def status(self) -> dict[str, Any]:
-        """What `write_status` wrote last."""
-        return records.read_json(self.folder / "status.json") or {"state": "queued"}
+        """What `write_status` wrote last; that of a run that has not begun, if it is damaged."""
+        status = records.read_json(self.folder / "status.json")
+        return status if checks.status(status) else {"state": "queued"}
 
     @property
     def state(self) -> str:
@@ -51,8 +53,14 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether its results can be used as they are."""
-        return self.state in FINISHED
+        """Whether its results can be used as they are: it ended, and all it measured is there."""
+        status = self.status
+        if status["state"] not in FINISHED:
+            return False
+        epochs = status["result"]["epochs"]
+        if status["state"] == "done" and epochs != self.spec["epochs"]:
+            return False
+        return checks.metrics(self.metrics, epochs)
 
     @property
     def result(self) -> dict[str, Any]:
@@ -68,8 +76,14 @@ class Run:
         """Make the folder that of a run that has not begun."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "metrics.jsonl").unlink(missing_ok=True)
-        records.write_json(self.folder / "spec.json", self.spec)
+        self.write_spec()
         self.write_status("queued")
+
+    def write_spec(self) -> None:
+        """Write the spec, unless it is there."""
+        path = self.folder / "spec.json"
+        if records.read_json(path) != self.spec:
+            records.write_json(path, self.spec)
 
     def add(self, metrics: dict[str, Any]) -> None:
         """Append what one epoch measured."""
@@ -84,5 +98,12 @@ class Run:
 
 
 def open_run(folder: Path) -> Run:
-    """The run whose spec lies in `folder`."""
-    return Run(records.read_json(folder / "spec.json"), folder.parent.parent)
+    """The run whose spec lies in `folder`.
+
+    Raises:
+        UsageError: there is none, or it is damaged.
+    """
+    spec = records.read_json(folder / "spec.json")
+    if not checks.fits(spec, checks.SPEC):
+        raise UsageError(f"{folder / 'spec.json'} is not the spec of a run")
+    return Run(spec, folder.parent.parent)

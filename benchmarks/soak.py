@@ -4,13 +4,15 @@ Trains a small network with `fit` and notes, a thousand times, the time of a ste
 the process. Draws nothing; `--draw` draws what the backends left as one figure.
 """
 
-import argparse
 import json
 import os
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
+from benchmarks import endings
+from benchmarks.errors import UsageError
 
 FOLDER = Path(__file__).parent.parent / "docs" / "soak"
 
@@ -24,6 +26,7 @@ def resident() -> float:
 def watch(steps: int) -> dict[str, list[float]]:
     """Train for that many steps with an accumulating, averaging, clipping, scheduled AdamW."""
     import keras
+    import numpy as np
 
     import keras_optim
 
@@ -56,13 +59,17 @@ def watch(steps: int) -> dict[str, list[float]]:
 def draw() -> Path:
     """Time and memory over the steps, a line for each backend."""
     import matplotlib
+    import numpy as np
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    paths = sorted(FOLDER.glob("*.json"))
+    if not paths:
+        raise UsageError(f"{FOLDER} holds nothing to draw; watch a backend first, without --draw")
     figure, panels = pyplot.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-    for path in sorted(FOLDER.glob("*.json")):
-        notes = json.loads(path.read_text(encoding="utf-8"))
+    for path in paths:
+        notes = _notes(path)
         for panel, name in zip(panels, ("milliseconds", "mebibytes"), strict=True):
             means = np.reshape(notes[name], (100, -1))
             line = np.median(means, axis=1) if name == "milliseconds" else means[:, -1]
@@ -78,19 +85,58 @@ def draw() -> Path:
     return target
 
 
-def main() -> None:
-    """Watch the backend at hand, or draw."""
-    parser = argparse.ArgumentParser(description="Many steps with constant time and memory")
-    parser.add_argument("--steps", type=int, default=100_000, help="a multiple of 1000")
+def _notes(path: Path) -> dict[str, list[float]]:
+    """What `watch` noted.
+
+    Raises:
+        UsageError: the file is damaged.
+    """
+    from benchmarks import checks, records
+
+    notes = records.read_json(path)
+    thousand = checks.some(checks.number)
+    names = ("steps", "milliseconds", "mebibytes")
+    if not checks.fits(notes, dict.fromkeys(names, thousand)) or any(
+        len(notes[name]) != 1000 for name in names
+    ):
+        raise UsageError(f"{path} is damaged: remove it, or watch this backend again")
+    return dict(notes)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Watch the backend at hand, or draw; the exit status."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    return endings.ended("soak", lambda: _run(given))
+
+
+def _run(arguments: list[str]) -> None:
+    from benchmarks import devices
+    from benchmarks.flags import Parser, whole
+
+    parser = Parser(
+        prog="python -m benchmarks.soak", description="Many steps with constant time and memory"
+    )
+    parser.add_argument("--steps", type=whole(1000), default=100_000, help="a multiple of 1000")
     parser.add_argument("--draw", action="store_true", help="draw what was measured")
-    arguments = parser.parse_args()
-    if arguments.draw:
+    options = parser.parse_args(arguments)
+    if options.steps % 1000:
+        raise UsageError(f"--steps: must be a multiple of 1000, not {options.steps}")
+    if options.draw:
         print(draw())
         return
-    notes = watch(arguments.steps)
-    import keras
-
+    devices.chosen(None)  # before Keras is imported, which has a traceback for it
+    resident()  # where there is no /proc, the error comes now
     FOLDER.mkdir(exist_ok=True)
+    if not os.access(FOLDER, os.W_OK):
+        raise UsageError(f"{FOLDER} cannot be written to")
+    _report(watch(options.steps))
+
+
+def _report(notes: dict[str, list[float]]) -> None:
+    """Write what was noted, and print what it comes to."""
+    import keras
+    import numpy as np
+
     target = FOLDER / f"{keras.backend.backend()}.json"
     rounded = {name: [round(v, 4) for v in values] for name, values in notes.items()}
     target.write_text(json.dumps(rounded), encoding="utf-8")
@@ -101,4 +147,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    endings.program("soak", main)

@@ -1,11 +1,12 @@
-"""Optimizers as the command line spells them: `adam`, `sgd[momentum=0.9]`, nested to any depth.
+"""Optimizers as the command line spells them: `adam`, `sgd[momentum=0.9]`, nested up to 20 deep.
 
     list      = spec ("," spec)*
     spec      = name [ "[" name "=" value ("," name "=" value)* "]" ]
     value     = number | true | false | none | spec | "(" value ("," value)* ")"
 
 A bare word that names an algorithm of the catalog is an optimizer (`lookahead[inner=adam]`), any
-other is a string.
+other is a string. Numbers are those that an optimizer can count and compute with: whole ones of 32
+bits, others of float32.
 """
 
 import re
@@ -14,10 +15,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.errors import UsageError
+from benchmarks.flags import LARGEST, shortened
 
 _TOKEN = re.compile(r"\s*([\[\](),=]|[A-Za-z0-9_.+-]+)")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _WORDS = {"true": True, "false": False, "none": None}
+_DEEPEST = 20
+"""Brackets in brackets: far more than make sense, far fewer than Python can follow."""
+_LARGEST_FLOAT = 3.4e38
 _EXAMPLE = 'Write for example adam or "sgd[momentum=0.9,nesterov=true]".'
 
 
@@ -77,6 +82,7 @@ class _Reader:
 
     def __init__(self, text: str):
         self.text = text
+        self.depth = 0
         self.tokens: list[str] = []
         position = 0
         while text[position:].strip():
@@ -87,7 +93,7 @@ class _Reader:
             position = match.end()
 
     def error(self, reason: str) -> UsageError:
-        return UsageError(f"optimizer {self.text!r}: {reason}. {_EXAMPLE}")
+        return UsageError(f"optimizer {shortened(self.text)!r}: {reason}. {_EXAMPLE}")
 
     def peek(self) -> str | None:
         return self.tokens[0] if self.tokens else None
@@ -96,14 +102,26 @@ class _Reader:
         token = self.peek()
         if token is None or (expected is not None and token != expected):
             wanted = repr(expected) if expected else "a name or a value"
-            where = f"before {token!r}" if token else "at the end"
+            where = f"before {shortened(token)!r}" if token else "at the end"
             raise self.error(f"expected {wanted} {where}")
+        self.depth += (token in ("[", "(")) - (token in ("]", ")"))
+        if self.depth > _DEEPEST:
+            raise self.error(f"brackets are nested more than {_DEEPEST} deep")
         return self.tokens.pop(0)
+
+    def number(self, word: str) -> int | float:
+        if re.fullmatch(r"[+-]?\d+", word):
+            if len(word.lstrip("+-0")) > 10 or abs(int(word)) > LARGEST:
+                raise self.error(f"{shortened(word)} is beyond {LARGEST}, the largest whole number")
+            return int(word)
+        if abs(float(word)) > _LARGEST_FLOAT:
+            raise self.error(f"{shortened(word)} is beyond {_LARGEST_FLOAT:g}, the largest number")
+        return float(word)
 
     def name(self) -> str:
         token = self.take()
         if not token.isidentifier():
-            raise self.error(f"expected a name instead of {token!r}")
+            raise self.error(f"expected a name instead of {shortened(token)!r}")
         return token
 
     def spec(self) -> OptimizerSpec:
@@ -117,7 +135,7 @@ class _Reader:
                 key = self.name()
                 self.take("=")
                 if key in arguments:
-                    raise self.error(f"{key!r} is given twice")
+                    raise self.error(f"{shortened(key)!r} is given twice")
                 arguments[key] = self.value()
             self.take("]")
         return OptimizerSpec(name, tuple(sorted(arguments.items())))
@@ -135,7 +153,7 @@ class _Reader:
         if word.lower() in _WORDS:
             return _WORDS[word.lower()]
         if _NUMBER.fullmatch(word):
-            return int(word) if re.fullmatch(r"[+-]?\d+", word) else float(word)
+            return self.number(word)
         self.tokens.insert(0, word)
         return self.spec() if self.tokens[1:2] == ["["] else self.name()
 

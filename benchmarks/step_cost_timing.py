@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.errors import UsageError
+from benchmarks.processes import last_line
 from benchmarks.step_cost_device import wait
 
 TARGET = 0.02
@@ -88,7 +90,7 @@ def _new_process(arguments: list[str], environment: dict[str, str]) -> tuple[flo
     command = [sys.executable, "-c", _FIRST, *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{arguments}: {done.stderr.strip()[-2000:]}")
+        raise UsageError(f"{arguments}: {last_line(done.stderr)}")
     line = next(line for line in done.stdout.splitlines() if line.startswith("measured"))
     first, extra = line.split()[1:]
     return float(first), float(extra)

@@ -9,8 +9,9 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from benchmarks import datasets, devices, processes
+from benchmarks import datasets, devices, endings, processes
 from benchmarks.errors import one_line
+from benchmarks.flags import Parser
 from benchmarks.runs import Run, open_run
 from benchmarks.specs import parse_specs
 from benchmarks.workloads import WORKLOADS
@@ -75,7 +76,11 @@ def frameworks() -> list[str]:
 
 
 def main(folder: str) -> int:
-    """Train the run of `folder`; 0 if it came to a result, 1 if it failed."""
+    """Train the run of `folder`; 0 if it came to a result, 1 if it failed.
+
+    Raises:
+        UsageError: there is no run in `folder`.
+    """
     run = open_run(Path(folder))
     run.write_status("running")
     try:
@@ -87,5 +92,12 @@ def main(folder: str) -> int:
     return 0
 
 
+def _run() -> int:
+    parser = Parser(prog="python -m benchmarks.training", description=__doc__)
+    parser.add_argument("folder", help="of the run, made by benchmarks.bench")
+    return main(parser.parse_args().folder)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    processes.end_with_parent()
+    endings.program("training", lambda: endings.ended("training", _run))

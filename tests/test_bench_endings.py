@@ -5,17 +5,33 @@ import io
 import re
 import sys
 
+import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks import bench, datasets, figures, processes, training
+from benchmarks import bench, comparison, datasets, figures, knowledge, processes, training
+from benchmarks.curves import Curves
 from benchmarks.progress import Progress
 from benchmarks.runs import Run, open_run
 from tests.conftest import BACKEND
 
 OPTIMIZERS = ["sgd[momentum=0.9,nesterov=true]", "lookahead[inner=adam]"]
-METRICS = [{"epoch": epoch, "loss": 1.0 / (epoch + 1)} for epoch in range(3)]
-RESULT = {"test_accuracy": 0.9, "test_loss": 0.3, "seconds": 1.0}
+KEYS = ("accuracy", "val_loss", "val_accuracy", "learning_rate")
+STEPS = {"step_loss": [0.5, 0.25], "grad_norm": [2.0, 1.0]}
+METRICS = [
+    {
+        "epoch": epoch,
+        "loss": 1.0 / (epoch + 1),
+        **dict.fromkeys(KEYS, 0.1),
+        **(STEPS if epoch else {}),
+    }
+    for epoch in range(3)
+]
+MISSED = {
+    **{"epochs": 2, "seconds": 1.0, "first_step_seconds": 0.5, "steps_per_second": 9.0},
+    **{"state_per_weight": 1.0, "device": "cpu"},
+}
+RESULT = {**MISSED, "test_accuracy": 0.9, "test_loss": 0.3}
 
 
 @pytest.fixture
@@ -24,7 +40,14 @@ def ended(tmp_path, monkeypatch, capsys):
     folder = tmp_path / "results"
     edition = datasets.edition_at_hand(datasets.DATASETS["digits"], None, folder)
     datasets.cache(folder).mkdir(parents=True)
-    (datasets.cache(folder) / edition.file_name).touch()
+
+    def cached():
+        np.savez(datasets.cache(folder) / edition.file_name, scale=16.0, **arrays)
+
+    part = {"x": np.zeros((1797, 8, 8, 1), "uint8"), "y": np.zeros(1797, "uint8")}
+    arrays = {f"train_{name}": values[:1437] for name, values in part.items()}
+    arrays |= {f"test_{name}": values[1437:] for name, values in part.items()}
+    cached()
     trained = []
 
     def train(path, environment, on_event):
@@ -37,7 +60,7 @@ def ended(tmp_path, monkeypatch, capsys):
         if ending is None:
             (path / "log.txt").write_text("Traceback\nMemoryError: too big\n")
             return -9
-        result = RESULT if ending == ("done",) else {"seconds": 1.0}
+        result = RESULT if ending == ("done",) else MISSED
         run.write_status(*ending, result=result)
         return 0
 
@@ -45,9 +68,21 @@ def ended(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(processes, "train", train)
     labels = dict.fromkeys(OPTIMIZERS, "c0de")
     device = {"kind": "cpu", "count": 1, "description": "cpu"}
-    answer = {"names": ["sgd", "adam"], "optimizers": labels, "device": device}
-    monkeypatch.setattr(processes, "ask", lambda *_: answer)
-    monkeypatch.setattr(figures, "draw", lambda *_: 0)
+    probed = {"names": ["sgd", "adam"], "optimizers": labels, "device": device}
+
+    def ask(module, *_):
+        if module == "benchmarks.probe":
+            return probed
+        cached()
+        return {"digits": vars(edition)}
+
+    monkeypatch.setattr(processes, "ask", ask)
+    monkeypatch.setattr(comparison, "_git_revision", lambda: None)  # they take most of the time
+    monkeypatch.setattr(knowledge, "_version", lambda _: "1.0")
+    # What is drawn is read at least.
+    monkeypatch.setattr(
+        figures, "draw", lambda runs, *_: len([Curves.of(run) for run in runs if run.finished])
+    )
 
     def run(*arguments, **outcomes):
         endings.update(zip(OPTIMIZERS, outcomes.values(), strict=False))
@@ -56,8 +91,10 @@ def ended(tmp_path, monkeypatch, capsys):
         status = bench.main([*asked, "--optimizers", *OPTIMIZERS, *arguments])
         text = (folder / "tables" / "summary.csv").read_text(encoding="utf-8")
         rows = {row["optimizer"]: row for row in csv.DictReader(text.splitlines())}
-        return status, capsys.readouterr().out, rows, trained
+        out, run.errors = capsys.readouterr()
+        return status, out, rows, trained
 
+    run.folder = folder
     return run
 
 

@@ -1,0 +1,120 @@
+"""How a command ends: with an exit status, and one line instead of a traceback.
+
+`ended` turns what can go wrong outside of our code into a sentence; `program` makes a command the
+whole process, whose standard streams may be closed, full, or have a reader that has gone.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NoReturn
+
+from benchmarks.errors import UsageError, one_line
+
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, as shells have it."""
+
+
+def ended(name: str, command: Callable[[], int | None], interrupted: str = "interrupted.") -> int:
+    """Run `command`; the exit status.
+
+    Args:
+        name: What the line on standard error begins with.
+        command: Returns an exit status; `None` is 0.
+        interrupted: The line after Ctrl-C.
+
+    Returns:
+        What `command` returned; 2 after a `UsageError`, an error of the operating system (a full
+        disk, a file that cannot be read), a package that is missing or too little memory; 130 after
+        Ctrl-C.
+    """
+    try:
+        return command() or 0
+    except KeyboardInterrupt:
+        _say(name, interrupted)
+        return INTERRUPTED
+    except UsageError as error:
+        _say(name, one_line(error))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _say(name, f"{where}{error.strerror or one_line(error)}")
+    except ImportError as error:
+        _say(name, f"{one_line(error)}; pip install -e .[bench]")
+    except MemoryError as error:
+        _say(name, f"not enough memory ({one_line(error)})")
+    return 2
+
+
+def program(name: str, main: Callable[[], int]) -> NoReturn:
+    """Run `main` as the whole process and exit with its status; SIGTERM is as Ctrl-C."""
+    _open_streams()
+    output = Output(sys.stdout)
+    sys.stdout = output
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        status = main()
+    except SystemExit as end:  # argparse, after --help
+        status = int(end.code or 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
+    output.flush()
+    if output.error is not None and not isinstance(output.error, BrokenPipeError):
+        _say(name, f"standard output could not be written ({output.error.strerror})")
+        status = status or 2
+    if status == INTERRUPTED:
+        # Python itself would end with the signal if Ctrl-C came within `exec`, as in a dataclass.
+        os._exit(status)
+    sys.exit(status)
+
+
+class Output:
+    """Standard output: once it cannot be written to, the rest of the text is lost, and no more.
+
+    So `| head -1` takes a line of what is shown, and the results are complete.
+    """
+
+    def __init__(self, stream: Any):
+        self.stream = stream
+        self.error: OSError | None = None
+        if hasattr(stream, "reconfigure"):  # a path may hold what the encoding has not
+            stream.reconfigure(errors="backslashreplace")
+
+    def write(self, text: str) -> int:
+        """Write `text`, or lose it."""
+        self._try(self.stream.write, text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand on what was written, or lose it."""
+        self._try(self.stream.flush)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    def _try(self, function: Callable[..., Any], *arguments: str) -> None:
+        try:
+            function(*arguments)
+        except OSError as error:
+            self.error = error
+            # What the stream still holds goes nowhere, at the exit of Python too.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.stream.fileno())
+            os.close(nowhere)
+
+
+def _say(name: str, text: str) -> None:
+    with suppress(OSError):  # standard error may be closed as well
+        print(f"{name}: {text}", file=sys.stderr, flush=True)
+
+
+def _open_streams() -> None:
+    """Put the null device where a standard stream is closed: no file of ours gets its number."""
+    for number, mode in ((0, "r"), (1, "w"), (2, "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+        stream = ("stdin", "stdout", "stderr")[number]
+        if getattr(sys, stream) is None:
+            setattr(sys, stream, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115

@@ -1,0 +1,46 @@
+"""What the command lines share: an error is one sentence, and numbers have a range."""
+
+import argparse
+from collections.abc import Callable
+from typing import NoReturn
+
+from benchmarks.errors import UsageError
+
+LARGEST = 2**31 - 1
+"""The largest count: backends keep shapes and counters in 32 bits here and there."""
+LARGEST_SEED = 2**32 - 1
+"""NumPy's, and so Keras's."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but an error is an exception instead of the usage text and an exit."""
+
+    known = ""
+    """What is said where a flag is unknown."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise a `UsageError`."""
+        raise UsageError(message + (self.known if "unrecognized" in message else ""))
+
+
+def whole(lowest: int, highest: int = LARGEST) -> Callable[[str], int]:
+    """The `type` of a flag that takes a whole number from `lowest` to `highest`."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = lowest - 1
+        if not lowest <= value <= highest:
+            limit = "up" if value < lowest else f"to {highest}"
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number from {lowest} {limit}, not {shortened(text)!r}"
+            )
+        return value
+
+    return convert
+
+
+def shortened(text: str) -> str:
+    """`text` for a message that is one line: its beginning, if it is long."""
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,79 @@
+"""One command at a time on a results folder: two would write into the same files.
+
+The operating system releases the lock when the last process that holds it has ended, however it
+ended. A command hands it on to its children, so a child of a command that was killed holds it for
+the moment in which it ends, too.
+"""
+
+import os
+import platform
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from benchmarks.errors import UsageError
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system
+    fcntl = None  # type: ignore[assignment]
+
+NAME = ".lock"
+PATIENCE = 2.0
+"""Seconds in which the child of a command that was killed has ended."""
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep other commands out of `folder`.
+
+    Raises:
+        UsageError: another one works there; the text names its process.
+    """
+    with (folder / NAME).open("a+", encoding="utf-8", errors="replace") as file:
+        _take(file, folder)
+        file.truncate(0)
+        file.write(f"{os.getpid()} on {platform.node()}\n")
+        file.flush()
+        os.set_inheritable(file.fileno(), True)
+        yield
+
+
+def _take(file: TextIO, folder: Path) -> None:
+    """Lock `file` within `PATIENCE`."""
+    deadline = time.monotonic() + PATIENCE
+    while not _locked(file):
+        if time.monotonic() > deadline:
+            raise UsageError(
+                f"{folder} is in use by {_holder(file)}: wait until it has ended, or give "
+                "--graph-directory another folder"
+            )
+        time.sleep(0.05)
+
+
+def _locked(file: TextIO) -> bool:
+    """Whether `file` is locked now, or cannot be because its file system has no locks."""
+    try:
+        if fcntl is None:
+            raise OSError("no fcntl")
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        print(
+            f"bench: {file.name} cannot be locked ({error.strerror or error}): start no second "
+            "command on this folder",
+            file=sys.stderr,
+        )
+    return True
+
+
+def _holder(file: TextIO) -> str:
+    """The process that locked `file`, as it wrote there itself."""
+    file.seek(0)
+    text = file.read(300).strip()
+    return f"process {text}" if re.fullmatch(r"\d+ on \S*", text) else "another process"
