@@ -301,8 +301,13 @@ KEEP = Template(
 )
 
 FUNCTION = Template("""#include <math.h>
-#include <omp.h>
 #include <stdint.h>
+#ifdef _OPENMP
+#include <omp.h>
+#else
+static inline int omp_get_num_threads(void) { return 1; }
+static inline int omp_get_thread_num(void) { return 0; }
+#endif
 $helpers
 static inline double sum_of(const double *part, int64_t threads) {
   double sum = 0;
