@@ -9,6 +9,9 @@
     on_cpu      the parts as one C function with OpenMP, and how it is called
     on_cuda     the parts as one CUDA kernel, and how it is launched
     building    C function -> shared library, in a private cache
+    compilers   which C compilers there are, and how one is run
+    proving     the function on small tensors, beside what PyTorch makes of the same operations:
+                `playing` does them one by one, `specimens` has the tensors
     kernel      the function bound to tensors, and called
 
 Nothing here knows what an optimizer is.

@@ -1,87 +1,182 @@
 """A C function as a shared library, built once per machine and kept in a private cache.
 
 The folder is `$XDG_CACHE_HOME/keras_optim`, or `~/.cache/keras_optim`. A library is found again by
-its source, the compiler, the flags and the processor; it ends with the hash of its own bytes, so
-that a damaged one is built anew.
+its source, the compilers, their flags and the processor; it ends with the hash of its own bytes, so
+that a damaged one is built anew. What cannot be built is not tried again in the same process.
 """
 
+import contextlib
 import ctypes
 import functools
 import hashlib
 import os
-import platform
-import shutil
 import stat
-import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-FLAGS = (
-    *("-x", "c", "-shared", "-fPIC", "-fopenmp", "-O3", "-march=native"),
-    *(("-mprefer-vector-width=512",) if platform.machine() in ("x86_64", "AMD64") else ()),
-    *("-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),
-)
-"""Each operation is rounded by itself, as PyTorch does it; nothing is assumed about NaN."""
+from keras_optim.native import compilers
+from keras_optim.native.compilers import BuildError
+
+__all__ = ["BuildError", "forget", "load", "mark"]
+
 builds = 0
-"""How often a compiler ran in this process."""
+"""How often a library was built in this process, or tried to be."""
+_SPACE = 1 << 20
+"""Bytes that a folder to build in must have."""
 
 
-class BuildError(Exception):
-    """There is no compiler that can build the function."""
+def load(source: str) -> Any:
+    """The function `run` of a C source; `digest` is the hash of its library.
+
+    Raises:
+        BuildError: no compiler, or they all failed.
+    """
+    found = _found(source)
+    if isinstance(found, str):
+        raise BuildError(found)
+    return found
+
+
+def forget() -> None:
+    """Try again what could not be built."""
+    _found.cache_clear()
+    compilers.forget()
+
+
+def mark(*facts: str) -> Path | None:
+    """Where the cache keeps a note about these facts, if there is a cache."""
+    folder = _folder()
+    return folder / _name("note", *facts) if folder else None
 
 
 @functools.cache
-def load(source: str) -> ctypes._CFuncPtr:  # type: ignore[name-defined]
-    """The function `run` of a C source.
-
-    Raises:
-        BuildError: no compiler, or it failed.
-    """
-    name = hashlib.sha256("\0".join((source, *_toolchain())).encode()).hexdigest()[:32] + ".so"
+def _found(source: str) -> Any:
+    """The function, or why there is none."""
+    name = _name("so", source, *compilers.toolchain())
     folder = _folder()
-    if folder and (path := folder / name).exists() and _whole(path):
-        return _opened(path)
-    with tempfile.TemporaryDirectory(prefix="keras_optim_") as temporary:
-        built = Path(temporary) / name
-        _compile(source, built)
-        if folder:
-            try:
-                kept = shutil.copyfile(built, folder / f"{name}.{os.getpid()}")
-                built = kept.replace(folder / name)
-            except OSError:
-                pass  # a full disk, a read-only folder: it is used from where it is
-        return _opened(built)
-
-
-def _compile(source: str, target: Path) -> None:
+    if folder and (run := _from_cache(folder / name)):
+        return run
+    found = compilers.compilers()
+    if all(compiler.problem for compiler in found):
+        reasons = [compiler.problem for compiler in found]
+        return "\n".join(reasons) or "no C compiler was found: neither gcc, clang nor cc"
     global builds
     builds += 1
-    command = [_compiler(), *FLAGS, "-", "-o", str(target), "-lm"]
-    done = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise BuildError(f"{' '.join(command)}\n{done.stderr.strip()}")
-    content = target.read_bytes()
-    target.write_bytes(content + hashlib.sha256(content).digest())
+    reasons = []
+    try:
+        with _temporary(folder) as temporary:
+            for compiler in found:
+                try:
+                    return compiler.build(source, temporary, lambda path: _kept(path, folder, name))
+                except BuildError as error:
+                    reasons.append(str(error))
+    except OSError as error:
+        return f"no folder to build in: {error}"
+    return "\n".join(reasons)
 
 
-def _opened(path: Path) -> ctypes._CFuncPtr:  # type: ignore[name-defined]
-    run = ctypes.CDLL(str(path)).run
-    run.restype = None
-    pointer, number = ctypes.c_void_p, ctypes.c_int64
-    run.argtypes = [number, *[pointer] * 9, number, *[pointer] * 2]
+def _name(ending: str, *facts: str) -> str:
+    key = "\0".join(facts).encode("utf-8", "surrogateescape")
+    return f"{hashlib.sha256(key).hexdigest()[:32]}.{ending}"
+
+
+def _from_cache(path: Path) -> Any:
+    """The function of a library in the cache; None if it is damaged or cannot be opened."""
+    try:
+        if path.is_file():
+            content = path.read_bytes()
+            if hashlib.sha256(content[:-32]).digest() == content[-32:]:
+                return _opened(path, content)
+    except (OSError, AttributeError):
+        pass  # as if it were not there
+    return None
+
+
+def _kept(built: Path, folder: Path | None, name: str) -> Any:
+    """The function of a library that was just built, and is put into the cache."""
+    content = built.read_bytes()
+    content += hashlib.sha256(content).digest()
+    try:
+        run = _opened(built, content)
+    except OSError:  # programs in the folder for temporary files may not be run
+        if not folder:
+            raise
+        path = _stored(content, folder / name)
+        try:
+            return _opened(path, content)
+        except (OSError, AttributeError):
+            path.unlink()
+            raise
+    if folder:
+        with contextlib.suppress(OSError):  # a full disk: it is used from where it is
+            path = _stored(content, folder / name)
+            try:
+                return _opened(path, content)
+            except OSError:
+                path.unlink()
     return run
 
 
-def _whole(path: Path) -> bool:
-    content = path.read_bytes()
-    return hashlib.sha256(content[:-32]).digest() == content[-32:]
+def _stored(content: bytes, path: Path) -> Path:
+    """Write a file all at once, or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        return Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _opened(path: Path, content: bytes) -> Any:
+    run: Any = ctypes.CDLL(str(path)).run
+    run.restype = None
+    pointer, number = ctypes.c_void_p, ctypes.c_int64
+    run.argtypes = [number, *[pointer] * 9, number, *[pointer] * 2]
+    run.digest = content[-32:].hex()
+    return run
+
+
+@contextlib.contextmanager
+def _temporary(folder: Path | None) -> Iterator[Path]:
+    """A folder to build in, in the system's one for temporary files or else in the cache.
+
+    Raises:
+        OSError: neither can be written to.
+    """
+    problem = OSError("there is none that can be written to")
+    for parent in (None, folder) if folder else (None,):
+        try:
+            made = tempfile.TemporaryDirectory(
+                prefix="keras_optim_", dir=parent, ignore_cleanup_errors=True
+            )
+        except OSError as error:
+            problem = error
+            continue
+        with made as name:
+            space = Path(name) / "space"
+            try:
+                space.write_bytes(bytes(_SPACE))
+                space.unlink()
+            except OSError as error:
+                problem = error
+                continue
+            yield Path(name)
+            return
+    raise problem
 
 
 def _folder() -> Path | None:
     """The cache, if it is a folder that this user alone can write to."""
-    if not hasattr(os, "getuid"):
+    root = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(root):
+        home = os.path.expanduser("~") if os.environ.get("HOME") != "" else ""
+        root = os.path.join(home, ".cache") if os.path.isdir(home) else ""
+    if not (hasattr(os, "getuid") and os.path.isabs(root)):
         return None
-    root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     folder = Path(root) / "keras_optim"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -90,24 +185,3 @@ def _folder() -> Path | None:
         return None
     private = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
     return folder if private and not found.st_mode & 0o022 else None
-
-
-def _compiler() -> str:
-    for name in ("gcc", "clang", "cc", "g++", "c++"):
-        if path := shutil.which(name):
-            return path
-    raise BuildError("no C compiler was found: neither gcc, clang nor cc")
-
-
-@functools.cache
-def _toolchain() -> tuple[str, ...]:
-    """What the library depends on besides its source."""
-    compiler = _compiler()
-    asked = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False)
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0].splitlines()
-        kept = ("vendor_id", "cpu family", "model", "flags", "Features", "CPU")
-        processor = "\n".join(line for line in lines if line.startswith(kept))
-    except OSError:
-        processor = platform.processor()
-    return (compiler, asked.stdout, *FLAGS, platform.machine(), processor)

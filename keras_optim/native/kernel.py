@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from keras_optim.native import on_cpu, on_cuda
+from keras_optim.native.proving import prove
 from keras_optim.native.tracing import Function, Graph, Refused, trace
 
 Tensors = Mapping[str, torch.Tensor]
@@ -25,7 +26,7 @@ class Kernel:
 
     Raises:
         Refused: the function, or a tensor, is not of a kind that can be done.
-        BuildError: there is no compiler, or it failed.
+        BuildError: there is no compiler, or it failed, or what it built gives wrong numbers.
 
     Example:
 
@@ -64,6 +65,7 @@ class Kernel:
         self._leading = leading
         self._sizes = [arrays[leading].numel() for arrays in items]
         self._shapes = [tuple(arrays[leading].shape) for arrays in items]
+        prove(self._engine, self._text, self._run, chosen, self._shapes, leading, self._device)
         self._signatures = [_signature(arrays) for arrays in (*items, shared)]
 
     def bind(self, indices: Sequence[int], items: Sequence[Tensors], shared: Tensors) -> "Call":

@@ -11,6 +11,7 @@ import ctypes
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from string import Template
 from typing import Any
 
@@ -80,11 +81,15 @@ class Tables:
             else:
                 self._places = slice(n, None, len(text.arrays))
         self._alone = sum(sizes) < ALONE
+        self.ways = [partial(self._call, 1), lambda at: self._call(torch.get_num_threads(), at)]
+        """All ways in which it may run, whatever the sizes."""
         self._threads = 0
 
     def run(self, leading: list[Any]) -> None:
         """Call the function, with the addresses of the leading arrays."""
-        threads = 1 if self._alone else torch.get_num_threads()
+        self._call(1 if self._alone else torch.get_num_threads(), leading)
+
+    def _call(self, threads: int, leading: list[Any]) -> None:
         if threads != self._threads:
             self._threads = threads
             self._part = (ctypes.c_double * (self._count * self._sums * threads))()
@@ -301,8 +306,13 @@ KEEP = Template(
 )
 
 FUNCTION = Template("""#include <math.h>
-#include <omp.h>
 #include <stdint.h>
+#ifdef _OPENMP
+#include <omp.h>
+#else
+static inline int omp_get_num_threads(void) { return 1; }
+static inline int omp_get_thread_num(void) { return 0; }
+#endif
 $helpers
 static inline double sum_of(const double *part, int64_t threads) {
   double sum = 0;

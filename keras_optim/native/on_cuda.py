@@ -98,6 +98,7 @@ class Tables:
         addresses = [arrays.get(name, [0] * len(sizes)) for name in text.arrays]
         self._run, self._device, self._leading = run, device, whole([0] * len(sizes))
         self._found: list[Any] = []
+        self.ways = [self.run]
         self._arguments = [
             whole(sizes),
             whole([text.bodies[i] for i in rows]),

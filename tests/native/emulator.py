@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from keras_optim.native import building
+from keras_optim.native import compilers
 
 THREADS = 4
 PRELUDE = """
@@ -53,7 +53,7 @@ def load(source):
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / "kernel.so"
         command = [
-            building._compiler(),
+            compilers.compilers()[0].path,
             "-x",
             "c++",
             "-shared",

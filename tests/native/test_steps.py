@@ -167,10 +167,10 @@ def test_half_precision_goes_operation_by_operation():
 def builds(tmp_path, monkeypatch):
     """How often a compiler ran since the test began, with an empty cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    building.load.cache_clear()
+    building.forget()
     start = building.builds
     yield lambda: building.builds - start
-    building.load.cache_clear()
+    building.forget()
 
 
 @pytest.mark.parametrize("name", ["adam", "lamb", "lookahead(adam)", "skipnonfinite(adam)"])
@@ -216,7 +216,7 @@ def test_one_build_for_a_model(builds, monkeypatch):
 
 def test_the_result_does_not_depend_on_the_cache(builds, monkeypatch):
     cold = trajectory("native", make("adam"), monkeypatch)
-    building.load.cache_clear()
+    building.forget()
     warm = trajectory("native", make("adam"), monkeypatch)
     assert builds() == 1
     assert difference(cold, warm) == 0.0
@@ -488,7 +488,7 @@ def test_another_setting_is_refused(monkeypatch):
 
 def test_without_a_compiler_one_warning_and_the_right_result(monkeypatch, caplog, builds):
     monkeypatch.setenv("PATH", "")
-    building._toolchain.cache_clear()
+    building.forget()
     fused._told.clear()
     paths = [run(make("adam"), VALUES, STEPS) for _ in range(2)]
     assert [r.levelname for r in caplog.records] == ["WARNING"]
@@ -496,9 +496,28 @@ def test_without_a_compiler_one_warning_and_the_right_result(monkeypatch, caplog
     with pytest.raises(RuntimeError, match="no C compiler"):
         trajectory("native", make("adam"), monkeypatch)
     monkeypatch.undo()
-    building._toolchain.cache_clear()
+    building.forget()
     assert difference(paths[0], trajectory("eager", make("adam"), monkeypatch)) == 0.0
     assert difference(paths[0], paths[1]) == 0.0
+
+
+def test_a_compiler_that_fails_is_called_for_one_optimizer_alone(
+    monkeypatch, caplog, builds, tmp_path
+):
+    (tmp_path / "gcc").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "gcc").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/no")
+    building.forget()
+    fused._told.clear()
+    optimizer, xs = make("adam"), variables(VALUES)
+    for rate in (0.1, 0.2, 0.3):
+        optimizer.learning_rate = rate
+        optimizer.weight_decay = rate
+        optimizer.apply([tensor(g) for g in STEPS[0]], xs)
+    run(make("lamb"), VALUES, STEPS[:1])
+    assert builds() == 1
+    assert [r.levelname for r in caplog.records] == ["WARNING"]
+    assert "gcc" in caplog.text
 
 
 def test_a_rule_without_a_native_step_is_no_reason_to_warn(caplog):
