@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import keras
 import numpy as np
-from keras import ops
 
-from keras_optim import hyper, running
+from keras_optim import hyper
 from keras_optim.callbacks.access import between_batches, inside_loss_scale
+from keras_optim.callbacks.sweep import Sweep
 from keras_optim.hyper import Positive, Range
 
 
@@ -102,27 +102,29 @@ class LearningRateFinder(keras.callbacks.Callback):
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
         self.rates, self.losses = [], []
-        variables = [*self.model.variables, *self.model.optimizer.variables]
-        with running.no_gradients():
-            self._kept = [(v, ops.copy(running.tensor(v))) for v in variables]
         known, epochs = self.params.get("steps"), self.params.get("epochs")
         count = min(self.steps, known * epochs) if known and epochs else self.steps
         ratio = math.log(self.max_learning_rate / self.min_learning_rate)
         self._planned = [
             self.min_learning_rate * math.exp(ratio * i / max(count - 1, 1)) for i in range(count)
         ]
+        self._sweep = Sweep(self.model, lambda: self._planned[len(self.losses)])
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Set the next rate, and let the loss be that of this batch alone."""
+        """Let the loss be that of this batch alone, and its step one of the sweep."""
         between_batches(self.model)
         self.model.reset_metrics()
-        rate = self._planned[len(self.rates)]
-        self.model.optimizer.learning_rate = rate
-        self.rates.append(rate)
+        self._sweep.before_step()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Note the loss, and stop where it explodes."""
+        """Note rate and loss, and stop where it explodes."""
+        self.rates.append(self._planned[len(self.losses)])
         self.losses.append(float((logs or {})["loss"]))
+        if self._sweep.steps != len(self.losses):
+            raise ValueError(
+                "LearningRateFinder: `fit` must train by `model.train_function`, as that of Keras "
+                f"does. Received: a {type(self.model).__name__} with another `fit`"
+            )
         lowest = min(self.losses)
         exploded = min(self.losses[-3:]) > self.divergence * lowest > 0
         finished = len(self.losses) == len(self._planned)
@@ -131,10 +133,7 @@ class LearningRateFinder(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Any = None) -> None:
         """Leave everything as it was."""
-        with running.no_gradients():
-            for variable, value in self._kept:
-                variable.assign(value)
-        self._kept = []
+        self._sweep.end()
 
     # ---- what it found
 

@@ -31,7 +31,8 @@ def descend(objective: Objective, method: Method, rules: Rules) -> Result:
     gradient's own direction is tried and the method begins anew.
 
     Raises:
-        ValueError: value or gradient are not finite at the start.
+        ValueError: the loss does not depend on its variables, or value or gradient are not finite
+            at the start.
     """
     watch = _Watch(objective, rules)
     best = objective.present()
@@ -39,6 +40,7 @@ def descend(objective: Objective, method: Method, rules: Rules) -> Result:
     reason: Reason | None = None
     try:
         point = objective.at(best)
+        objective.check_reached()
         if not point.finite:
             raise ValueError(
                 f"minimize: the loss ({point.value}) or its gradient is not finite at the start."

@@ -1,12 +1,13 @@
 """`keras_optim.minimize`: the entry point, and the loop that all methods share."""
 
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import keras
 
 from keras_optim import hyper
+from keras_optim.minimizing import foreign
 from keras_optim.minimizing.conjugate_gradient import ConjugateGradient
 from keras_optim.minimizing.descent import Rules, descend
 from keras_optim.minimizing.lbfgs import LBFGS
@@ -23,6 +24,7 @@ METHODS: Mapping[str, type[Method]] = {
 }
 
 
+@foreign.refused
 def minimize(
     target: Any,
     data: Any = None,
@@ -60,13 +62,15 @@ def minimize(
             scalar loss of `variables`. JAX and TensorFlow trace it once, so what else it reads is
             constant.
         data: For a model: `(x, y)` or `(x, y, sample_weight)`, as arrays (or structures of them).
+            A list of numbers, or of equally long lists of numbers, is an array.
         method: `"lbfgs"`, `"conjugate_gradient"`, `"truncated_newton"`, or an object:
             `keras_optim.LBFGS(history_size=20)`.
         variables: What to change. Needed for a function; for a model, some of its weights.
             Default: all its trainable ones.
         loss: For a model: a Keras loss, its name or a function. Default: the compiled one.
         batch_size: For a model: samples at a time, >= 1. The chunks add up to the loss of the whole
-            set; use it when that does not fit in memory. Default `None`: all at once.
+            set; use it when that does not fit in memory. Default `None`: all at once, or what a
+            model of a fixed batch size takes.
         max_iterations: >= 1. Default 100.
         max_evaluations: >= 1 or `None` (default): passes over the data, gradients and
             Hessian-vector products.
@@ -82,9 +86,10 @@ def minimize(
         `converged`, `reason` and `history`.
 
     Raises:
-        TypeError: an argument of the wrong type.
+        TypeError: an argument of the wrong type or an unknown one.
         ValueError: one outside its range; no loss, no data, no variables; data of different
-            lengths; a loss that is not finite at the start.
+            lengths; a loss that is not finite at the start, or that does not depend on the
+            variables. If it depends on some, the others stay as they are.
 
     Example:
 
@@ -106,7 +111,9 @@ def minimize(
     hints = typing.get_type_hints(minimize, include_extras=True)
     given = {n: hyper.check("minimize", n, value, hints[n]) for n, value in given.items()}
     if callback is not None and not callable(callback):
-        raise TypeError(f"minimize: `callback` must be callable. Received: callback={callback!r}")
+        raise TypeError(
+            "minimize: `callback` must be callable. Received: callback=" + _shown(callback)
+        )
     chosen = _method(method)
     made = _loss(target, data, variables, loss, given.pop("batch_size"))
     objective = Objective(made, given.pop("max_evaluations"))
@@ -123,8 +130,14 @@ def _method(method: str | Method) -> Method:
         names += f"; {type(method).__name__} goes into `compile`"
     raise ValueError(
         f"minimize: `method` must be a method such as keras_optim.LBFGS(), or one of {names}. "
-        f"Received: method={method!r}"
+        f"Received: method={_shown(method)}"
     )
+
+
+def _shown(value: Any) -> str:
+    """Short, also of an array."""
+    plain = isinstance(value, str | int | float | None)
+    return repr(value)[:200] if plain else f"a {type(value).__name__}"
 
 
 def _loss(target: Any, data: Any, variables: Any, loss: Any, batch_size: int | None) -> Loss:
@@ -133,22 +146,40 @@ def _loss(target: Any, data: Any, variables: Any, loss: Any, batch_size: int | N
             raise ValueError(
                 "minimize: a model needs data: keras_optim.minimize(model, (x, y), ...)."
             )
-        made = model_loss(target, data, loss, batch_size, variables)
+        if hasattr(loss, "shape"):
+            raise TypeError(
+                "minimize: `loss` must be a Keras loss, its name or a function. "
+                f"Received: loss={_shown(loss)}"
+            )
+        chosen = None if variables is None else _listed(variables)
+        made = model_loss(target, data, loss, batch_size, chosen)
     elif callable(target):
         extra = {"data": data, "loss": loss, "batch_size": batch_size}
         for name, value in extra.items():
             if value is not None:
-                raise ValueError(f"minimize: `{name}` is for a model; the target is a function.")
+                raise ValueError(
+                    f"minimize: `{name}` is for a model; the target is a function: "
+                    "keras_optim.minimize(function, variables=[...])."
+                )
         if variables is None:
             raise ValueError(
                 "minimize: a function needs variables: "
                 "keras_optim.minimize(function, variables=[...])."
             )
-        made = Loss(target, list(variables))
+        made = Loss(target, _listed(variables))
     else:
         raise TypeError(
             "minimize: `target` must be a Keras model or a function without arguments. "
-            f"Received: {target!r}"
+            f"Received: {_shown(target)}"
         )
     check_variables(made.variables)
     return made
+
+
+def _listed(variables: Any) -> list[Any]:
+    if hasattr(variables, "shape") or not isinstance(variables, Iterable):
+        raise TypeError(
+            "minimize: `variables` must be a list of keras.Variable objects. "
+            f"Received: {_shown(variables)}"
+        )
+    return list(variables)

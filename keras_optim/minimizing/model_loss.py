@@ -1,12 +1,12 @@
 """The loss of a Keras model over a whole data set, in chunks that add up to it exactly."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops, tree
 
+from keras_optim.minimizing.data import Samples, fixed_batch_size
 from keras_optim.minimizing.objective import Loss
 
 MEANS = ("sum_over_batch_size", "mean")
@@ -24,6 +24,8 @@ def model_loss(
     It is what `model.evaluate` reports as the loss: the compiled loss (or `loss`) plus everything
     in `model.losses`, with `training=False`. The loss of a chunk counts by its share of the
     samples, so the sum is the mean over all of them; a regularizer, part of each, counts once.
+    A model of a fixed batch size sees chunks of that size, the last one filled up with samples of
+    weight 0.
 
     Args:
         model: A Keras model.
@@ -34,12 +36,12 @@ def model_loss(
 
     Raises:
         TypeError: `data` is no such tuple.
-        ValueError: no loss, arrays of different lengths, or a loss that does not split in chunks.
+        ValueError: no loss, arrays of different lengths, a loss that does not split in chunks, or
+            a model that remembers the last batch.
     """
-    x, y, weights = _unpack(data)
-    samples = _count_samples({"x": x, "y": y, "sample_weight": weights})
-    size = min(batch_size or samples, samples)
-    losing = _losing(model, loss, y)
+    samples = Samples.of(data, batch_size, fixed_batch_size(model))
+    losing = _losing(model, loss, samples.arrays[1])
+    _check_stateless(model)
 
     def function(x: Any, y: Any, weights: Any) -> Any:
         predicted = model(x, training=False)
@@ -49,38 +51,27 @@ def model_loss(
                 total = total + ops.cast(extra, total.dtype)
         return total
 
-    def part(start: int) -> tuple[float, tuple[Any, ...]]:
-        stop = min(start + size, samples)
-        arguments = tree.map_structure(
-            lambda array: None if array is None else ops.convert_to_tensor(array[start:stop]),
-            (x, y, weights),
-        )
-        return (stop - start) / samples, arguments
-
-    def parts() -> Iterable[tuple[float, tuple[Any, ...]]]:
-        return map(part, range(0, samples, size))
-
-    # One sample, not compiled: builds model and loss, and shows what is wrong with either.
-    first = tree.map_structure(lambda a: None if a is None else a[:1], part(0)[1])
+    # Not compiled, and one sample if that can be: builds model and loss, shows what is wrong.
+    first = next(iter(samples.parts(ops.convert_to_tensor)))[1]
+    if not samples.fixed:
+        first = tree.map_structure(lambda a: None if a is None else a[:1], first)
     function(*first)
-    if size < samples:
-        _check_splits(losing, model(first[0], training=False), weights)
-        chunks = parts
-    else:
-        whole = [part(0)]
-
-        def chunks() -> Iterable[tuple[float, tuple[Any, ...]]]:
-            return whole
+    if samples.size < samples.count or samples.filled:
+        weighted = samples.filled or samples.arrays[2] is not None
+        _check_splits(losing, model(first[0], training=False), weighted)
+    if samples.filled:
+        _check_fills(model, losing, samples)
+    whole = None if batch_size else list(samples.parts(ops.convert_to_tensor))
 
     changed = list(model.trainable_variables if variables is None else variables)
     known = {id(v) for v in changed}
-    if variables is not None and not known <= {id(v) for v in model.variables}:
+    if not known <= {id(v) for v in model.variables}:
         raise ValueError("minimize: `variables` must be variables of the model.")
     return Loss(
         function,
         changed,
         others=[v for v in (*model.variables, *losing.metrics_variables) if id(v) not in known],
-        parts=chunks,
+        parts=lambda: whole or samples.parts(ops.convert_to_tensor),
         # Keras 3.15 computes float64 layers in single precision on JAX and PyTorch, and says so.
         precision=keras.backend.result_type(*{v.dtype for v in changed}),
     )
@@ -103,45 +94,12 @@ def _losing(model: Any, loss: Any, y: Any) -> Any:
     return shell
 
 
-def _unpack(data: Any) -> tuple[Any, Any, Any]:
-    if not isinstance(data, tuple | list) or not 1 <= len(data) <= 3:
-        raise TypeError(
-            "minimize: `data` must be (x, y) or (x, y, sample_weight), all of the data as arrays. "
-            f"Received: {type(data).__name__}"
-        )
-    arrays = tree.map_structure(_array, tuple(data))
-    return (*arrays, None, None)[:3]
-
-
-def _array(leaf: Any) -> Any:
-    """A NumPy array; floats in Keras's default precision, as `fit` has them."""
-    if leaf is None:
-        return None
-    array = ops.convert_to_numpy(leaf) if ops.is_tensor(leaf) else np.asarray(leaf)
-    return array.astype(keras.config.floatx()) if array.dtype.kind == "f" else array
-
-
-def _count_samples(named: dict[str, Any]) -> int:
-    lengths = {
-        name: [len(a) if a.ndim else 0 for a in tree.flatten(arrays) if a is not None]
-        for name, arrays in named.items()
-    }
-    found = {length for group in lengths.values() for length in group}
-    if len(found) != 1 or 0 in found:
-        listed = ", ".join(f"{name}: {group}" for name, group in lengths.items() if group)
-        raise ValueError(
-            "minimize: all arrays in `data` must hold the same number of samples, at least one. "
-            f"Received: {listed}"
-        )
-    return found.pop()
-
-
-def _check_splits(losing: Any, outputs: Any, weights: Any) -> None:
+def _check_splits(losing: Any, outputs: Any, weighted: bool) -> None:
     """Refuse a loss whose mean over all samples is not the mean over chunks."""
     for part in tree.flatten(losing.loss):
         reduction = getattr(part, "reduction", "mean")
-        weighted = reduction == "mean_with_sample_weight"
-        if reduction not in MEANS and not (weighted and weights is None):
+        unweighted = reduction == "mean_with_sample_weight" and not weighted
+        if not (reduction in MEANS or unweighted):
             raise ValueError(
                 f"minimize: a loss with reduction={reduction!r} cannot be split exactly. Pass "
                 "batch_size=None, or use reduction='sum_over_batch_size'."
@@ -150,4 +108,26 @@ def _check_splits(losing: Any, outputs: Any, weights: Any) -> None:
         raise ValueError(
             "minimize: the model's output is masked: each chunk would be divided by its own "
             "number of unmasked steps. Pass batch_size=None."
+        )
+
+
+def _check_stateless(model: Any) -> None:
+    """Refuse a model whose loss depends on what it saw before: a line search needs one function."""
+    for layer in model._flatten_layers():
+        if getattr(layer, "stateful", False) is True:
+            raise ValueError(
+                f"minimize: the layer {layer.name!r} is stateful: what it returns depends on the "
+                "batch before. Make it with stateful=False."
+            )
+
+
+def _check_fills(model: Any, losing: Any, samples: Samples) -> None:
+    """Refuse what counts samples of weight 0; `model.losses` are those of a call just made."""
+    weights = [v for v in model.trainable_variables if getattr(v, "regularizer", None)]
+    custom = losing is model and type(model).compute_loss is not keras.Model.compute_loss
+    if custom or len(model.losses) > len(weights):
+        raise ValueError(
+            f"minimize: the model takes batches of {samples.size} samples only, and a loss of its "
+            "own (`compute_loss`, `add_loss` or an activity regularizer) counts what fills up the "
+            f"last one. Pass a multiple of {samples.size} samples. Received: {samples.count}"
         )

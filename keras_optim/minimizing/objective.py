@@ -95,7 +95,7 @@ class Objective:
         """Relative spacing of the numbers that the loss is computed with."""
         ends = np.cumsum([int(np.prod(shape)) for shape in self._shapes])
         self._cuts, self.size = ends[:-1], int(ends[-1])
-        self._gradients, self._products = derivatives(loss.function, loss.variables, loss.others)
+        self._derivatives = derivatives(loss.function, loss.variables, loss.others)
 
     def noise(self, point: Point) -> float:
         """How much rounding may change the value near `point`: a few units in the last place of
@@ -110,10 +110,24 @@ class Objective:
         self._count()
         value, gradient = 0.0, np.zeros(self.size)
         for weight, arguments in self.loss.parts():
-            part, gradients = self._gradients(arguments)
+            part, gradients = self._derivatives.gradients(arguments)
             value += weight * float(ops.convert_to_numpy(part))
             gradient += weight * _join(gradients)
         return Point(x, value, gradient)
+
+    def check_reached(self) -> None:
+        """Refuse a loss that depends on none of its variables, once it has been evaluated.
+
+        Raises:
+            ValueError: its derivative is zero everywhere, so that no point is better than another.
+        """
+        if not self._derivatives.reached:
+            names = [path_of(v) for v in self.loss.variables]
+            listed = ", ".join(map(repr, names[:3])) + (", ..." if len(names) > 3 else "")
+            raise ValueError(
+                "minimize: the loss does not depend on the variables to change, or only by "
+                f"operations without a derivative, such as argmax. Received: variables {listed}"
+            )
 
     def hessian_product(self, point: Point, vector: Vector) -> Vector:
         """The Hessian at `point` times `vector`."""
@@ -125,7 +139,7 @@ class Objective:
         pieces = [ops.convert_to_tensor(piece) for piece in self._split(vector / length)]
         product = np.zeros(self.size)
         for weight, arguments in self.loss.parts():
-            product += weight * _join(self._products(pieces, arguments))
+            product += weight * _join(self._derivatives.products(pieces, arguments))
         return length * product
 
     def present(self) -> Vector:
@@ -162,7 +176,8 @@ def check_variables(variables: Sequence[Any]) -> None:
     for variable in variables:
         if not isinstance(variable, keras.Variable):
             raise TypeError(
-                f"minimize: `variables` must hold keras.Variable objects. Received: {variable!r}"
+                "minimize: `variables` must hold keras.Variable objects. "
+                f"Received: a {type(variable).__name__}"
             )
         path, dtype = path_of(variable), keras.backend.standardize_dtype(variable.dtype)
         if not variable.trainable:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+from keras_optim import minimize
 from keras_optim.minimizing.model_loss import model_loss
 from keras_optim.minimizing.objective import Loss, Objective
 from tests.conftest import BACKEND
@@ -40,6 +41,42 @@ def test_the_hessian_of_a_quadratic_is_its_matrix_and_symmetric():
     point = objective.at(objective.present())
     hessian = np.array([objective.hessian_product(point, e) for e in np.eye(6)])
     np.testing.assert_allclose(hessian, matrix, atol=1e-12)
+
+
+def partly_linear(x, y):
+    return ops.sum(x) + ops.sum(y**2)
+
+
+FLAT = {
+    "magnitudes": (lambda x, y: ops.sum(ops.abs(x)), [0, 0, 0]),
+    "rectified": (lambda x, y: ops.sum(ops.relu(x)) + ops.max(x), [0, 0, 0]),
+    "linear": (lambda x, y: 3 * ops.sum(x) - ops.sum(y), [0, 0, 0]),
+    "one linearly": (partly_linear, [0, 0, 2]),
+    "product": (lambda x, y: ops.sum(x) * y[0], [1, 1, 2]),
+    "one not at all": (lambda x, y: ops.sum(y**2), [0, 0, 2]),
+    "rounded": (lambda x, y: ops.sum(ops.round(x) ** 2) + ops.sum(y**3), [0, 0, 3]),
+}
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_second_derivatives_that_are_zero(name):
+    """The Hessian times (1, 1, 1), in x of two entries and y of one; they differ in dtype too."""
+    function, expected = FLAT[name]
+    x = keras.Variable([1.0, -2.0], dtype="float32")
+    y = keras.Variable([0.5], dtype="float64")
+    objective = Objective(Loss(lambda: function(ops.cast(x, "float64"), y), [x, y]))
+    product = objective.hessian_product(objective.at(objective.present()), np.ones(3))
+    np.testing.assert_allclose(product, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("loss", ["mae", "hinge"])
+def test_truncated_newton_of_piecewise_linear_models(loss):
+    x, y, _ = regression()
+    model = network(layers.Dense(4, "relu"), layers.Dense(1))
+    before = model.get_weights()
+    result = minimize(model, (x, np.sign(y)), "truncated_newton", loss=loss, max_iterations=5)
+    assert result.value < result.history["value"][0] and result.products > 0
+    assert any((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
 
 
 NETWORKS = {

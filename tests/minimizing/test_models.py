@@ -150,6 +150,58 @@ def test_native_tensors_and_lists_are_data():
     model = compiled(layers.Dense(1))
     expected = value_of(model, (X, Y)).value
     assert value_of(model, [ops.convert_to_tensor(X), ops.convert_to_tensor(Y)]).value == expected
+    assert value_of(model, (X.tolist(), Y.tolist())).value == expected
+    assert value_of(model, (X.tolist(), tuple(map(tuple, Y.tolist())))).value == expected
+
+
+# ---- a model that takes one size of a batch
+
+
+def sequences(size):
+    inputs = keras.Input(batch_shape=(size, 3))
+    hidden = layers.Dense(4, "tanh", kernel_regularizer="l2", name="hidden")(inputs)
+    repeated = layers.RepeatVector(5)(hidden)
+    outputs = {
+        "p": layers.Dense(2, name="p")(repeated),
+        "q": layers.Dense(1, name="q")(hidden),
+        "r": layers.Dense(3, name="r")(layers.Reshape((5, 2, 2))(layers.Dense(20)(hidden))),
+    }
+    size = size or -1  # with a size, it fails for batches of any other
+    outputs["q"] = ops.reshape(ops.reshape(outputs["q"], (size,)), (size, 1))
+    model = keras.Model(inputs, outputs)
+    classes = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", {"p": "mse", "q": "mae", "r": classes})
+    return model
+
+
+@pytest.mark.parametrize("count", [5, 16, 23])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_fixed_batch_size_changes_nothing(weighted, count):
+    rng = np.random.default_rng(0)
+    y = {"p": rng.normal(size=(23, 5, 2)), "q": Y, "r": rng.integers(0, 3, (23, 5, 2))}
+    if weighted:
+        y = {"p": y["p"][:, 0], "q": Y, "r": y["r"][:, 0, 0]}
+    keras.utils.set_random_seed(0)
+    free, fixed = (flat(size) if weighted else sequences(size) for size in (None, 8))
+    fixed.set_weights(free.get_weights())
+    data = (X, y, dict.fromkeys(y, WEIGHTS)) if weighted else (X, y)
+    data = keras.tree.map_structure(lambda array: array[:count], data)
+    whole, chunked = (Objective(model_loss(model, data)) for model in (free, fixed))
+    point, again = whole.at(whole.present()), chunked.at(whole.present())
+    assert again.value == pytest.approx(point.value, rel=1e-6)
+    np.testing.assert_allclose(again.gradient, point.gradient, atol=1e-6)
+    products = [o.hessian_product(point, np.ones(o.size)) for o in (whole, chunked)]
+    np.testing.assert_allclose(*products, atol=1e-5 * np.abs(products[0]).max())
+
+
+def flat(size):
+    inputs = keras.Input(batch_shape=(size, 3))
+    hidden = layers.Dense(4, "tanh", bias_regularizer="l2")(inputs)
+    units = {"p": 2, "q": 1, "r": 3}
+    model = keras.Model(inputs, {n: layers.Dense(u, name=n)(hidden) for n, u in units.items()})
+    classes = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", {"p": "mse", "q": "mae", "r": classes})
+    return model
 
 
 # ---- what is changed and what is not

@@ -50,7 +50,9 @@ def test_wrong_variables():
     bound = keras.Variable([1.0], name="bound")
     bound.constraint = keras.constraints.NonNeg()
     refused(ValueError, "no variables", loss, variables=[])
-    refused(TypeError, "must hold keras.Variable", loss, variables=[np.ones(3)])
+    refused(TypeError, "must hold keras.Variable.*a ndarray$", loss, variables=[np.ones(3)])
+    refused(TypeError, "must be a list of keras.Variable.*a ndarray$", loss, variables=np.ones(3))
+    refused(TypeError, "must be a list of keras.Variable.*a Variable$", loss, variables=x)
     refused(ValueError, "'frozen' is not trainable", loss, variables=[x, frozen])
     refused(ValueError, "'half' of dtype bfloat16", loss, variables=[half])
     refused(ValueError, "'bound' has a constraint", loss, variables=[bound])
@@ -59,6 +61,115 @@ def test_wrong_variables():
     refused(ValueError, "must be variables of the model", model, (X, Y), variables=[x])
     model.trainable = False
     refused(ValueError, "no variables to change", model, (X, Y))
+
+
+def test_data_that_are_no_arrays():
+    model = compiled(layers.Dense(1))
+    must = "arrays of numbers, or lists of equally long rows. Received: a"
+    refused(TypeError, f"{must} list .* as x", model, ([[1, 2, 3], [1, 2]], [1, 2]))
+    refused(TypeError, f"{must} str .* as y", model, (X, ["a"] * 23))
+    refused(TypeError, f"{must} generator .* as x", model, ((row for row in X), Y))
+    refused(TypeError, f"{must} ndarray .* as sample_weight", model, (X, Y, np.array([None] * 23)))
+    refused(ValueError, r"x: \[3, 3, 3, 3\] and 19 more, y", model, (list(X), Y))
+
+
+def test_messages_hold_no_whole_arrays():
+    model, array = compiled(layers.Dense(1)), np.arange(400.0).reshape(20, 20)
+    for arguments, options in (
+        ((array,), {}),
+        ((model, (X, Y), array), {}),
+        ((model, (X, Y)), {"callback": array}),
+        ((model, (X, Y)), {"loss": array}),
+        ((model, (X, Y)), {"variables": array}),
+        ((model, (list(array[:, :5]), array.tolist())), {}),
+    ):
+        with pytest.raises((TypeError, ValueError)) as caught:
+            minimize(*arguments, **options)
+        assert len(str(caught.value)) < 250
+
+
+FOREIGN = [
+    ("maxiter", "`max_iterations`"),
+    ("tol", "`gradient_tolerance`"),
+    ("ftol", "`value_tolerance`"),
+    ("fun", "`target`"),
+    ("x0", "`variables`"),
+    ("max_eval", "`max_evaluations`"),
+    ("history_size", r"`method=keras_optim.LBFGS\(history_size=...\)`"),
+    ("lr", "nothing: a line search finds the length"),
+    ("jac", "nothing: derivatives are computed"),
+    ("y", "`data`"),
+]
+
+
+@pytest.mark.parametrize(("theirs", "ours"), FOREIGN)
+def test_names_of_other_libraries_are_refused_with_ours(theirs, ours):
+    loss, x, *_ = quadratic(3, dtype="float32")
+    refused(TypeError, f"unknown argument `{theirs}`; use {ours}", loss, variables=[x],
+            **{theirs: 1})  # fmt: skip
+
+
+def test_unknown_and_missing_arguments():
+    refused(TypeError, "unknown argument `colour`. Arguments: target, data", colour=1)
+    refused(TypeError, "missing a required argument: 'target'")
+
+
+NO_NUMBERS = [
+    (lambda x: None, "NoneType"),
+    (lambda x: "low", "str"),
+    (lambda x: ops.any(x > 0), "dtype bool"),
+    (lambda x: ops.sum(ops.cast(x, "int32")), "dtype int32"),
+]
+
+
+@pytest.mark.parametrize(("loss", "received"), NO_NUMBERS)
+def test_losses_that_are_no_numbers(loss, received):
+    x = keras.Variable([1.0])
+    refused(TypeError, f"scalar tensor of floating point numbers. Received: .*{received}",
+            lambda: loss(x), variables=[x])  # fmt: skip
+
+
+UNREACHED = {
+    "another": lambda x, y: ops.sum(y**2),
+    "constant": lambda x, y: 3.0,
+    "stopped": lambda x, y: ops.sum(ops.stop_gradient(x.value)),
+    "argmax": lambda x, y: ops.cast(ops.argmax(x), "float32"),
+    "cast": lambda x, y: ops.cast(ops.cast(ops.sum(x), "int32"), "float32"),
+}
+
+
+@pytest.mark.parametrize("name", UNREACHED)
+def test_a_loss_that_does_not_depend_on_its_variables(name):
+    x, y = keras.Variable([1.0, 2.0], name="x"), keras.Variable([3.0])
+    refused(ValueError, "does not depend on the variables to change.*Received: variables 'x'",
+            lambda: UNREACHED[name](x, y), variables=[x])  # fmt: skip
+
+
+def test_a_models_loss_that_does_not_depend_on_its_weights():
+    model = compiled(layers.Dense(1), loss=lambda y, p: ops.square(y - ops.stop_gradient(p)))
+    refused(ValueError, "does not depend on the variables", model, (X, Y))
+    refused(ValueError, "does not depend on the variables", model, (X, Y), batch_size=5)
+
+
+def test_models_that_remember():
+    stack = [layers.SimpleRNN(2, stateful=True, name="memory"), layers.Dense(1)]
+    model = keras.Sequential([keras.Input(batch_shape=(4, 3, 2)), *stack])
+    refused(ValueError, "the layer 'memory' is stateful", model,
+            (np.ones((4, 3, 2)), np.ones((4, 1))), loss="mse")  # fmt: skip
+
+
+def test_what_a_fixed_batch_size_forbids():
+    def model(**options):
+        inputs = keras.Input(batch_shape=(8, 3))
+        made = keras.Model(inputs, layers.Dense(1, **options)(inputs))
+        made.compile("sgd", "mse")
+        return made
+
+    refused(ValueError, "`batch_size` must be 8 or None", model(), (X, Y), batch_size=5)
+    own = model(activity_regularizer="l2")
+    refused(ValueError, "a multiple of 8 samples. Received: 23", own, (X, Y))
+    expected = own.evaluate(X[:16], Y[:16], batch_size=8, verbose=0)
+    assert value_of(own, (X[:16], Y[:16])).value == pytest.approx(expected, rel=1e-6)
 
 
 WRONG = [
