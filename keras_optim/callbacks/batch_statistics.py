@@ -135,9 +135,8 @@ class Recorder(keras.Model):
         layers = [layer for layer in _normalizers(self.model) if layer.trainable]
         if not layers:
             return
-        variables = self.model.non_trainable_variables
-        with running.no_gradients():
-            before = [(v, ops.copy(running.tensor(v))) for v in variables]
+        with running.no_gradients():  # spectral normalisation changes even weights
+            before = [(v, ops.copy(running.tensor(v))) for v in self.model.variables]
         try:
             with contextlib.ExitStack() as stack:
                 stack.enter_context(_as_before(self.model))
