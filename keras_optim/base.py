@@ -394,6 +394,7 @@ class Optimizer(keras.optimizers.Optimizer):
 
     def save_own_variables(self, store: Any) -> None:
         """Write the state, each number under a name of its own. Keras calls this."""
+        swapping.warn_in_checkpoint(self)
         saving.save(self, store)
 
     def load_own_variables(self, store: Any) -> None:

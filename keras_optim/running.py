@@ -59,8 +59,8 @@ class Plan:
     """Scalars of all variables together."""
     constants: list[dict[str, Any]]
     """What was decided for each variable when the optimizer was built."""
-    kept: list[tuple[Any, Tensor]] = field(default_factory=list)
-    """Variables in which others than the trained values stand, with copies of these."""
+    kept: dict[str, Any] = field(default_factory=dict)
+    """What is trained, by its names in a file, while other weights are in the model: `swapping`."""
     fused: Any = field(default_factory=lambda: _fused().Fused() if _BACKEND == "torch" else None)
     """On PyTorch: the whole `apply` as one native call, where that is possible."""
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_optim import recording
+from keras_optim import recording, swapping
 from keras_optim.distribution import alike, whole
 from keras_optim.running import eagerly, tensor
 
@@ -45,7 +45,9 @@ def named_state(optimizer: Any) -> dict[str, Any]:
 def save(optimizer: Any, store: Any) -> None:
     """Write the state of `optimizer` into `store`, a mapping from names to arrays."""
     store["format"] = np.array(FORMAT)
-    for name, variable in named_state(optimizer).items():
+    named, kept = named_state(optimizer), swapping.kept_state(optimizer)
+    named = {name: v for name, v in named.items() if swapping.PREFIX + name not in kept}
+    for name, variable in (named | kept).items():
         store[name] = ops.convert_to_numpy(whole(tensor(variable)))
     for name, value in optimizer._awaited.items():
         store[name] = value
@@ -124,7 +126,7 @@ def load_awaited(optimizer: Any) -> None:
 
 def _assign(optimizer: Any, arrays: dict[str, Any], already: Set[str] = frozenset()) -> None:
     named = named_state(optimizer)
-    read = _assign_matching(named, arrays)
+    read = _assign_matching(named, arrays) | swapping.take_up(optimizer, arrays)
     if missed := (named.keys() | arrays.keys()) - read - already - {"learning_rate"}:
         warnings.warn(
             f"{type(optimizer).__name__}: state that does not match the file was left as it is: "

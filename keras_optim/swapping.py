@@ -1,49 +1,75 @@
 """The weights to test with, in the place of those that are trained, and back again.
 
-`Optimizer.evaluate` says what the former are. Whatever tests or saves a model swaps them in; the
-trained weights, and the state that goes with them, wait in copies and come back bit by bit.
+`Optimizer.evaluate` says what the former are. Whatever tests or saves a model swaps them in. The
+trained weights, and the state that goes with them, are kept in copies under the names they have in
+a file, and come back bit by bit. A file that is written meanwhile holds them too.
 """
 
+import sys
+import warnings
 from typing import Any
 
+import keras
 from keras import ops
 
 from keras_optim import running
+from keras_optim.distribution import alike, whole
+
+PREFIX = "trained."
+"""Begins the names of what is kept: `trained.3` is a weight, `trained.lag.3` a slot of it."""
+_EPSILON = {"bfloat16": 2.0**-7, "float16": 2.0**-10, "float32": 2.0**-23, "float64": 2.0**-52}
 
 
 def swapped(optimizer: Any) -> bool:
-    """Whether other weights than those that are trained stand in the model."""
-    return bool(optimizer.built and optimizer._plan.kept)
+    """Whether the weights to test with stand in the model, and no step was made since."""
+    kept = optimizer._plan.kept if optimizer.built else {}
+    return bool(kept) and kept["iteration"] == _iteration(optimizer)
 
 
 def swap_in(optimizer: Any) -> None:
     """Put the weights to test with into the model. Does nothing where they are there already.
 
-    The state is made to fit them, so that what is saved meanwhile can be trained on.
+    The state is made to fit them, so that they can be trained on.
     """
     if not optimizer.built or swapped(optimizer):
         return
     kept, new = optimizer._plan.kept, []
+    kept.clear()
     with running.no_gradients():
         for i, variable in enumerate(optimizer._trainable_variables):
-            state = running.state_of(optimizer, i)
-            value = optimizer.evaluate(running.widened(variable), state) if state else None
+            x, state = running.widened(variable), running.state_of(optimizer, i)
+            value = optimizer.evaluate(x, state) if state else None
             if value is None:
                 continue
-            slots = optimizer._plan.states[i]
-            settled = optimizer.settle(running.widened(variable), state)
-            targets = [(variable, value), *((slots[n], v) for n, v in settled.items())]
-            kept += [(target, ops.copy(running.tensor(target))) for target, _ in targets]
-            new += targets
+            settled = _settled(optimizer, i, x, state)
+            for name, (target, _) in {"": (variable, value), **settled}.items():
+                kept[_name(name, i)] = ops.copy(running.tensor(target))
+            new += [(variable, value), *settled.values()]
         _assign(optimizer, new)
+    kept["iteration"] = _iteration(optimizer)
 
 
 def swap_out(optimizer: Any) -> None:
-    """Put the weights that are trained back, where others were swapped in."""
+    """Put the weights that are trained back, where others were swapped in.
+
+    Weights that were set meanwhile stay, with the state that fits them.
+    """
+    if not optimizer.built:
+        return
+    kept, back = optimizer._plan.kept, []
     if swapped(optimizer):
         with running.no_gradients():
-            _assign(optimizer, optimizer._plan.kept)
-        optimizer._plan.kept.clear()
+            for i, variable in enumerate(optimizer._trainable_variables):
+                if _name("", i) not in kept:
+                    continue
+                slots = {n: kept[_name(n, i)] for n in optimizer.slots if _name(n, i) in kept}
+                x, state = kept[_name("", i)], running.state_of(optimizer, i)
+                expected = optimizer.evaluate(running.widened(x), {**state, **slots})
+                if _close(ops.cast(expected, variable.dtype), running.tensor(variable)):
+                    back.append((variable, x))
+                    back += [(optimizer._plan.states[i][n], value) for n, value in slots.items()]
+            _assign(optimizer, back)
+    kept.clear()
 
 
 def finish(optimizer: Any) -> None:
@@ -51,6 +77,92 @@ def finish(optimizer: Any) -> None:
     swap_in(optimizer)
     if optimizer.built:
         optimizer._plan.kept.clear()
+
+
+# ---- in a file
+
+
+def kept_state(optimizer: Any) -> dict[str, Any]:
+    """What is kept while other weights are in the model, under its names in a file."""
+    if not swapped(optimizer):
+        return {}
+    return {name: v for name, v in optimizer._plan.kept.items() if name.startswith(PREFIX)}
+
+
+def take_up(optimizer: Any, arrays: dict[str, Any]) -> set[str]:
+    """Keep what a file kept; the names that are dealt with.
+
+    The weights that the file holds for the model are those to test with.
+    """
+    kept, names = optimizer._plan.kept, set()
+    kept.clear()
+    with running.no_gradients():
+        for i, variable in enumerate(optimizer._trainable_variables):
+            x = arrays.get(_name("", i))
+            if not optimizer.averaging or x is None or x.shape != tuple(variable.shape):
+                continue
+            state = running.state_of(optimizer, i)
+            settled = _settled(optimizer, i, running.widened(variable), state)
+            for name, (target, _) in {"": (variable, x), **settled}.items():
+                if _name(name, i) in arrays:
+                    value = ops.convert_to_tensor(arrays[_name(name, i)], dtype=target.dtype)
+                    kept[_name(name, i)] = alike(running.tensor(target), value)
+            _assign(optimizer, list(settled.values()))
+            names |= {f"{name}.{i}" for name in settled}
+    if kept:
+        statistics = (name for name in arrays if name.startswith(f"{PREFIX}statistics."))
+        kept.update({name: ops.convert_to_tensor(arrays[name]) for name in statistics})
+        names |= kept.keys()
+        kept["iteration"] = _iteration(optimizer)
+    return names
+
+
+def warn_in_checkpoint(optimizer: Any) -> None:
+    """Say, once, that `ModelCheckpoint` saves the trained weights instead of their average."""
+    told = vars(optimizer).get("_told_of_checkpoint")
+    if told or not optimizer.built or not optimizer.averaging or swapped(optimizer):
+        return
+    frame = sys._getframe(1)
+    while frame is not None and not isinstance(
+        frame.f_locals.get("self"), keras.callbacks.ModelCheckpoint
+    ):
+        frame = frame.f_back  # type: ignore[assignment]
+    if frame is not None:
+        vars(optimizer)["_told_of_checkpoint"] = True
+        warnings.warn(
+            f"{type(optimizer).__name__}: ModelCheckpoint saves the weights that are trained, not "
+            "their average. To validate and save the average, give "
+            "`keras_optim.callbacks.EvaluateAveraged()` to `fit` as well.",
+            stacklevel=2,
+        )
+
+
+# ---- parts
+
+
+def _name(slot: str, i: int) -> str:
+    return f"{PREFIX}{slot}.{i}" if slot else f"{PREFIX}{i}"
+
+
+def _settled(optimizer: Any, i: int, x: Any, state: Any) -> dict[str, tuple[Any, Any]]:
+    slots = optimizer._plan.states[i]
+    return {name: (slots[name], v) for name, v in optimizer.settle(x, state).items()}
+
+
+def _iteration(optimizer: Any) -> int:
+    return int(ops.convert_to_numpy(running.tensor(optimizer._iterations)))
+
+
+def _close(a: Any, b: Any) -> bool:
+    """Whether they are equal but for what another backend rounds otherwise."""
+    if 0 in b.shape:
+        return True
+    epsilon = _EPSILON[keras.backend.standardize_dtype(b.dtype)]
+    a, b = running.widened(a), running.widened(b)
+    largest = ops.max(ops.where(ops.isfinite(b), ops.abs(b), ops.zeros_like(b)))
+    same = ops.logical_or(a == b, ops.logical_and(ops.isnan(a), ops.isnan(b)))
+    same = ops.logical_or(same, ops.abs(a - b) <= 4.0 * epsilon * largest)
+    return bool(ops.convert_to_numpy(whole(ops.all(same))))
 
 
 def _assign(optimizer: Any, targets: list[tuple[Any, Any]]) -> None:

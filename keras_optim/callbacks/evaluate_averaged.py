@@ -1,65 +1,112 @@
 """Testing and saving with averaged weights, inside `fit` and outside."""
 
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 
-from keras_optim import swapping
+from keras_optim import hyper, swapping
 from keras_optim.base import Optimizer
-from keras_optim.callbacks.access import optimizer_of
+from keras_optim.callbacks import batch_statistics
+from keras_optim.callbacks.access import move_to_front, optimizer_of
+from keras_optim.hyper import Period
 
 
 class EvaluateAveraged(keras.callbacks.Callback):
     """Validate, test, predict and save with the averaged weights, train on with the others.
 
-    For optimizers that keep other weights to test with: `EMA`, `SWA`. Around validation inside
-    `fit`, and around `evaluate` and `predict` that get this callback, the averaged weights take the
-    place of the weights, and these come back exactly. At the end of each epoch they take their
-    place until the next one begins: callbacks after this one, such as `ModelCheckpoint` and
-    `EarlyStopping(restore_best_weights=True)`, see and save the averaged weights, together with an
-    optimizer's state that fits them. Callbacks that act on single batches see the weights that are
-    trained. At the end of `fit` the averaged weights stay in the model, with this callback or
-    without.
+    For optimizers that keep other weights to test with: `EMA`, `SWA`. In validation inside `fit`,
+    in `evaluate` and `predict` that get this callback, and for all callbacks at the end of an
+    epoch, the averaged weights stand in the model; then the trained ones come back exactly. At the
+    end of `fit` the averaged weights stay, with this callback or without.
+
+    It may stand anywhere in the list of callbacks: `fit` calls it first. `ModelCheckpoint` saves
+    what was validated, `EarlyStopping(restore_best_weights=True)` brings that back. Callbacks that
+    look at single batches see the weights that are trained, but `model.save` and
+    `model.save_weights` save averaged weights there too.
+
+    What is saved during `fit` also holds the trained weights, as part of the optimizer's state. A
+    `fit` with this callback goes on from them, as if it had not been interrupted, after
+    `load_model`, after `load_weights` and with `BackupAndRestore`. Everything else that loads the
+    file sees the averaged weights; a `fit` without this callback goes on from these. Weights that
+    another callback sets at the end of an epoch stay, and training goes on from them.
+
+    Args:
+        data: Inputs of the training, or a part of them. The statistics of batch normalisation are
+            computed anew from them whenever the averaged weights are put into the model, see
+            `update_batch_statistics`; the trained ones come back with the weights. Default `None`:
+            the statistics stay those of the trained weights.
+        batch_size: >= 1, for `data`. Default 32.
+        steps: >= 1, how many batches of `data` to read. Default `None`: all.
 
     Raises:
-        ValueError: when it starts, the model's optimizer does not average.
+        TypeError: wrong arguments.
+        ValueError: wrong arguments; or when it starts: the model's optimizer does not average.
 
     Example:
 
     >>> import numpy as np, keras, keras_optim
-    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> layers = [keras.layers.Dense(2), keras.layers.BatchNormalization(), keras.layers.Dense(1)]
+    >>> model = keras.Sequential([keras.Input((1,)), *layers])
     >>> model.compile(keras_optim.EMA(keras_optim.Adam()), "mse")
     >>> x = np.ones((8, 1))
-    >>> averaged = keras_optim.callbacks.EvaluateAveraged()
+    >>> averaged = keras_optim.callbacks.EvaluateAveraged(data=x)
     >>> history = model.fit(x, x, validation_data=(x, x), callbacks=[averaged], verbose=0)
     """
 
-    def __init__(self) -> None:
+    @hyper.checked
+    def __init__(self, data: Any = None, batch_size: Period = 32, steps: Period | None = None):
         super().__init__()
+        self.data = data
+        self.batch_size = batch_size
+        self.steps = steps
+        self._fitting = False
         self._swapped_here = False
+
+    # ---- in `fit`
+
+    def set_model(self, model: keras.Model) -> None:
+        """Begin with `model`."""
+        super().set_model(model)
+        self._fitting = False
+        self._recorder = None if self.data is None else batch_statistics.Recorder(model)
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Start from the weights that are trained."""
-        swapping.swap_out(self._averaging())
+        self._fitting = True
+        move_to_front(self)
+        self._train_on()
+        for name in ("save", "save_weights"):
+            if name not in vars(self.model):
+                vars(self.model)[name] = self._averaged(getattr(self.model, name))
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Leave the averaged weights in the model."""
+        self._fitting = False
+        for name in ("save", "save_weights"):
+            vars(self.model).pop(name, None)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Train on."""
-        swapping.swap_out(self._averaging())
+        self._train_on()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """For the callbacks after this one."""
-        swapping.swap_in(self._averaging())
+        """Show the averaged weights to all callbacks."""
+        self._test()
+
+    # ---- in `evaluate` and `predict`
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Test with the averaged weights."""
-        optimizer = self._averaging()
-        self._swapped_here = not swapping.swapped(optimizer)
-        swapping.swap_in(optimizer)
+        self._swapped_here = not swapping.swapped(self._optimizer())
+        self._test()
 
     def on_test_end(self, logs: Any = None) -> None:
-        """Leave the model as it was."""
-        if self._swapped_here:
-            swapping.swap_out(self._averaging())
+        """Leave the model as it was; in `fit` the next epoch does so."""
+        if self._swapped_here and not self._fitting:
+            self._train_on()
 
     def on_predict_begin(self, logs: Any = None) -> None:
         """Predict with the averaged weights."""
@@ -69,7 +116,49 @@ class EvaluateAveraged(keras.callbacks.Callback):
         """Leave the model as it was."""
         self.on_test_end()
 
-    def _averaging(self) -> Optimizer:
+    # ---- parts
+
+    def _test(self) -> None:
+        """Put the averaged weights into the model, and the statistics that fit them."""
+        optimizer = self._optimizer()
+        swapping.swap_in(optimizer)
+        if self._recorder is None or not optimizer.built:
+            return
+        kept, variables = optimizer._plan.kept, batch_statistics.statistics(self.model)
+        if variables and not batch_statistics.are_kept(kept):
+            batch_statistics.keep(variables, kept)
+            self._recorder.update(self.data, self.batch_size, self.steps)
+
+    def _train_on(self) -> None:
+        """Put the trained weights back, and their statistics."""
+        optimizer = self._optimizer()
+        if optimizer._awaited and not optimizer.built:  # the state of a file holds them
+            self.model.optimizer.build(self.model.trainable_variables)
+        if swapping.swapped(optimizer):
+            batch_statistics.put_back(batch_statistics.statistics(self.model), optimizer._plan.kept)
+        swapping.swap_out(optimizer)
+
+    def _averaged(self, save: Callable[..., Any]) -> Callable[..., Any]:
+        """`save` with the averaged weights, wherever in `fit` it is called."""
+
+        @functools.wraps(save)
+        def saving(*args: Any, **kwargs: Any) -> Any:
+            with self._testing():
+                return save(*args, **kwargs)
+
+        return saving
+
+    @contextlib.contextmanager
+    def _testing(self) -> Iterator[None]:
+        trained = not swapping.swapped(self._optimizer())
+        self._test()
+        try:
+            yield
+        finally:
+            if trained:
+                self._train_on()
+
+    def _optimizer(self) -> Optimizer:
         optimizer = optimizer_of(self)
         if not optimizer.averaging:
             raise ValueError(
