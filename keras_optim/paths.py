@@ -112,8 +112,7 @@ def _matching(pattern: str, paths: Sequence[str], owner: str, argument: str) -> 
     if whole in paths:
         return [i for i, path in enumerate(paths) if path == whole]
     try:
-        compiled = Pattern(pattern)
-        matching = [i for i, path in enumerate(paths) if compiled.found_in(path)]
+        matching = Pattern(pattern).among(paths)
     except ValueError as error:
         raise ValueError(f"{owner}: `{argument}` got {pattern!r}: {error}.") from None
     if matching or not whole:

@@ -7,13 +7,14 @@ and escapes are left to `re`.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
-LONGEST, DEEPEST, STEPS = 1000, 50, 100
-"""Limits: characters of a pattern, groups in groups, and how often each character of the path may
-be looked at for each one of the pattern."""
+LONGEST, DEEPEST = 1000, 50
+"""Characters of a pattern; groups in groups."""
+LEAST_STEPS, STEPS, MOST_STEPS = 100_000, 20, 20_000_000
+"""How often a character of the paths may be looked at: at least, for each character of the pattern
+and of the paths, and at most."""
 
 _FLAGS = re.compile(r"\(\?[aimsu]+\)")
 _ONE = re.compile(r"\\(?:x..|u.{4}|U.{8}|N\{[^}]*\}|.)|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)
@@ -26,22 +27,25 @@ class _Endless(Exception):
     """More positions were looked at than a pattern of this length may need."""
 
 
-@dataclass
-class _Path:
-    """A path, where its parts begin, and how many positions may still be looked at."""
+class _Budget:
+    """How many positions may still be looked at."""
 
-    text: str
-    steps: int
-
-    def __post_init__(self) -> None:
-        ends = [i + 1 for i, letter in enumerate(self.text) if letter == "/"]
-        self.beginnings = frozenset([0, *ends])
+    def __init__(self, steps: int):
+        self.steps = steps
 
     def look(self, positions: int) -> None:
         """Count positions that are looked at."""
         self.steps -= positions
         if self.steps < 0:
             raise _Endless
+
+
+class _Path:
+    """A path, and where its parts begin."""
+
+    def __init__(self, text: str, budget: _Budget):
+        ends = [i + 1 for i, letter in enumerate(text) if letter == "/"]
+        self.text, self.look, self.beginnings = text, budget.look, frozenset([0, *ends])
 
 
 _Step = Callable[[_Path, _Places], _Places]
@@ -82,14 +86,23 @@ class Pattern:
         self._step = _Parser(text).parsed()
 
     def found_in(self, path: str) -> bool:
-        """Whether it is found in `path`.
+        """Whether it is found in `path`."""
+        return bool(self.among([path]))
+
+    def among(self, paths: Sequence[str]) -> list[int]:
+        """The indices of the paths in which it is found.
 
         Raises:
             ValueError: this would take too long.
         """
-        size = (len(self.text) + 1) * (len(path) + 1)
+        size = len(self.text) * sum(map(len, paths))
+        budget = _Budget(min(LEAST_STEPS + STEPS * size, MOST_STEPS))
         try:
-            return bool(self._step(_Path(path, STEPS * size), frozenset(range(len(path) + 1))))
+            return [
+                i
+                for i, path in enumerate(paths)
+                if self._step(_Path(path, budget), frozenset(range(len(path) + 1)))
+            ]
         except _Endless:
             raise ValueError("it takes too long to look for it") from None
 

@@ -169,9 +169,9 @@ def _another(optimizer: Any, arrays: dict[str, Any]) -> str | None:
 
 def _warn_of_another(title: str, another: str) -> None:
     warnings.warn(
-        f"{title}: the file holds the state of {another}, so this one is left as it is and training "
-        "would begin anew. To go on from the file, compile with the optimizer that saved it, under "
-        "the same dtype policy (mixed_float16 saves a LossScaleOptimizer around it).",
+        f"{title}: the file holds the state of {another}, so this one is left as it is and "
+        "training would begin anew. To go on from the file, compile with the optimizer that saved "
+        "it, under the same dtype policy (mixed_float16 saves a LossScaleOptimizer around it).",
         stacklevel=3,
     )
 
@@ -187,6 +187,8 @@ def load_awaited(optimizer: Any) -> None:
 def _assign(optimizer: Any, arrays: dict[str, Any], already: Set[str] = frozenset()) -> None:
     named = named_state(optimizer)
     read = _assign_matching(named, arrays)
+    if arrays.keys() <= {"iteration", "learning_rate"} and not np.any(arrays.get("iteration", 1)):
+        return  # saved before it was built, and so before the first step
     if missed := (named.keys() | arrays.keys()) - read - already - {"learning_rate"}:
         warnings.warn(
             f"{type(optimizer).__name__}: state that does not match the file was left as it is: "

@@ -14,7 +14,7 @@ from keras_optim.wrappers.variable_rates import VariableRates
 SMALL = 1e-4
 """Multipliers below it are worth a warning."""
 
-_BLOCK = re.compile(r"(.*?(?:block|layer|expanded_conv)_?\d+[a-z]?)_")
+_BLOCK = re.compile(r"(.*?(?:(?:block|layer)_?\d+[a-z]?|expanded_conv(?:_\d+)?))_")
 _OF_THE_LAYER_BEFORE = (
     keras.layers.BatchNormalization,
     keras.layers.GroupNormalization,
@@ -40,7 +40,8 @@ def layerwise_decay(model: keras.Model, decay: float, floor: float = 0.0) -> Var
     `stage_0_block_1_...`) are one. A model inside the model is taken apart; any other layer made
     of layers, such as a transformer block, is one. In a functional model the longest way from the
     layer to the output counts, so parallel branches are at one depth; other models have their
-    `layers` in a row. So ResNet50 has a depth of 17, and its first rate at 0.8 is 0.02.
+    `layers` in a row. A layer that is used twice counts where it is used first. So ResNet50 with a
+    head of one layer has a depth of 17, and its first rate at 0.8 is 0.02.
 
     Args:
         model: A built model; unless it is functional, its `layers` stand in the order of the
@@ -85,8 +86,9 @@ def layerwise_decay(model: keras.Model, decay: float, floor: float = 0.0) -> Var
             "layerwise_decay: `model` must be built and have layers with trainable weights. "
             f"Received: model={model!r}"
         )
+    ranks = {depth: rank for rank, depth in enumerate(sorted(set(depths.of.values())))}
     by_variable = {
-        id(v): depth for layer, depth in depths.items() for v in layer.trainable_variables
+        id(v): ranks[depth] for layer, depth in depths.items() for v in layer.trainable_variables
     }
     variables = model.trainable_variables
     rates = [max(decay ** by_variable.get(id(v), 0), floor) for v in variables]
@@ -94,7 +96,7 @@ def layerwise_decay(model: keras.Model, decay: float, floor: float = 0.0) -> Var
         smallest = variables[rates.index(min(rates))].path
         warnings.warn(
             f"layerwise_decay: the rate of {smallest} is multiplied by {min(rates):.1g}: "
-            f"{max(depths.of.values())} layers come after it. Raise `decay`, or give a `floor`.",
+            f"{max(ranks.values())} layers come after it. Raise `decay`, or give a `floor`.",
             stacklevel=2,
         )
     return VariableRates(variables, rates)

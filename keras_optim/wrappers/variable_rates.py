@@ -1,6 +1,6 @@
 """A multiplier of the rate for each of some variables, whatever their paths."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from keras_optim.hyper import NonNegative, check
@@ -53,6 +53,9 @@ class VariableRates:
     def items(self) -> list[tuple[str, float]]:
         """Pairs of path and multiplier."""
         return list(zip(self.keys(), self._rates, strict=True))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
 
     def __len__(self) -> int:
         return len(self._rates)
