@@ -74,7 +74,7 @@ DAMAGES = {
     "half a step": ({"iteration": np.array(1.5)}, r"iteration must be an integer.*: 1\.5"),
     "a huge count": (
         {"iteration": np.array(2**63, "uint64")},
-        f"iteration must be an integer from 0 to {LARGEST}, up to which {keras.backend.backend()} counts.*: {2**63}",
+        f"iteration must be an integer from 0 to {LARGEST}, up to which .* counts.*: {2**63}",
     ),
     "two counts": ({"iteration": np.zeros(2)}, "iteration must be one number.*0.0, 0.0"),
     "a negative rate": ({"learning_rate": np.array(-0.1)}, r"learning_rate must be fin.*: -0\.1"),
@@ -154,7 +154,7 @@ def test_the_state_of_a_run_that_diverged_is_read():
 def test_the_largest_count_is_read_on_every_backend():
     optimizer = trained(keras_optim.Adam(0.1))
     optimizer.load_own_variables({**store_of(optimizer), "iteration": np.array(LARGEST)})
-    assert int(numbers([optimizer.iterations])[0]) == LARGEST
+    assert int(keras.ops.convert_to_numpy(optimizer.iterations)) == LARGEST
 
 
 # ---- files
