@@ -51,9 +51,10 @@ from keras_optim.wrappers.adaptive_clipping import AdaptiveClipping
 from keras_optim.wrappers.centralization import Centralization
 from keras_optim.wrappers.ema import EMA
 from keras_optim.wrappers.gradient_noise import GradientNoise
+from keras_optim.wrappers.layerwise_decay import layerwise_decay
 from keras_optim.wrappers.lazy_rows import LazyRows
 from keras_optim.wrappers.lookahead import Lookahead
-from keras_optim.wrappers.rate_multipliers import RateMultipliers, layerwise_decay
+from keras_optim.wrappers.rate_multipliers import RateMultipliers
 from keras_optim.wrappers.skip_non_finite import SkipNonFinite
 from keras_optim.wrappers.swa import SWA
 

@@ -18,7 +18,15 @@ import keras
 
 from keras_optim import distribution, hyper, inputs, recording, rows, running, saving, swapping
 from keras_optim.hyper import KerasOptions, LearningRate
-from keras_optim.paths import exactly, first_matches, path_of
+from keras_optim.paths import (
+    Choice,
+    Place,
+    choices_from,
+    first_matches,
+    located,
+    path_of,
+    same_variables,
+)
 
 Tensor = Any
 Slots = dict[str, Tensor]
@@ -77,6 +85,9 @@ class Optimizer(keras.optimizers.Optimizer):
     scalars: Mapping[str, float] = {}
     """State shared by all variables, with starting values."""
 
+    non_negative: tuple[str, ...] = ()
+    """Names of those `scalars` that are always finite and >= 0: a file with others is refused."""
+
     # What is claimed of the defaults, up to epsilon, for variables of any shape; tests measure it.
 
     memory: float = 0
@@ -97,7 +108,8 @@ class Optimizer(keras.optimizers.Optimizer):
     by_rows: bool = False
     """Whether a row without a gradient may stay unread, where a constant says so, see `rows`."""
 
-    _excluded: tuple[str, ...] = ()
+    _excluded: tuple[Choice, ...] = ()
+    _paths: tuple[str, ...] = ()
     _recording = False
 
     # ---- what an algorithm writes
@@ -183,7 +195,12 @@ class Optimizer(keras.optimizers.Optimizer):
             if name != "learning_rate":
                 config[name] = hyper.plain(getattr(self, name))
         if self._excluded:
-            config["exclude_from_weight_decay"] = list(self._excluded)
+            config["exclude_from_weight_decay"] = [
+                choice.get_config() if isinstance(choice, Place) else choice
+                for choice in self._excluded
+            ]
+        if self._paths and self._looks_at_paths():
+            config["variable_paths"] = list(self._paths)
         return config
 
     @classmethod
@@ -191,9 +208,15 @@ class Optimizer(keras.optimizers.Optimizer):
         """A new optimizer, without state, from what `get_config` returned."""
         config = dict(config)
         excluded = config.pop("exclude_from_weight_decay", ())
+        known = config.pop("variable_paths", ())
         optimizer = super().from_config(config, custom_objects)
-        optimizer._excluded = tuple(excluded)
+        optimizer._excluded = choices_from(excluded, cls.__name__, "exclude_from_weight_decay")
+        optimizer._remember(known)
         return optimizer
+
+    def _remember(self, paths: Sequence[str]) -> None:
+        """Take the paths that patterns and places were found in, from a configuration."""
+        self._paths = tuple(hyper.check(type(self).__name__, "variable_paths", paths, list[str]))
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -223,6 +246,7 @@ class Optimizer(keras.optimizers.Optimizer):
             title, [v for v in variables if not self._overwrite_variable_with_gradient(v)]
         )
         distribution.check_strategy(self, variables)
+        constants = self.constants(self._known_paths(variables))
         super().build(variables)
         self._plan = running.Plan(
             states=[self._add_slots(v) for v in variables],
@@ -236,12 +260,27 @@ class Optimizer(keras.optimizers.Optimizer):
                 )
                 for name, start in self.scalars.items()
             },
-            constants=self.constants([path_of(v) for v in variables]),
+            constants=constants,
         )
 
         if self._recording:
             recording.add(self)
         saving.load_awaited(self)
+
+    def _known_paths(self, variables: Sequence[Any]) -> tuple[str, ...]:
+        """The paths that decide: those before saving, where a loaded model has the variables."""
+        now = tuple(path_of(v) for v in variables)
+        self._paths = self._paths if same_variables(self._paths, now) else now
+        self._find(variables, self._paths)
+        return self._paths
+
+    def _find(self, variables: Sequence[Any], paths: Sequence[str]) -> None:
+        """Find out where the variables are that were given themselves."""
+        name = "exclude_from_weight_decay"
+        self._excluded = located(self._excluded, paths, variables, type(self).__name__, name)
+
+    def _looks_at_paths(self) -> bool:
+        return bool(self._excluded) or type(self).constants is not Optimizer.constants
 
     def _add_slots(self, variable: Any) -> dict[str, keras.Variable]:
         if self._overwrite_variable_with_gradient(variable):
@@ -299,13 +338,16 @@ class Optimizer(keras.optimizers.Optimizer):
         the configuration, so a loaded optimizer remembers it.
 
         Args:
-            var_list: Variables.
+            var_list: Variables. These are meant, not others of the same path. A configuration
+                taken after the build has their positions; one taken before has their paths only.
             var_names: Regular expressions, searched for in the path, such as `"bias"` or
-                `"embedding/.*"`.
+                `"embedding/.*"`; `^` is the beginning of the path or of any part of it after a
+                `/`, so `"^body/"` finds `sequential/body/kernel` as well as `body/kernel`.
 
         Raises:
             TypeError: something else than lists of variables and of strings.
-            ValueError: the optimizer is built; or, when it is built, a pattern matches nothing.
+            ValueError: the optimizer is built; or, when it is built, a pattern matches nothing,
+                or a variable is not among those that it is built for.
         """
         title = type(self).__name__
         if self.built:
@@ -315,7 +357,7 @@ class Optimizer(keras.optimizers.Optimizer):
             )
         chosen = inputs.checked_variables(title, "var_list", var_list or ())
         patterns = hyper.check(title, "var_names", var_names or [], list[str])
-        self._excluded = (*map(exactly, chosen), *patterns)
+        self._excluded = (*(Place(path_of(v), variable=v) for v in chosen), *patterns)
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
         """Left empty: decay is part of `step`, in the precision of the update."""

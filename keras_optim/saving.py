@@ -2,13 +2,15 @@
 
 Keras stores it by position, and drops all of it when one variable more or less is found. Here a
 slot is called `momentum.3` (slot, index of the variable), so that what matches is loaded and what
-does not is named.
+does not is named. The class of the algorithm is there as the bytes of its name, because readers of
+this format expect numbers.
 """
 
 import warnings
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -45,6 +47,8 @@ def named_state(optimizer: Any) -> dict[str, Any]:
 def save(optimizer: Any, store: Any) -> None:
     """Write the state of `optimizer` into `store`, a mapping from names to arrays."""
     store["format"] = np.array(FORMAT)
+    *_, innermost = _rules(optimizer)
+    store["algorithm"] = np.frombuffer(type(innermost).__name__.encode(), "uint8")
     named, kept = named_state(optimizer), swapping.kept_state(optimizer)
     named = {name: v for name, v in named.items() if swapping.PREFIX + name not in kept}
     for name, variable in (named | kept).items():
@@ -67,7 +71,9 @@ def load(optimizer: Any, store: Any) -> None:
 
     The learning rate is part of the configuration as well: where only one side keeps it as a
     number, the configuration decides. A warning names everything else that did not match, or
-    says that the file holds the state of another optimizer, and leaves this one as it is.
+    says that the file holds the state of another optimizer, and leaves this one as it is: the
+    class of the algorithm inside all wrappers is another one, or, where the file does not say
+    which it is, no slot is the same.
 
     Raises:
         ValueError: the file is damaged, or was written by a newer version of keras_optim; nothing
@@ -76,16 +82,15 @@ def load(optimizer: Any, store: Any) -> None:
     title = type(optimizer).__name__
     keys = set(store.keys())
     if "format" not in keys:
-        warnings.warn(
-            f"{title}: the file holds the state of another optimizer, so training would begin "
-            "anew. To go on from the file, compile with the optimizer that saved it, under the "
-            "same dtype policy (mixed_float16 saves a LossScaleOptimizer around it).",
-            stacklevel=2,
-        )
+        _warn_of_another(title, "another optimizer")
         return
     arrays = {name: np.asarray(store[name]) for name in keys}
     _check_format(title, arrays.pop("format"))
     _check_numbers(title, arrays)
+    if another := _another(optimizer, arrays):
+        _warn_of_another(title, another)
+        return
+    _check_scalars(optimizer, arrays)
     optimizer._awaited = {}
     if optimizer.built:
         _assign(optimizer, arrays)
@@ -116,6 +121,63 @@ def _check_numbers(title: str, arrays: dict[str, Any]) -> None:
             )
 
 
+def _check_scalars(optimizer: Any, arrays: dict[str, Any]) -> None:
+    """Raise a ValueError for a count, rate or other scalar that no training can have had."""
+    title = type(optimizer).__name__
+    never_negative = {name for rule in _rules(optimizer) for name in type(rule).non_negative}
+    for name in ("iteration", "learning_rate", *optimizer.scalars):
+        array = arrays.get(name)
+        if array is None:
+            continue
+        if _long(array.shape):
+            expected = "one number"
+        elif name == "iteration":
+            most = np.iinfo(keras.backend.standardize_dtype(optimizer._iterations.dtype)).max
+            number = array.item()
+            if number == number // 1 and 0 <= number <= most:
+                continue
+            expected = f"an integer from 0 to {most}, up to which {keras.backend.backend()} counts"
+        elif name in ("learning_rate", *never_negative):
+            if array >= 0 and array <= np.finfo("float32").max:
+                continue
+            expected = "finite and >= 0"
+        else:
+            continue
+        raise ValueError(
+            f"{title}: the file is damaged: {name} must be {expected}. "
+            f"Received: {str(array.tolist())[:80]}"
+        )
+
+
+def _rules(optimizer: Any) -> Iterator[Any]:
+    """The optimizer and, where it is a wrapper, what is in it, from outside to inside."""
+    while optimizer is not None:
+        yield optimizer
+        optimizer = getattr(optimizer, "inner", None)
+
+
+def _another(optimizer: Any, arrays: dict[str, Any]) -> str | None:
+    """Whose state it is, if it is not that of `optimizer`; takes the name out of `arrays`."""
+    *_, innermost = rules = list(_rules(optimizer))
+    if "algorithm" in arrays:
+        name = bytes(arrays.pop("algorithm").astype("uint8").ravel()).decode(errors="replace")
+        mine = {kind.__name__ for kind in type(innermost).__mro__}
+        return None if name in mine else name
+    slots = {name.rpartition(".")[0] for name in arrays if name.rpartition(".")[2].isdecimal()}
+    slots -= {"average", "gradient_accumulator", "other"}
+    known = {slot for rule in rules for slot in (*rule.slots, *type(rule).slots)}
+    return "another optimizer" if slots and not slots & known else None
+
+
+def _warn_of_another(title: str, another: str) -> None:
+    warnings.warn(
+        f"{title}: the file holds the state of {another}, so this one is left as it is and "
+        "training would begin anew. To go on from the file, compile with the optimizer that saved "
+        "it, under the same dtype policy (mixed_float16 saves a LossScaleOptimizer around it).",
+        stacklevel=3,
+    )
+
+
 def load_awaited(optimizer: Any) -> None:
     """Give an optimizer that was just built the state that was read before."""
     awaited, optimizer._awaited = optimizer._awaited, {}
@@ -127,6 +189,8 @@ def load_awaited(optimizer: Any) -> None:
 def _assign(optimizer: Any, arrays: dict[str, Any], already: Set[str] = frozenset()) -> None:
     named = named_state(optimizer)
     read = _assign_matching(named, arrays) | swapping.take_up(optimizer, arrays)
+    if arrays.keys() <= {"iteration", "learning_rate"} and not np.any(arrays.get("iteration", 1)):
+        return  # saved before it was built, and so before the first step
     if missed := (named.keys() | arrays.keys()) - read - already - {"learning_rate"}:
         warnings.warn(
             f"{type(optimizer).__name__}: state that does not match the file was left as it is: "

@@ -14,6 +14,7 @@ from tests.test_every import small_data, small_model
 from tests.trajectories import gradients, numbers, starts, tensor, variables
 
 VALUES, STEPS = starts(), gradients(steps=2)
+LARGEST = 2**63 - 1 if keras.backend.backend() == "tensorflow" else 2**31 - 1
 
 
 def trained(optimizer):
@@ -66,6 +67,21 @@ DAMAGES = {
     "complex numbers": ({"velocity.2": np.zeros((4, 3), complex)}, r"velocity\.2 .*complex"),
     "text for the count": ({"iteration": np.array("3")}, "iteration .*<U1"),
     "text for the rate": ({"learning_rate": np.array("fast")}, "learning_rate .*<U4"),
+    "text for the name": ({"algorithm": np.array("Adam")}, "algorithm .*<U4"),
+    "a negative count": ({"iteration": np.array(-7)}, "iteration must be an integer.*: -7"),
+    "a NaN for the count": ({"iteration": np.array(np.nan)}, "iteration must be an int.*: nan"),
+    "an infinite count": ({"iteration": np.array(np.inf)}, "iteration must be an int.*: inf"),
+    "half a step": ({"iteration": np.array(1.5)}, r"iteration must be an integer.*: 1\.5"),
+    "a huge count": (
+        {"iteration": np.array(2**63, "uint64")},
+        f"iteration must be an integer from 0 to {LARGEST}, up to which .* counts.*: {2**63}",
+    ),
+    "two counts": ({"iteration": np.zeros(2)}, "iteration must be one number.*0.0, 0.0"),
+    "a negative rate": ({"learning_rate": np.array(-0.1)}, r"learning_rate must be fin.*: -0\.1"),
+    "a NaN for the rate": ({"learning_rate": np.array(np.nan)}, "learning_rate must be .*: nan"),
+    "an infinite rate": ({"learning_rate": np.array(np.inf)}, "learning_rate must be .*: inf"),
+    "a huge rate": ({"learning_rate": np.array(1e300)}, "learning_rate must be .*1e.300"),
+    "two rates": ({"learning_rate": np.zeros(2)}, "learning_rate must be one number"),
 }
 
 
@@ -83,7 +99,6 @@ def test_what_is_no_number_is_refused(case, built):
 MISMATCHES = {
     "a slot of another shape": ({"momentum.1": np.zeros(6)}, (), r"left as it is: momentum\.1\.$"),
     "a scalar for a slot": ({"velocity.1": np.zeros(())}, (), r"left as it is: velocity\.1\.$"),
-    "a count of another shape": ({"iteration": np.zeros(2)}, (), "left as it is: iteration"),
     "a slot too many": ({"momentum.9": np.zeros(2)}, (), r"left as it is: momentum\.9\.$"),
     "an unknown slot": ({"wrong.0": np.zeros(())}, (), r"left as it is: wrong\.0\.$"),
     "a strange name": ({"../../x": np.zeros(())}, (), r"left as it is: ../../x\.$"),
@@ -110,11 +125,36 @@ def test_what_does_not_match_is_named_and_the_rest_is_read(case):
         np.testing.assert_array_equal(value, untouched[name] if same else store[name])
 
 
-def test_another_algorithm_s_file():
-    """What has the same name and shape is the same thing; the rest is named."""
-    target = trained(keras_optim.RMSprop(0.1))
-    with pytest.warns(UserWarning, match=r"RMSprop: .*left as it is: momentum\.0.*momentum\.3"):
-        target.load_own_variables(store_of(trained(keras_optim.Adam(0.5))))
+SCALARS = {
+    "skipped": lambda: keras_optim.SkipNonFinite(keras_optim.SGD(0.1)),
+    "momentum_product": lambda: keras_optim.Lookahead(keras_optim.Nadam(0.1)),
+    "base_rate": lambda: keras_optim.AdaBound(0.1),
+}
+
+
+@pytest.mark.parametrize("built", [True, False])
+@pytest.mark.parametrize("value", [-1.0, np.nan, np.inf, [1.0, 1.0]])
+@pytest.mark.parametrize("name", SCALARS)
+def test_a_shared_number_out_of_its_range_is_refused(name, value, built):
+    optimizer = trained(SCALARS[name]()) if built else SCALARS[name]()
+    before = state(optimizer)
+    store = {**store_of(trained(SCALARS[name]())), name: np.array(value)}
+    with pytest.raises(ValueError, match=f"the file is damaged: {name} must be "):
+        optimizer.load_own_variables(store)
+    assert state(optimizer) == before
+
+
+def test_the_state_of_a_run_that_diverged_is_read():
+    store = {**store_of(trained(keras_optim.Adam(0.1))), "momentum.1": np.full(5, np.nan)}
+    optimizer = trained(keras_optim.Adam(0.1))
+    optimizer.load_own_variables(store)
+    assert np.isnan(numbers([optimizer._plan.states[1]["momentum"]])[0]).all()
+
+
+def test_the_largest_count_is_read_on_every_backend():
+    optimizer = trained(keras_optim.Adam(0.1))
+    optimizer.load_own_variables({**store_of(optimizer), "iteration": np.array(LARGEST)})
+    assert int(keras.ops.convert_to_numpy(optimizer.iterations)) == LARGEST
 
 
 # ---- files
@@ -211,6 +251,6 @@ def test_the_state_in_a_file_is_plain_numbers(tmp_path):
         np.savez(tmp_path / "state.npz", **store)
         with np.load(tmp_path / "state.npz", allow_pickle=False) as loaded:
             assert {k: loaded[k].dtype.kind for k in loaded} == {
-                k: "i" if k in ("format", "iteration") else "f" for k in store
+                k: {"format": "i", "iteration": "i", "algorithm": "u"}.get(k, "f") for k in store
             }
     assert b"lambda" not in pickle.dumps(keras_optim.Adam())

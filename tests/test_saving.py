@@ -33,6 +33,7 @@ def test_names_in_the_file():
     per_variable = ("momentum", "velocity", "average", "gradient_accumulator")
     assert set(saved(optimizer)) == {
         "format",
+        "algorithm",
         "iteration",
         "learning_rate",
         "momentum_product",
@@ -122,11 +123,6 @@ CHANGES = {
         lambda: keras_optim.Adam(),
         "lag",
     ),
-    "another algorithm": (
-        lambda: keras_optim.Adam(),
-        lambda: keras_optim.AMSGrad(),
-        "max_velocity",
-    ),
 }
 
 
@@ -145,6 +141,74 @@ def test_what_matches_is_loaded_and_exactly_the_rest_is_named(change):
     for name, value in store.items():
         np.testing.assert_array_equal(value, (untouched if name in named else expected)[name])
     assert set(store) - set(named) == set(expected) - set(named)
+
+
+class Slower(keras_optim.Adam):
+    """An algorithm made from another one, which may go on from its files."""
+
+
+OTHERS = {
+    "fewer slots": (lambda: keras_optim.Adam(0.01), lambda: keras_optim.SGD(0.1), "Adam", True),
+    "other slots": (lambda: keras_optim.Adam(0.01), lambda: keras_optim.Lion(0.1), "Adam", False),
+    "more slots": (lambda: keras_optim.Adam(0.01), lambda: keras_optim.AMSGrad(0.1), "Adam", False),
+    "the same slots": (
+        lambda: keras_optim.Adam(0.01),
+        lambda: keras_optim.AdamW(0.1),
+        "Adam",
+        False,
+    ),
+    "no slots": (
+        lambda: keras_optim.SGD(0.01),
+        lambda: keras_optim.SignSGD(0.1),
+        "SGD",
+        False,
+    ),
+    "inside a wrapper": (
+        lambda: keras_optim.EMA(keras_optim.Lion(0.01)),
+        lambda: keras_optim.EMA(keras_optim.Adam(0.1)),
+        "Lion",
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("is_built", [True, False])
+@pytest.mark.parametrize("case", OTHERS)
+def test_the_state_of_another_algorithm_changes_nothing(case, is_built):
+    before, after, name, _ = OTHERS[case]
+    store = saved(trained(before())[0])
+    other = built(after()) if is_built else after()
+    untouched = saved(other)
+    with pytest.warns(UserWarning, match=f"the state of {name}, so this one is left as it is"):
+        other.load_own_variables(store)
+    if not is_built:
+        built(other)
+    for key, value in untouched.items():
+        np.testing.assert_array_equal(saved(other)[key], value)
+    assert float(other.learning_rate) == np.float32(0.1)
+
+
+@pytest.mark.parametrize("case", [case for case, (*_, seen) in OTHERS.items() if seen])
+def test_a_file_without_a_name_is_recognised_by_its_slots(case):
+    before, after, _, _ = OTHERS[case]
+    store = saved(trained(before())[0])
+    del store["algorithm"]
+    other = built(after())
+    with pytest.warns(UserWarning, match="the state of another optimizer, so this one is left"):
+        other.load_own_variables(store)
+    assert float(other.learning_rate) == np.float32(0.1)
+    same = built(before())
+    same.load_own_variables(store)
+    np.testing.assert_array_equal(saved(same)["iteration"], len(STEPS))
+
+
+def test_a_class_goes_on_from_files_of_its_parent():
+    optimizer, _ = trained(keras_optim.Adam(0.01))
+    other = built(Slower(0.1))
+    other.load_own_variables(saved(optimizer))
+    assert float(other.learning_rate) == np.float32(0.01)
+    with pytest.warns(UserWarning, match="the state of Slower"):
+        built(keras_optim.Adam(0.1)).load_own_variables(saved(other))
 
 
 def test_a_layer_of_another_size_is_named_and_the_rest_is_loaded():

@@ -14,6 +14,7 @@ class Bounded(Moments):
     """Abstract parent: Adam's rate of each weight, kept between bounds."""
 
     scalars = {"base_rate": 0.0}
+    non_negative = ("base_rate",)
 
     def __init__(
         self,

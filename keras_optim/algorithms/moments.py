@@ -34,6 +34,7 @@ class NesterovMoments(Moments):
     """Abstract parent of Nadam and NadamW: the rule that `keras_optim.Nadam` documents."""
 
     scalars = {"momentum_product": 1.0}
+    non_negative = ("momentum_product",)
 
     def __init__(
         self,

@@ -52,18 +52,7 @@ def exempt(optimizer: Optimizer, variables: Sequence[Any], decayed: Sequence[boo
     """Exclude the variables that do not decay there from the weight decay of ours."""
     excluded = [v for v, d in zip(variables, decayed, strict=True) if not d]
     if excluded:
-        check_paths(type(optimizer).__name__, variables)
         optimizer.exclude_from_weight_decay(var_list=excluded)
-
-
-def check_paths(title: str, variables: Sequence[Any]) -> None:
-    """Raises ValueError if two variables cannot be told apart."""
-    paths = [path_of(v) for v in variables]
-    if len(set(paths)) < len(paths):
-        raise ValueError(
-            f"{title}: variables that are not treated alike need paths of their own. "
-            f"Received: {', '.join(paths)}"
-        )
 
 
 def take(

@@ -22,8 +22,8 @@ from keras_optim.algorithms.sgd import SGD
 from keras_optim.base import Optimizer
 from keras_optim.convert import states
 from keras_optim.convert.rows import Library, Row, Slot
-from keras_optim.paths import exactly
 from keras_optim.wrappers.rate_multipliers import RateMultipliers
+from keras_optim.wrappers.variable_rates import VariableRates
 
 _EPS = {"lr": "learning_rate", "eps": "epsilon"}
 _ADAM: dict[str, str | tuple[str, ...]] = {**_EPS, "betas": ("beta_1", "beta_2")}
@@ -215,9 +215,7 @@ def from_torch(
     ours: Optimizer = row.ours(**config)
     states.exempt(ours, variables, decayed)
     if any(m != 1.0 for m in multipliers):
-        states.check_paths("from_torch", variables)
-        patterns = {exactly(v): m for v, m in zip(variables, multipliers, strict=True)}
-        ours = RateMultipliers(ours, patterns)
+        ours = RateMultipliers(ours, VariableRates(variables, multipliers))
     ours.build(variables)
 
     arrays = [_arrays(saved["state"].get(key, {}), o) for key, o in zip(keys, orders, strict=True)]

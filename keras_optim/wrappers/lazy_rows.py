@@ -37,9 +37,9 @@ class LazyRows(Wrapper):
     Args:
         inner: An optimizer of keras_optim, not built, that treats each weight by itself: none
             with norms or means over a variable (LARS, Adafactor, ...).
-        var_names: Regular expressions for the variables meant, found by `re.search` in their
-            paths. Others are updated as usual. Default `('embeddings',)`: those of Keras's
-            `Embedding` layers.
+        var_names: Regular expressions for the variables meant, searched for in their paths; `^` is
+            the beginning of the path or of any part of it after a `/`. Others are updated as
+            usual. Default `('embeddings',)`: those of Keras's `Embedding` layers.
         **kwargs: Options of every optimizer that `inner` does not set, see
             `keras_optim.Optimizer`.
 

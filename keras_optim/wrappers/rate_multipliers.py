@@ -1,14 +1,14 @@
-"""Another learning rate for each layer: multipliers by variable path, layer-wise decay."""
+"""Another learning rate for each layer: multipliers by variable path."""
 
 from collections.abc import Sequence
 from typing import Any, Unpack
 
-import keras
 from keras import ops
 
 from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import Decay, KerasOptions, NonNegative, check
-from keras_optim.paths import exactly, first_matches
+from keras_optim.hyper import KerasOptions, NonNegative
+from keras_optim.paths import first_matches
+from keras_optim.wrappers.variable_rates import VariableRates
 from keras_optim.wrappers.wrapper import Wrapper
 
 
@@ -31,13 +31,16 @@ class RateMultipliers(Wrapper):
 
     Args:
         inner: An optimizer of keras_optim, not built.
-        multipliers: A dict from patterns, found by `re.search` in the path, to multipliers >= 0.
-            The first pattern that is found counts. `layerwise_decay` makes one from a model.
+        multipliers: A dict from patterns, regular expressions that are searched for in the path,
+            to multipliers >= 0. The first pattern that is found counts. `^` is the beginning of the
+            path or of any part of it after a `/`, so `"^body/"` finds `sequential/body/kernel` as
+            well as `body/kernel`. Or what `layerwise_decay` makes from a model.
         **kwargs: Options of every optimizer that `inner` does not set, see
             `keras_optim.Optimizer`.
 
     Raises:
-        ValueError: when it is built, for a pattern that matches no variable.
+        ValueError: when it is built, for a pattern that matches no variable, or for multipliers
+            of which none belongs to its variables.
 
     Example:
 
@@ -58,15 +61,19 @@ class RateMultipliers(Wrapper):
     def __init__(
         self,
         inner: Optimizer,
-        multipliers: dict[str, NonNegative],
+        multipliers: dict[str, NonNegative] | VariableRates,
         **kwargs: Unpack[KerasOptions],
     ):
         super().__init__(inner, **kwargs)
         self.multipliers = multipliers
 
     def constants(self, paths: Sequence[str]) -> list[dict[str, Any]]:
-        found = first_matches(self.multipliers, paths, type(self).__name__, "multipliers")
-        multipliers = [1.0 if p is None else self.multipliers[p] for p in found]
+        rates = self.multipliers
+        if isinstance(rates, VariableRates):
+            multipliers = rates.located(paths).values()
+        else:
+            found = first_matches(rates, paths, type(self).__name__, "multipliers")
+            multipliers = [rates[p] if isinstance(p, str) else 1.0 for p in found]
         inner = super().constants(paths)
         return [{**c, "multiplier": m} for c, m in zip(inner, multipliers, strict=True)]
 
@@ -81,63 +88,19 @@ class RateMultipliers(Wrapper):
             return x, {slot: s[slot] for slot in self.slots}
         return self.inner.step(g, x, s, t, s["multiplier"] * lr)
 
+    def _find(self, variables: Sequence[Any], paths: Sequence[str]) -> None:
+        super()._find(variables, paths)
+        if isinstance(self.multipliers, VariableRates):
+            self.multipliers = self.multipliers.located(paths, variables)
 
-def layerwise_decay(model: keras.Model, decay: float) -> dict[str, float]:
-    r"""Multipliers that fall from the last layer to the first, for `RateMultipliers`.
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        if isinstance(self.multipliers, VariableRates):
+            config["multipliers"] = self.multipliers.get_config()
+        return config
 
-    $$
-    \text{multiplier of layer } l = \text{decay}^{L - l}, \qquad l = 1 \ldots L
-    $$
-
-    The usual recipe to fine-tune a transformer: early layers are general and should hardly move.
-    0.65 to 0.9 is common. Layers without trainable weights do not count. A model inside the model
-    is taken apart; any other layer made of layers, such as a transformer block, counts as one.
-
-    Args:
-        model: A built model whose `layers` stand in the order of the computation.
-        decay: In [0, 1): the multiplier of each layer is this one times the next one's.
-
-    Returns:
-        A dict of patterns, one for each trainable variable in a layer.
-
-    Raises:
-        TypeError: `model` is none.
-        ValueError: `decay` is outside of its range, or no layer of the model has trainable weights.
-
-    Example:
-
-    >>> import keras, keras_optim
-    >>> model = keras.Sequential([keras.Input((2,))])
-    >>> for name in ("first", "second", "last"):
-    ...     model.add(keras.layers.Dense(2, use_bias=False, name=name))
-    >>> list(keras_optim.layerwise_decay(model, decay=0.5).values())
-    [0.25, 0.5, 1.0]
-    >>> optimizer = keras_optim.RateMultipliers(
-    ...     keras_optim.AdamW(), keras_optim.layerwise_decay(model, decay=0.5)
-    ... )
-
-    Reference:
-        Clark et al., "ELECTRA: pre-training text encoders as discriminators rather than
-        generators", ICLR 2020, https://arxiv.org/abs/2003.10555
-    """
-    model = check("layerwise_decay", "model", model, keras.Model)
-    decay = check("layerwise_decay", "decay", decay, Decay)
-    layers = [layer for layer in _layers(model) if layer.trainable_variables]
-    if not layers:
-        raise ValueError(
-            "layerwise_decay: `model` must be built and have layers with trainable weights. "
-            f"Received: model={model!r}"
-        )
-    multipliers: dict[str, float] = {}
-    for depth, layer in enumerate(reversed(layers)):
-        # A layer used twice counts where it is used first.
-        multipliers.update({exactly(v): decay**depth for v in layer.trainable_variables})
-    return dict(reversed(multipliers.items()))
-
-
-def _layers(model: keras.Model) -> list[keras.Layer]:
-    """The layers of a model, those of models inside it in their place."""
-    found: list[keras.Layer] = []
-    for layer in model.layers:
-        found += _layers(layer) if isinstance(layer, keras.Model) else [layer]
-    return found
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "RateMultipliers":
+        if isinstance(config.get("multipliers"), list):
+            config = {**config, "multipliers": VariableRates.from_config(config["multipliers"])}
+        return super().from_config(config, custom_objects)

@@ -48,6 +48,7 @@ class SkipNonFinite(Wrapper):
     elementwise = False
 
     scalars = {"skipped": 0.0}
+    non_negative = ("skipped",)
 
     @property
     def skipped(self) -> int:

@@ -8,6 +8,7 @@ import keras
 from keras_optim import hyper
 from keras_optim.base import Optimizer, Slots, Tensor
 from keras_optim.hyper import KerasOptions
+from keras_optim.paths import Choice
 
 
 class Wrapper(Optimizer):
@@ -91,18 +92,24 @@ class Wrapper(Optimizer):
     def constants(self, paths: Sequence[str]) -> list[dict[str, Any]]:
         return self.inner.constants(paths)
 
+    def _find(self, variables: Sequence[Any], paths: Sequence[str]) -> None:
+        self.inner._find(variables, paths)
+
+    def _looks_at_paths(self) -> bool:
+        return type(self).constants is not Wrapper.constants or self.inner._looks_at_paths()
+
     def step(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         """Without weight decay: the innermost rule applies it."""
         return self.update(g, x, s, t, lr)
 
     @property
-    def _excluded(self) -> tuple[str, ...]:
+    def _excluded(self) -> tuple[Choice, ...]:
         """Which variables are exempt from weight decay is for the innermost rule to know."""
         return self.inner._excluded
 
     @_excluded.setter
-    def _excluded(self, patterns: tuple[str, ...]) -> None:
-        self.inner._excluded = patterns
+    def _excluded(self, choices: tuple[Choice, ...]) -> None:
+        self.inner._excluded = choices
 
     def get_config(self) -> dict[str, Any]:
         """The wrapper's own arguments; rate and inherited options stand inside."""
@@ -124,7 +131,10 @@ class Wrapper(Optimizer):
         if "inner" in config:
             inner = keras.saving.deserialize_keras_object(config["inner"], custom_objects)
             config["inner"] = inner
-        return cls(**config)
+        known = config.pop("variable_paths", ())
+        optimizer = cls(**config)
+        optimizer._remember(known)
+        return optimizer
 
 
 class GradientTransform(Wrapper):

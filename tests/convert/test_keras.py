@@ -171,7 +171,9 @@ def test_a_schedule_and_all_options_come_along(float64):
         assert difference(ours_on(optimizer, xs, second), path) < 2e-6  # Keras's schedule: float32
         optimizer.finalize_variable_values(xs)
         assert difference([numbers(xs)], [average]) < 2e-6
-    assert ours.get_config()["exclude_from_weight_decay"] == ["^x1$"]
+    assert ours.get_config()["exclude_from_weight_decay"] == [
+        {"path": "x1", "position": 1, "of": 2}
+    ]
 
 
 REFUSED = {

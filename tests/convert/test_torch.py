@@ -314,16 +314,16 @@ def test_what_stays_behind_is_said():
         assert convert.to_torch(ours, parameters()).param_groups[0]["lr"] == 0.25
 
 
-def test_variables_that_cannot_be_told_apart():
+def test_variables_of_one_path_are_told_apart():
     ps = parameters()
     groups = [{"params": ps[:2], "lr": 0.1}, {"params": ps[2:], "lr": 0.2}]
     xs = [keras.Variable(v, dtype="float64", name="same") for v in STARTS]
-    with pytest.raises(ValueError, match="need paths of their own. Received: same, same"):
-        convert.from_torch(torch.optim.Adam(groups), xs)
+    ours = convert.from_torch(torch.optim.Adam(groups), xs)
+    assert [c["multiplier"] for c in ours._plan.constants] == [1.0] * 2 + [2.0] * (len(xs) - 2)
     for group, decay in zip(groups, (0.0, 0.1)):
         group.update(lr=0.1, weight_decay=decay)
-    with pytest.raises(ValueError, match="need paths of their own"):
-        convert.from_torch(torch.optim.AdamW(groups), xs)
+    ours = convert.from_torch(torch.optim.AdamW(groups), xs)
+    assert [c["decayed"] for c in ours._plan.constants] == [False] * 2 + [True] * (len(xs) - 2)
 
 
 def test_what_does_not_fit():

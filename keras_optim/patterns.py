@@ -1,0 +1,259 @@
+"""Regular expressions over the paths of variables, found in bounded time.
+
+Patterns come with a model's file as well, and `re` needs time that grows exponentially with the
+path for some of them, such as `(a+)+$`. Here all ways to match are followed at once, as sets of
+positions, so the time grows with the length of pattern and path only. Single characters, classes
+and escapes are left to `re`.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+LONGEST, DEEPEST = 1000, 50
+"""Characters of a pattern; groups in groups."""
+LEAST_STEPS, STEPS, MOST_STEPS = 100_000, 20, 20_000_000
+"""How often a character of the paths may be looked at: at least, for each character of the pattern
+and of the paths, and at most."""
+
+_FLAGS = re.compile(r"\(\?[aimsu]+\)")
+_ONE = re.compile(r"\\(?:x..|u.{4}|U.{8}|N\{[^}]*\}|.)|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)
+_REPEAT = re.compile(r"([*+?]|\{(?!\})(\d*)(,?)(\d*)\})([?+]?)")
+_GROUP = re.compile(r"\((?:\?(?:P<\w+>|:|=|!|<=|<!))?(?!\?)")
+_Places = frozenset[int]
+
+
+class _Endless(Exception):
+    """More positions were looked at than a pattern of this length may need."""
+
+
+class _Budget:
+    """How many positions may still be looked at."""
+
+    def __init__(self, steps: int):
+        self.steps = steps
+
+    def look(self, positions: int) -> None:
+        """Count positions that are looked at."""
+        self.steps -= positions
+        if self.steps < 0:
+            raise _Endless
+
+
+class _Path:
+    """A path, and where its parts begin."""
+
+    def __init__(self, text: str, budget: _Budget):
+        ends = [i + 1 for i, letter in enumerate(text) if letter == "/"]
+        self.text, self.look, self.beginnings = text, budget.look, frozenset([0, *ends])
+
+
+_Step = Callable[[_Path, _Places], _Places]
+"""From the positions where something may begin to those where it may end."""
+
+
+class Pattern:
+    r"""A regular expression that is searched for in paths.
+
+    It is found as by `re.search`, except that `^` is the beginning of the path or of any part of
+    it after a `/`, because a model's own name may stand in front or not; after `^` a `(?!...)`
+    must hold at all of these beginnings. (Where `(?!` stands elsewhere in the pattern, `^` is only
+    the beginning of the path; so is `\A` always.)
+
+    Args:
+        text: A regular expression of at most 1000 characters, without references to groups,
+            flags within it, and possessive repeats.
+
+    Raises:
+        ValueError: it is none.
+
+    Example:
+
+    >>> Pattern("^body/").found_in("sequential/body/kernel")
+    True
+    >>> Pattern("^(?!head)").found_in("sequential/head/kernel")
+    False
+    """
+
+    def __init__(self, text: str):
+        if len(text) > LONGEST:
+            raise ValueError(f"it has {len(text)} characters; at most {LONGEST} are read")
+        try:
+            re.compile(text)
+        except (re.error, RecursionError, OverflowError) as error:
+            raise ValueError(f"it is no regular expression: {error}") from None
+        self.text = text
+        self._step = _Parser(text).parsed()
+
+    def found_in(self, path: str) -> bool:
+        """Whether it is found in `path`."""
+        return bool(self.among([path]))
+
+    def among(self, paths: Sequence[str]) -> list[int]:
+        """The indices of the paths in which it is found.
+
+        Raises:
+            ValueError: this would take too long.
+        """
+        size = len(self.text) * sum(map(len, paths))
+        budget = _Budget(min(LEAST_STEPS + STEPS * size, MOST_STEPS))
+        try:
+            return [
+                i
+                for i, path in enumerate(paths)
+                if self._step(_Path(path, budget), frozenset(range(len(path) + 1)))
+            ]
+        except _Endless:
+            raise ValueError("it takes too long to look for it") from None
+
+
+class _Parser:
+    """Reads a pattern of which `re` says that it is one."""
+
+    def __init__(self, text: str):
+        flags = _FLAGS.match(text)
+        self.flags = flags[0] if flags else ""
+        self.text, self.at = text, len(self.flags)
+        self.negated = False  # elsewhere than after `^`
+
+    def parsed(self) -> _Step:
+        return self._alternatives(0)
+
+    def _alternatives(self, depth: int) -> _Step:
+        if depth > DEEPEST:
+            raise ValueError(f"it has more than {DEEPEST} groups in groups")
+        branches = [self._row(depth)]
+        while self._next("|"):
+            branches.append(self._row(depth))
+        return branches[0] if len(branches) == 1 else _any_of(branches)
+
+    def _row(self, depth: int) -> _Step:
+        steps: list[_Step] = []
+        while self.at < len(self.text) and self.text[self.at] not in "|)":
+            steps.append(self._repeated(self._item(depth)))
+        return _one_after_another(steps)
+
+    def _item(self, depth: int) -> _Step:
+        if self._next("^"):
+            forbidden = []
+            while self.text.startswith("(?!", self.at):
+                self.at += 3
+                forbidden.append(self._group(depth))
+            return self._beginning(forbidden)
+        if self.text[self.at] == "(":
+            opening = _GROUP.match(self.text, self.at)
+            if not opening:
+                raise ValueError(f"{self.text[self.at : self.at + 4]!r} in it is not supported")
+            self.at = opening.end()
+            self.negated |= opening[0] == "(?!"
+            return _GROUPS.get(opening[0], lambda step: step)(self._group(depth))
+        one = _ONE.match(self.text, self.at)
+        assert one is not None
+        if re.match(r"\\\d", one[0]):
+            raise ValueError(f"{one[0]!r} in it, a reference to a group, is not supported")
+        self.at = one.end()
+        return _one(re.compile(self.flags + one[0]))
+
+    def _beginning(self, forbidden: list[_Step]) -> _Step:
+        def step(path: _Path, starts: _Places) -> _Places:
+            if any(each(path, path.beginnings) for each in forbidden):
+                return frozenset()
+            return starts & (frozenset([0]) if self.negated else path.beginnings)
+
+        return step
+
+    def _group(self, depth: int) -> _Step:
+        step = self._alternatives(depth + 1)
+        self.at += 1  # the closing parenthesis
+        return step
+
+    def _repeated(self, step: _Step) -> _Step:
+        repeat = _REPEAT.match(self.text, self.at)
+        if not repeat:
+            return step
+        sign, low, comma, high, kind = repeat.groups()
+        if kind == "+":
+            raise ValueError(f"{repeat[0]!r} in it, a possessive repeat, is not supported")
+        self.at = repeat.end()
+        if sign in "*+?":
+            return _many(step, int(sign == "+"), 1 if sign == "?" else None)
+        least = int(low or 0)
+        return _many(step, least, int(high) if high else None if comma else least)
+
+    def _next(self, sign: str) -> bool:
+        found = self.text.startswith(sign, self.at)
+        self.at += found
+        return found
+
+
+def _one(pattern: re.Pattern[str]) -> _Step:
+    def step(path: _Path, starts: _Places) -> _Places:
+        path.look(len(starts))
+        found = (pattern.match(path.text, i) for i in starts)
+        return frozenset(m.end() for m in found if m)
+
+    return step
+
+
+def _one_after_another(steps: list[_Step]) -> _Step:
+    def step(path: _Path, starts: _Places) -> _Places:
+        for each in steps:
+            starts = each(path, starts)
+        return starts
+
+    return step
+
+
+def _any_of(branches: list[_Step]) -> _Step:
+    return lambda path, starts: frozenset().union(*(each(path, starts) for each in branches))
+
+
+def _many(step: _Step, least: int, most: int | None) -> _Step:
+    def repeated(path: _Path, starts: _Places) -> _Places:
+        # Among more repeats than characters one is empty, and may be left out.
+        longest = len(path.text) + 1
+        for _ in range(min(least, longest)):
+            path.look(1)
+            before, starts = starts, step(path, starts)
+            if starts == before:
+                break
+        found = new = starts
+        for _ in range(longest if most is None else min(most - least, longest)):
+            path.look(1)
+            new = step(path, new) - found
+            if not new:
+                break
+            found |= new
+        return found
+
+    return repeated
+
+
+def _ahead(wanted: bool) -> Callable[[_Step], _Step]:
+    def around(inner: _Step) -> _Step:
+        def step(path: _Path, starts: _Places) -> _Places:
+            path.look(len(starts))
+            return frozenset(i for i in starts if bool(inner(path, frozenset([i]))) == wanted)
+
+        return step
+
+    return around
+
+
+def _behind(wanted: bool) -> Callable[[_Step], _Step]:
+    def around(inner: _Step) -> _Step:
+        def step(path: _Path, starts: _Places) -> _Places:
+            ends = inner(path, frozenset(range(len(path.text) + 1)))
+            return frozenset(i for i in starts if (i in ends) == wanted)
+
+        return step
+
+    return around
+
+
+_GROUPS: dict[str, Any] = {
+    "(?=": _ahead(True),
+    "(?!": _ahead(False),
+    "(?<=": _behind(True),
+    "(?<!": _behind(False),
+}
