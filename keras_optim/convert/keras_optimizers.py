@@ -131,10 +131,10 @@ LIBRARY = Library(
                 "initial_accumulator_value",
                 "l1_regularization_strength",
                 "l2_regularization_strength",
+                "l2_shrinkage_regularization_strength",
                 "beta",
             ),
             {"_accumulators": "accumulator", "_linears": _RESIDUE},
-            fixed={"l2_shrinkage_regularization_strength": 0.0},
             factors={"l2_regularization_strength": 2.0},
             note="Equal while the rate stays: where it falls, their weights shrink.",
         ),
@@ -156,7 +156,6 @@ LIBRARY = Library(
     ignored=frozenset({"name", "relative_step"}),  # their rate is capped in both cases
     advice={
         "weight_decay": "Lamb's decay is beside the ratio there and inside it here",
-        "l2_shrinkage_regularization_strength": "take a regularizer",
     },
 )
 _AVERAGES = {

@@ -11,7 +11,7 @@ import keras
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_optim import hyper, running
+from keras_optim import describing, hyper, running
 from keras_optim.hyper import NonNegative, Range
 
 Tensor = Any
@@ -56,6 +56,9 @@ class Schedule(LearningRateSchedule):
     def __call__(self, step: Any) -> Tensor:
         """The rate at `step`: an integer, a tensor or a variable."""
         return self.rate(running.tensor(step))
+
+    def __repr__(self) -> str:
+        return describing.schedule(self)
 
     def get_config(self) -> dict[str, Any]:
         """Every argument of the constructor; schedules inside are serialised as well."""

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import Decay, KerasOptions, NonNegative, check
+from keras_optim.hyper import Decay, NonNegative, WrapperOptions, check
 from keras_optim.paths import exactly, first_matches
 from keras_optim.wrappers.wrapper import Wrapper
 
@@ -59,7 +59,7 @@ class RateMultipliers(Wrapper):
         self,
         inner: Optimizer,
         multipliers: dict[str, NonNegative],
-        **kwargs: Unpack[KerasOptions],
+        **kwargs: Unpack[WrapperOptions],
     ):
         super().__init__(inner, **kwargs)
         self.multipliers = multipliers
