@@ -51,6 +51,9 @@ class Range:
         if self.high == math.inf:
             sign = ">" if self.open in ("left", "both") else ">="
             return "finite" if self.low == -math.inf else f"finite and {sign} {self.low:g}"
+        if self.low == -math.inf:
+            sign = "<" if self.open in ("right", "both") else "<="
+            return f"finite and {sign} {self.high:g}"
         left = "(" if self.open in ("left", "both") else "["
         right = ")" if self.open in ("right", "both") else "]"
         return f"in {left}{self.low:g}, {self.high:g}{right}"
