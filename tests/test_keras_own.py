@@ -114,10 +114,12 @@ CASES = [
 
 
 def parameters():
+    found = []
     for module, cls, name in CASES:
         test = f"{module}-{name}"
         marks = [pytest.mark.xfail(strict=True, reason=OTHERS[test])] if test in OTHERS else []
-        yield pytest.param(cls, name, id=test, marks=marks)
+        found.append(pytest.param(cls, name, id=test, marks=marks))
+    return found
 
 
 @pytest.mark.parametrize(("cls", "name"), parameters())

@@ -15,6 +15,7 @@ from keras_optim.minimizing.model_loss import model_loss
 from keras_optim.minimizing.objective import Loss, Objective, check_variables
 from keras_optim.minimizing.result import Result, State
 from keras_optim.minimizing.truncated_newton import TruncatedNewton
+from keras_optim.showing import shown
 
 METHODS: Mapping[str, type[Method]] = {
     "lbfgs": LBFGS,
@@ -106,7 +107,9 @@ def minimize(
     hints = typing.get_type_hints(minimize, include_extras=True)
     given = {n: hyper.check("minimize", n, value, hints[n]) for n, value in given.items()}
     if callback is not None and not callable(callback):
-        raise TypeError(f"minimize: `callback` must be callable. Received: callback={callback!r}")
+        raise TypeError(
+            f"minimize: `callback` must be callable. Received: callback={shown(callback)}"
+        )
     chosen = _method(method)
     made = _loss(target, data, variables, loss, given.pop("batch_size"))
     objective = Objective(made, given.pop("max_evaluations"))
@@ -123,7 +126,7 @@ def _method(method: str | Method) -> Method:
         names += f"; {type(method).__name__} goes into `compile`"
     raise ValueError(
         f"minimize: `method` must be a method such as keras_optim.LBFGS(), or one of {names}. "
-        f"Received: method={method!r}"
+        f"Received: method={shown(method)}"
     )
 
 
@@ -148,7 +151,7 @@ def _loss(target: Any, data: Any, variables: Any, loss: Any, batch_size: int | N
     else:
         raise TypeError(
             "minimize: `target` must be a Keras model or a function without arguments. "
-            f"Received: {target!r}"
+            f"Received: {shown(target)}"
         )
     check_variables(made.variables)
     return made

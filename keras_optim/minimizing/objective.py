@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from keras_optim.minimizing.derivatives import derivatives
 from keras_optim.paths import path_of
+from keras_optim.showing import shown
 
 Vector = NDArray[np.float64]
 
@@ -162,7 +163,8 @@ def check_variables(variables: Sequence[Any]) -> None:
     for variable in variables:
         if not isinstance(variable, keras.Variable):
             raise TypeError(
-                f"minimize: `variables` must hold keras.Variable objects. Received: {variable!r}"
+                "minimize: `variables` must hold keras.Variable objects. "
+                f"Received: {shown(variable)}"
             )
         path, dtype = path_of(variable), keras.backend.standardize_dtype(variable.dtype)
         if not variable.trainable:

@@ -13,6 +13,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optim import describing, hyper, running
 from keras_optim.hyper import NonNegative, Range
+from keras_optim.scalar import LARGEST
 
 Tensor = Any
 
@@ -69,6 +70,16 @@ class Schedule(LearningRateSchedule):
     def from_config(cls, config: dict[str, Any]) -> "Schedule":
         """The schedule that `get_config` described."""
         return cls(**{n: keras.saving.deserialize_keras_object(v) for n, v in config.items()})
+
+
+def check_sum(owner: str, **steps: int) -> None:
+    """Raise a ValueError where the sum of numbers of steps is more than a count of steps holds."""
+    if sum(steps.values()) > LARGEST[int]:
+        names = " and ".join(f"`{name}`" for name in steps)
+        received = ", ".join(f"{name}={value}" for name, value in steps.items())
+        raise ValueError(
+            f"{owner}: {names} must be at most {LARGEST[int]} together. Received: {received}"
+        )
 
 
 def floating() -> str:

@@ -9,6 +9,7 @@ from keras import ops
 from keras_optim.base import Optimizer, Slots, Tensor
 from keras_optim.hyper import Decay, NonNegative, WrapperOptions, check
 from keras_optim.paths import exactly, first_matches
+from keras_optim.showing import shown
 from keras_optim.wrappers.wrapper import Wrapper
 
 
@@ -126,7 +127,7 @@ def layerwise_decay(model: keras.Model, decay: float) -> dict[str, float]:
     if not layers:
         raise ValueError(
             "layerwise_decay: `model` must be built and have layers with trainable weights. "
-            f"Received: model={model!r}"
+            f"Received: model={shown(model)}"
         )
     multipliers: dict[str, float] = {}
     for depth, layer in enumerate(reversed(layers)):
