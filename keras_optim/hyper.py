@@ -11,7 +11,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypedDict, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, TypedDict, Union, get_args, get_origin
 
 import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
@@ -69,7 +69,7 @@ Epsilon = Annotated[float, Range(1e-30)]
 """Guards a division; at least 1e-30, which single precision still holds."""
 Period = Annotated[int, Range(1)]
 """A number of steps, at least 1."""
-LearningRate = Annotated[float, Range(0)] | LearningRateSchedule | Callable[[], Any]
+LearningRate: TypeAlias = Annotated[float, Range(0)] | LearningRateSchedule | Callable[[], Any]
 """A number >= 0, a Keras schedule, or a callable without arguments that returns the rate."""
 
 
@@ -142,7 +142,7 @@ def checked(constructor: Callable[..., None]) -> Callable[..., None]:
 
 
 @functools.cache
-def settable(owner: type) -> dict[str, Any]:
+def settable(owner: Any) -> dict[str, Any]:
     """Annotations of the attributes that may be set on an instance later, and are checked then."""
     hints = {**_hints(KerasOptions), **_hints(owner.__init__)}
     names = {*KerasOptions.__annotations__, *own_parameters(owner.__init__)}

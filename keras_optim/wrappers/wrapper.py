@@ -64,7 +64,7 @@ class Wrapper(Optimizer):
         rate = kwargs.pop("learning_rate", inner._learning_rate)
         if isinstance(rate, keras.Variable):
             rate = float(rate.numpy())
-        super().__init__(rate, **inherited, **kwargs)
+        super().__init__(rate, **inherited, **kwargs)  # type: ignore[misc]  # taken out above
         self._inherited = tuple(inherited)
         self.inner = inner
         self.slots = (*type(self).slots, *inner.slots)
