@@ -214,7 +214,7 @@ class Optimizer(keras.optimizers.Optimizer):
         return optimizer
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if (hint := hyper.settable(type(self)).get(name)) is not None:
+        if (hint := hyper.settable(type(self).__init__).get(name)) is not None:
             value = hyper.check(type(self).__name__, name, value, hint)
         super().__setattr__(name, value)
         plan = vars(self).get("_plan")

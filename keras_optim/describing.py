@@ -27,8 +27,8 @@ def described(optimizer: Any) -> str:
 def rate(value: Any) -> str:
     """A rate: a number as short as its precision allows, a schedule by its arguments.
 
-    >>> rate(np.float32(0.1)), rate(keras.optimizers.schedules.InverseTimeDecay(0.1, 10, 0.5))
-    ('0.1', 'InverseTimeDecay(initial_learning_rate=0.1, decay_steps=10, decay_rate=0.5)')
+    >>> rate(np.float32(0.1)), rate(keras.optimizers.schedules.CosineDecay(0.1, 10, alpha=0.5))
+    ('0.1', 'CosineDecay(initial_learning_rate=0.1, decay_steps=10, alpha=0.5, warmup_steps=0)')
     """
     if isinstance(value, keras.Variable):
         try:

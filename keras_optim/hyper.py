@@ -142,11 +142,12 @@ def checked(constructor: Callable[..., None]) -> Callable[..., None]:
 
 
 @functools.cache
-def settable(owner: Any) -> dict[str, Any]:
+def settable(constructor: Callable[..., None]) -> dict[str, Any]:
     """Annotations of the attributes that may be set on an instance later, and are checked then."""
-    hints = {**_hints(KerasOptions), **_hints(owner.__init__)}
-    names = {*KerasOptions.__annotations__, *own_parameters(owner.__init__)}
-    return {n: hints[n] for n in names - {"learning_rate", "name", "inner"} if n in hints}
+    fixed = ("learning_rate", "name", "inner")
+    hints = {**_hints(KerasOptions), **_hints(constructor)}
+    names = (*KerasOptions.__annotations__, *own_parameters(constructor))
+    return {n: hints[n] for n in names if n in hints and n not in fixed}
 
 
 def own_parameters(constructor: Callable[..., None]) -> tuple[str, ...]:

@@ -68,6 +68,7 @@ OTHERS = {
     "optimizer_sparse-test_sparse_gradients_adadelta": DENSE,
     "optimizer_sparse-test_sparse_gradients_adafactor": DENSE,
     "optimizer_sparse-test_sparse_gradients_adagrad": DENSE,
+    "optimizer_sparse-test_sparse_gradients_loss_scale_optimizer_sgd": DENSE,
     "optimizer_sparse-test_sparse_gradients_rmsprop": DENSE,
     "optimizer_sparse-test_sparse_gradients_sgd": DENSE,
 }

@@ -92,11 +92,11 @@ def test_what_is_wrong_is_named(case, wrapped):
         optimizer.apply([tensor(np.ones(3))], variables([np.ones(3)]))
 
 
-def test_it_is_named_in_fit_as_well():
+def test_it_is_named_while_a_model_is_trained():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile(WRONG["reads an undeclared slot"][0](0.5), "mse", jit_compile=False)
     with pytest.raises(ValueError, match=r"Mine: `update` reads s\['momentum'\]"):
-        model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
+        model.train_on_batch(np.ones((4, 2)), np.ones((4, 1)))
 
 
 def test_a_wrapper_that_forgets_the_slots_inside():

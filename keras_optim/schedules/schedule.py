@@ -118,7 +118,7 @@ def warmed(step: Tensor, peak: Any, start: float | None, length: int) -> Tensor:
     >>> [float(warmed(ops.convert_to_tensor(t), 1.0, None, length=3)) for t in (0, 1, 2, 3, 4)]
     [0.25, 0.5, 0.75, 1.0, 1.0]
     """
-    first = peak / (length + 1) if start is None else start
+    first = peak / float(length + 1) if start is None else start
     return between(first, peak, progress(step, 0, length))
 
 
