@@ -229,3 +229,21 @@ def test_bcoo_through_a_compiled_stateless_step(written):
     expected = path_of(lazy("adam", learning_rate=0.1), "dense")
     assert difference([[np.asarray(values[0])]], expected[-1:]) < 1e-6
     assert written
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="IndexedSlices is TensorFlow's")
+@pytest.mark.parametrize(
+    "made", [lambda: lazy("adam"), lambda: make("adafactor")], ids=["rows", "dense"]
+)
+def test_parts_of_a_sparse_gradient_may_be_plain_tuples(made):
+    """As in Keras's own tests; TensorFlow alone cannot add these up."""
+    import tensorflow as tf
+
+    found = []
+    for plain in (True, False):
+        xs, optimizer = variables([START]), made()
+        for indices, values in zip(LOOKED_UP, VALUES, strict=True):
+            gradient = tf.IndexedSlices(tf.constant(values), tuple(indices), START.shape)
+            optimizer.apply([gradient if plain else tensor(dense(indices, values))], xs)
+        found.append([numbers(xs)])
+    assert difference(*found) < 1e-6
