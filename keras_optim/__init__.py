@@ -1,8 +1,7 @@
 """Optimizers for Keras 3, each written once and run on JAX, TensorFlow and PyTorch."""
 
-from importlib.metadata import version as _version
-
 from keras_optim import callbacks, convert, schedules
+from keras_optim._version import __version__
 from keras_optim.algorithms.accsgd import AccSGD
 from keras_optim.algorithms.adabelief import AdaBelief
 from keras_optim.algorithms.adabound import AdaBound
@@ -58,8 +57,6 @@ from keras_optim.wrappers.rate_multipliers import RateMultipliers
 from keras_optim.wrappers.skip_non_finite import SkipNonFinite
 from keras_optim.wrappers.swa import SWA
 
-__version__ = _version("keras_optim")
-
 __all__ = [
     "AMSBound",
     "AMSGrad",
@@ -112,6 +109,7 @@ __all__ = [
     "Tiger",
     "TruncatedNewton",
     "Yogi",
+    "__version__",
     "callbacks",
     "convert",
     "get",

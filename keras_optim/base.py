@@ -16,7 +16,20 @@ from typing import Any, Unpack
 
 import keras
 
-from keras_optim import distribution, hyper, inputs, recording, rows, running, saving, swapping
+from keras_optim import (
+    describing,
+    distribution,
+    hyper,
+    inputs,
+    outcome,
+    recording,
+    rows,
+    running,
+    saving,
+    scalar,
+    showing,
+    swapping,
+)
 from keras_optim.hyper import KerasOptions, LearningRate
 from keras_optim.paths import (
     Choice,
@@ -111,6 +124,12 @@ class Optimizer(keras.optimizers.Optimizer):
     _excluded: tuple[Choice, ...] = ()
     _paths: tuple[str, ...] = ()
     _recording = False
+    _noun = "an optimizer of keras_optim"
+
+    @classmethod
+    def _instead(cls, owner: str, value: Any) -> str:
+        """What to write where `value` was given for an optimizer of keras_optim."""
+        return describing.instead(owner, value)
 
     # ---- what an algorithm writes
 
@@ -169,6 +188,7 @@ class Optimizer(keras.optimizers.Optimizer):
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):
             cls.__init__ = hyper.checked(cls.__init__)  # type: ignore[method-assign]
+        outcome.check_methods(cls)
         keras.saving.register_keras_serializable(cls.__module__.partition(".")[0])(cls)
 
     def __init__(self, learning_rate: LearningRate = 1e-3, **kwargs: Unpack[KerasOptions]):
@@ -184,9 +204,19 @@ class Optimizer(keras.optimizers.Optimizer):
     @learning_rate.setter
     def learning_rate(self, value: LearningRate) -> None:
         self._refuse_if_wrapped("set the rate of")
-        if not keras.ops.is_tensor(value) and not isinstance(value, keras.Variable):
-            value = hyper.check(type(self).__name__, "learning_rate", value, LearningRate)
+        title = type(self).__name__
+        if not scalar.is_traced(value):
+            value = hyper.check(title, "learning_rate", value, LearningRate)
+        if not callable(value) and not isinstance(self._learning_rate, keras.Variable):
+            raise TypeError(
+                f"{title}: `learning_rate` must be a schedule or a callable, as what the optimizer "
+                f"was made with, {describing.rate(self._learning_rate)}. "
+                f"Received: learning_rate={showing.shown(value)}"
+            )
         keras.optimizers.Optimizer.learning_rate.fset(self, value)
+
+    def __repr__(self) -> str:
+        return describing.described(self)
 
     def get_config(self) -> dict[str, Any]:
         """Every argument of the constructor, read back from the attribute of its name."""
@@ -219,6 +249,8 @@ class Optimizer(keras.optimizers.Optimizer):
         self._paths = tuple(hyper.check(type(self).__name__, "variable_paths", paths, list[str]))
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if (hint := hyper.settable(type(self).__init__).get(name)) is not None:
+            value = hyper.check(type(self).__name__, name, value, hint)
         super().__setattr__(name, value)
         plan = vars(self).get("_plan")
         if plan and plan.fused and name != "learning_rate":
@@ -285,6 +317,8 @@ class Optimizer(keras.optimizers.Optimizer):
     def _add_slots(self, variable: Any) -> dict[str, keras.Variable]:
         if self._overwrite_variable_with_gradient(variable):
             return {}
+
+        outcome.check_slots(self, "init", self.init(running.widened(variable)))
 
         def start(slot: str) -> Tensor:
             return self.init(running.widened(variable)).get(slot)

@@ -43,6 +43,7 @@ from keras_optim.algorithms.swats import SWATS
 from keras_optim.algorithms.tiger import Tiger
 from keras_optim.algorithms.yogi import Yogi
 from keras_optim.base import Optimizer
+from keras_optim.showing import shown
 from keras_optim.wrappers.adaptive_clipping import AdaptiveClipping
 from keras_optim.wrappers.centralization import Centralization
 from keras_optim.wrappers.ema import EMA
@@ -139,6 +140,11 @@ def names() -> list[str]:
     return [row.name for row in ALGORITHMS]
 
 
+def find(name: Any) -> Row | None:
+    """The row of an algorithm or a wrapper by its name, in any case."""
+    return _BY_NAME.get(name.lower()) if isinstance(name, str) else None
+
+
 def get(name: str, /, **arguments: Any) -> Optimizer:
     """A new optimizer by its name, in any case; also a wrapper.
 
@@ -155,10 +161,10 @@ def get(name: str, /, **arguments: Any) -> Optimizer:
     >>> keras_optim.get("radam", learning_rate=0.01).beta_2
     0.999
     """
-    row = _BY_NAME.get(name.lower()) if isinstance(name, str) else None
+    row = find(name)
     if row is None:
         near = difflib.get_close_matches(str(name).lower(), _BY_NAME, n=3) or list(_BY_NAME)
-        raise ValueError(f"No optimizer is called {name!r}. Did you mean: {', '.join(near)}?")
+        raise ValueError(f"No optimizer is called {shown(name)}. Did you mean: {', '.join(near)}?")
     return row.algorithm(**arguments)
 
 

@@ -181,6 +181,12 @@ class _Bound:
         self.holders = [v for i in indices for v in step.kept[i].values()]
         self.holders += step.shared.values()
         self.addresses: list[int] | None = None
+        self.last: list[int] = []
+        """The addresses of the last gradients, which were found to be apart."""
+        self.sizes: list[int] = []
+        self.alike: Alike
+        self.gradients_alike: Alike
+        self.memory: _Memory
         self.call: native.Call | None = None
 
     def apply(self, grads: Sequence[Any]) -> bool:
@@ -222,7 +228,7 @@ class _Bound:
 
     def _bind(self, tensors: list[Tensor], addresses: list[int]) -> None:
         step = self.step
-        self.addresses, self.alike, self.last = addresses, Alike(tensors), list[int]()
+        self.addresses, self.alike, self.last = addresses, Alike(tensors), []
         self.memory = _Memory(tensors)
         self.xs = [v._value for v in self.variables]
         self.sizes = [x.numel() * x.element_size() for x in self.xs]

@@ -7,15 +7,18 @@ converts the argument, names it in errors, and derives ``get_config``; tests dra
 import functools
 import inspect
 import math
-import numbers
 import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypedDict, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, TypedDict, Union, get_args, get_origin
 
 import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
+
+from keras_optim import foreign
+from keras_optim.scalar import LARGEST, REFUSED, TOO_LARGE, plain_number
+from keras_optim.showing import shown
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,15 @@ class Range:
     def __contains__(self, value: float) -> bool:
         above = value > self.low if self.open in ("left", "both") else value >= self.low
         below = value < self.high if self.open in ("right", "both") else value <= self.high
-        return math.isfinite(value) and above and below
+        return above and below and (isinstance(value, int) or math.isfinite(value))
 
     def __str__(self) -> str:
         if self.high == math.inf:
             sign = ">" if self.open in ("left", "both") else ">="
             return "finite" if self.low == -math.inf else f"finite and {sign} {self.low:g}"
+        if self.low == -math.inf:
+            sign = "<" if self.open in ("right", "both") else "<="
+            return f"finite and {sign} {self.high:g}"
         left = "(" if self.open in ("left", "both") else "["
         right = ")" if self.open in ("right", "both") else "]"
         return f"in {left}{self.low:g}, {self.high:g}{right}"
@@ -63,7 +69,7 @@ Epsilon = Annotated[float, Range(1e-30)]
 """Guards a division; at least 1e-30, which single precision still holds."""
 Period = Annotated[int, Range(1)]
 """A number of steps, at least 1."""
-LearningRate = Annotated[float, Range(0)] | LearningRateSchedule | Callable[[], Any]
+LearningRate: TypeAlias = Annotated[float, Range(0)] | LearningRateSchedule | Callable[[], Any]
 """A number >= 0, a Keras schedule, or a callable without arguments that returns the rate."""
 
 
@@ -82,6 +88,12 @@ class KerasOptions(TypedDict, total=False):
     name: str | None
 
 
+class WrapperOptions(KerasOptions, total=False):
+    """The options of a wrapper: those of every optimizer, and the rate."""
+
+    learning_rate: LearningRate
+
+
 OPTION_DEFAULTS: Mapping[str, Any] = {
     **dict.fromkeys(KerasOptions.__annotations__),
     "use_ema": False,
@@ -98,40 +110,57 @@ def checked(constructor: Callable[..., None]) -> Callable[..., None]:
         Both name the class, the argument, what it must be and what came.
     """
     signature = inspect.signature(constructor)
+    kinds = {p.kind: p.name for p in signature.parameters.values()}
+    options = kinds.get(inspect.Parameter.VAR_KEYWORD, "")
 
     @functools.wraps(constructor)
     def checking(self: Any, *args: Any, **kwargs: Any) -> None:
         owner = type(self).__name__
+        more = _hints(getattr(type(self), "_options", KerasOptions)) if options else {}
+        hints = {**more, **_hints(constructor)}
+        known = list(dict.fromkeys((*own_parameters(constructor), *more)))
+        kwargs = foreign.without_idle(type(self), kwargs)
+        for name, value in kwargs.items():
+            if name not in known:
+                raise TypeError(
+                    f"{owner}: unknown argument `{name}`{foreign.hint(type(self), name, known)}. "
+                    f"Received: {name}={shown(value)}. Arguments: {', '.join(known)}"
+                )
         try:
             bound = signature.bind(self, *args, **kwargs)
         except TypeError as error:
-            raise TypeError(
-                f"{owner}: {error}. Arguments: {', '.join(own_parameters(constructor))}"
-            ) from None
-        hints = _hints(constructor)
-        options = next(
-            (p.name for p in signature.parameters.values() if p.kind is p.VAR_KEYWORD), ""
-        )
-        for name, value in list(bound.arguments.items())[1:]:
+            raise TypeError(f"{owner}: {error}. Arguments: {', '.join(known)}") from None
+        given = bound.arguments
+        for name, value in list(given.items())[1:]:
             if name != options:
-                bound.arguments[name] = check(owner, name, value, hints.get(name, Any))
-        for name, value in bound.arguments.get(options, {}).items():
-            if name not in OPTION_DEFAULTS:
-                known = [*own_parameters(constructor), *OPTION_DEFAULTS]
-                raise TypeError(
-                    f"{owner}: unknown argument `{name}`. Received: {name}={value!r}. "
-                    f"Arguments: {', '.join(known)}"
-                )
-            bound.arguments[options][name] = check(owner, name, value, _hints(KerasOptions)[name])
+                given[name] = check(owner, name, value, hints.get(name, Any))
+        for name, value in given.get(options, {}).items():
+            given[options][name] = check(owner, name, value, hints[name])
         constructor(*bound.args, **bound.kwargs)
 
     return checking
 
 
+@functools.cache
+def settable(constructor: Callable[..., None]) -> dict[str, Any]:
+    """Annotations of the attributes that may be set on an instance later, and are checked then."""
+    fixed = ("learning_rate", "name", "inner")
+    hints = {**_hints(KerasOptions), **_hints(constructor)}
+    names = (*KerasOptions.__annotations__, *own_parameters(constructor))
+    return {n: hints[n] for n in names if n in hints and n not in fixed}
+
+
 def own_parameters(constructor: Callable[..., None]) -> tuple[str, ...]:
     """Names of the parameters that a constructor spells out (no `self`, no `**kwargs`)."""
     parameters = list(inspect.signature(constructor).parameters.values())[1:]
-    return tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
+    spelt = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return tuple(p.name for p in parameters if p.kind in spelt)
+
+
+def defaults(constructor: Callable[..., None]) -> dict[str, Any]:
+    """Defaults of these parameters; `inspect.Parameter.empty` where there is none."""
+    parameters = inspect.signature(constructor).parameters
+    return {name: parameters[name].default for name in own_parameters(constructor)}
 
 
 def declared(constructor: Callable[..., None]) -> dict[str, Any]:
@@ -143,8 +172,8 @@ def declared(constructor: Callable[..., None]) -> dict[str, Any]:
 def check(owner: str, name: str, value: Any, hint: Any) -> Any:
     """`value` converted to what `hint` says, or an error that names `owner` and `name`.
 
-    Integers and NumPy scalars are taken as numbers and become plain Python ones, so that a saved
-    configuration never holds a NumPy type.
+    Integers, NumPy scalars, and arrays, tensors and variables without axes are taken as numbers
+    and become plain Python ones, so that a saved configuration holds nothing else.
 
     >>> check("Adam", "learning_rate", 1, LearningRate)
     1.0
@@ -165,9 +194,18 @@ def check(owner: str, name: str, value: Any, hint: Any) -> Any:
             member = get_args(kind)[0]
             return holder(check(owner, f"{name}[{i}]", v, member) for i, v in enumerate(value))
     converted = _matched(value, hint)
-    if converted is _REFUSED or converted is _OUTSIDE:
-        error = ValueError if converted is _OUTSIDE else TypeError
-        raise error(f"{owner}: `{name}` must be {_describe(hint)}. Received: {name}={value!r}")
+    if converted is REFUSED:
+        kinds = [kind for kind, _ in _alternatives(hint)]
+        instead = [kind._instead(owner, value) for kind in kinds if hasattr(kind, "_instead")]
+        raise TypeError(
+            f"{owner}: `{name}` must be {_describe(hint)}. Received: {name}={shown(value)}"
+            f"{''.join(instead)}"
+        )
+    if converted is _OUTSIDE or converted is TOO_LARGE:
+        limit = _limit(hint) if converted is TOO_LARGE else ""
+        raise ValueError(
+            f"{owner}: `{name}` must be {_describe(hint)}{limit}. Received: {name}={shown(value)}"
+        )
     return converted
 
 
@@ -186,27 +224,40 @@ def _checked_mapping(
     owner: str, name: str, value: Mapping[Any, Any], hint: Any, key: type, member: Any
 ) -> dict[Any, Any]:
     if not all(isinstance(k, key) for k in value):
-        raise TypeError(f"{owner}: `{name}` must be {_describe(hint)}. Received: {name}={value!r}")
+        raise TypeError(
+            f"{owner}: `{name}` must be {_describe(hint)}. Received: {name}={shown(value)}"
+        )
     return {k: check(owner, f"{name}[{k!r}]", v, member) for k, v in value.items()}
 
 
-_REFUSED = object()
-"""Of a wrong type."""
 _OUTSIDE = object()
 """Of the right type, but outside of the range."""
 
 
 def _matched(value: Any, hint: Any) -> Any:
-    outcome = _REFUSED
+    outcome = REFUSED
     for kind, limits in _alternatives(hint):
         converted = _converted(value, kind)
-        if converted is _OUTSIDE:
-            outcome = _OUTSIDE
-        elif converted is not _REFUSED:
-            if limits is None or converted in limits:
-                return converted
+        if converted is REFUSED:
+            continue
+        limited = limits is not None and limits.high != math.inf
+        if kind in LARGEST and not limited and _too_large(converted, kind):
+            outcome = TOO_LARGE
+        elif converted is not TOO_LARGE and (limits is None or converted in limits):
+            return converted
+        else:
             outcome = _OUTSIDE
     return outcome
+
+
+def _too_large(value: Any, kind: type) -> bool:
+    """Whether no tensor can hold `value`; infinity is refused as such."""
+    return value is TOO_LARGE or LARGEST[kind] < abs(value) < math.inf
+
+
+def _limit(hint: Any) -> str:
+    largest = [LARGEST[kind] for kind, _ in _alternatives(hint) if kind in LARGEST]
+    return f", and at most {largest[0]:.10g}"
 
 
 @functools.cache
@@ -227,21 +278,19 @@ def _converted(value: Any, kind: Any) -> Any:
     if kind is Any:
         return value
     if kind is None or kind is type(None):
-        return value if value is None else _REFUSED
+        return value if value is None else REFUSED
     if kind is bool:
-        return bool(value) if isinstance(value, bool | np.bool_) else _REFUSED
+        return bool(value) if isinstance(value, bool | np.bool_) else REFUSED
     if kind in (float, int):
-        exact = numbers.Real if kind is float else numbers.Integral
-        if isinstance(value, exact) and not isinstance(value, bool | np.bool_):
-            return kind(value)
-        return _REFUSED
+        return plain_number(value, kind)
     if get_origin(kind) is Literal:
-        return value if value in get_args(kind) else _REFUSED
+        same = any(type(value) is type(word) and value == word for word in get_args(kind))
+        return value if same else REFUSED
     if get_origin(kind) is Callable:
-        return value if callable(value) and not isinstance(value, type) else _REFUSED
+        return value if callable(value) and not isinstance(value, type) else REFUSED
     if get_origin(kind) in (list, tuple, dict):
-        return _REFUSED
-    return value if isinstance(value, kind) else _REFUSED
+        return REFUSED
+    return value if isinstance(value, kind) else REFUSED
 
 
 def _describe(hint: Any) -> str:
@@ -265,4 +314,4 @@ def _describe_one(kind: Any, limits: Range | None) -> str:
     if get_origin(kind) is dict:
         key, item = get_args(kind)
         return f"a dict, each key a {key.__name__}, each value {_describe(item)}"
-    return f"a {getattr(kind, '__name__', kind)}"
+    return str(getattr(kind, "_noun", f"a {getattr(kind, '__name__', kind)}"))

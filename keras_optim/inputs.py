@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_optim import rows
 from keras_optim.paths import path_of
 
 
@@ -59,7 +60,7 @@ def checked_gradients(owner: str, gradients: Any, variables: Sequence[Any]) -> l
             f"Received: {len(gradients)} gradients, {len(variables)} variables."
         )
     return [
-        g if g is None else _checked_gradient(owner, g, v)
+        g if g is None else _checked_gradient(owner, rows.of_tensors(g), v)
         for g, v in zip(gradients, variables, strict=True)
     ]
 

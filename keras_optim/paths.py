@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from keras_optim.patterns import Pattern
+from keras_optim.showing import shown
 
 _NUMBER = re.compile(r"_\d+$")
 
@@ -71,7 +72,7 @@ def choices_from(config: Any, owner: str, argument: str) -> tuple[Choice, ...]:
         else:
             raise ValueError(
                 f"{owner}: `{argument}` must be a list of patterns and of places of variables. "
-                f"Received: {argument}={config!r}"
+                f"Received: {argument}={shown(config)}"
             )
     return tuple(choices)
 

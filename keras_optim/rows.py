@@ -52,6 +52,15 @@ def dense(gradient: Any) -> Any:
     return gradient
 
 
+def of_tensors(gradient: Any) -> Any:
+    """`IndexedSlices` whose parts are tensors: TensorFlow itself takes no tuple for a shape."""
+    if _BACKEND != "tensorflow" or not isinstance(gradient, _tf().IndexedSlices):
+        return gradient
+    tensor, shape = _tf().convert_to_tensor, gradient.dense_shape
+    whole = None if shape is None else tensor(shape)
+    return _tf().IndexedSlices(tensor(gradient.values), tensor(gradient.indices), whole)
+
+
 def take(value: Any, gradient: Any) -> Tensor:
     """The rows of a variable that `gradient` is for."""
     if _BACKEND == "tensorflow":

@@ -11,7 +11,10 @@ VARIANTS = {
     "sgd": [{"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
     "rmsprop": [{"momentum": 0.9, "centered": True}],
     "aggmo": [{"betas": [0.9]}],
-    "ftrl": [{"l1_regularization_strength": 0.01}],
+    "ftrl": [
+        {"l1_regularization_strength": 0.01},
+        {"l2_shrinkage_regularization_strength": 0.01},
+    ],
     "sm3": [{"momentum": 0.0}],
     "swats": [{"epsilon": 1e-3}],
 }

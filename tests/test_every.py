@@ -124,6 +124,7 @@ def test_zero_gradients_and_odd_shapes_stay_finite(name, case):
     zeros = [[np.zeros_like(v) for v in values]] * 3
     path = run(make(name, **case), values, zeros)
     shrinks = any(map(name.count, SHRINKING)) or "l1_regularization_strength" in case
+    shrinks = shrinks or "l2_shrinkage_regularization_strength" in case
     assert shrinks or difference(path, [values] * 3) == 0.0
     for x in path[-1]:
         assert np.all(np.isfinite(x))

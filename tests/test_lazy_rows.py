@@ -249,3 +249,21 @@ def test_sparse_rows_of_a_constrained_variable_give_what_dense_ones_give():
             optimizer.apply([gradient if kind == "sparse" else tensor(gradient)], xs)
         ends.append(numbers(xs))
     assert difference(ends[:1], ends[1:]) < 1e-6
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="IndexedSlices is TensorFlow's")
+@pytest.mark.parametrize(
+    "made", [lambda: lazy("adam"), lambda: make("adafactor")], ids=["rows", "dense"]
+)
+def test_parts_of_a_sparse_gradient_may_be_plain_tuples(made):
+    """As in Keras's own tests; TensorFlow alone cannot add these up."""
+    import tensorflow as tf
+
+    found = []
+    for plain in (True, False):
+        xs, optimizer = variables([START]), made()
+        for indices, values in zip(LOOKED_UP, VALUES, strict=True):
+            gradient = tf.IndexedSlices(tf.constant(values), tuple(indices), START.shape)
+            optimizer.apply([gradient if plain else tensor(dense(indices, values))], xs)
+        found.append([numbers(xs)])
+    assert difference(*found) < 1e-6

@@ -320,7 +320,7 @@ WRONG = [
     (lambda: StepDecay(0.1, 2.5), TypeError, "Received: decay_steps=2.5"),
     (lambda: StepDecay(0.1, 10, 1.5), ValueError, r"`decay_rate` must be a number in \(0, 1\]"),
     (lambda: StepDecay(0.1), TypeError, "StepDecay: missing a required argument: 'decay_steps'"),
-    (lambda: StepDecay(0.1, 10, name="x"), TypeError, "StepDecay: got an unexpected keyword"),
+    (lambda: StepDecay(0.1, 10, name="x"), TypeError, "StepDecay: unknown argument `name`"),
     (lambda: OneCycle(0.1, 1), ValueError, "OneCycle: `total_steps` must be an integer finite"),
     (lambda: OneCycle(0.1, 10, anneal="cos"), TypeError, "must be 'cosine' or 'linear'"),
     (lambda: Cyclic(0.2, 0.1), ValueError, "Cyclic: `max_learning_rate` must be at least"),

@@ -73,6 +73,7 @@ class Adafactor(Optimizer):
         epsilon_2: NonNegative = 1e-3,
         clip_threshold: Positive = 1.0,
         relative_step: bool = True,
+        *,
         scale_parameter: bool = True,
         **kwargs: Unpack[KerasOptions],
     ):

@@ -54,6 +54,7 @@ class Adagrad(Optimizer):
         learning_rate: LearningRate = 0.01,
         initial_accumulator_value: NonNegative = 0.0,
         epsilon: Epsilon = 1e-10,
+        *,
         epsilon_inside_sqrt: bool = False,
         **kwargs: Unpack[KerasOptions],
     ):

@@ -36,7 +36,11 @@ class Ftrl(Optimizer):
     weights fade at the first step, by `(beta + n_0**-p) / (beta + n_1**-p)`, and all weights shrink
     when the rate falls. Its `l2_regularization_strength` is half of ours, and its defaults are
     `initial_accumulator_value=0.1, beta=0.0, learning_rate=0.001`; with these and weights that
-    start at zero both agree. Its `l2_shrinkage_regularization_strength` is a penalty in the loss.
+    start at zero both agree.
+
+    `l2_shrinkage_regularization_strength` ($\lambda_s$, as in Keras) adds $2 \lambda_s x_{t-1}$ to
+    the gradient everywhere but in $n_t$: the penalty $\lambda_s \lVert x \rVert^2$ in the loss, but
+    rates do not fall with it.
 
     Args:
         learning_rate: >= 0, or a schedule. Default 0.1.
@@ -44,6 +48,7 @@ class Ftrl(Optimizer):
         initial_accumulator_value: >= 0, where the sum of squares starts. Default 0.
         l1_regularization_strength: >= 0, $\lambda_1$. Default 0.
         l2_regularization_strength: >= 0, $\lambda_2$. Default 0.
+        l2_shrinkage_regularization_strength: >= 0, $\lambda_s$. Default 0.
         beta: >= 0, keeps the first steps short. Default 1.
         **kwargs: Options of every optimizer, see `keras_optim.Optimizer`.
 
@@ -72,6 +77,7 @@ class Ftrl(Optimizer):
         initial_accumulator_value: NonNegative = 0.0,
         l1_regularization_strength: NonNegative = 0.0,
         l2_regularization_strength: NonNegative = 0.0,
+        l2_shrinkage_regularization_strength: NonNegative = 0.0,
         beta: NonNegative = 1.0,
         **kwargs: Unpack[KerasOptions],
     ):
@@ -80,6 +86,7 @@ class Ftrl(Optimizer):
         self.initial_accumulator_value = initial_accumulator_value
         self.l1_regularization_strength = l1_regularization_strength
         self.l2_regularization_strength = l2_regularization_strength
+        self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength
         self.beta = beta
 
     def init(self, x: Tensor) -> Slots:
@@ -88,6 +95,8 @@ class Ftrl(Optimizer):
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         l1, l2 = self.l1_regularization_strength, self.l2_regularization_strength
         n, r = s["accumulator"] + g * g, s["residue"]
+        if shrinkage := self.l2_shrinkage_regularization_strength:
+            g = g + 2.0 * shrinkage * x
         q = (self.beta + n**-self.learning_rate_power) / larger(lr, 1e-20)
         q = smaller(q, 1e30)  # where the rate is zero
         seen = q > 0.0  # without beta, a weight that never had a gradient stays where it is

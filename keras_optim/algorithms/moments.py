@@ -42,6 +42,7 @@ class NesterovMoments(Moments):
         beta_1: Decay = 0.9,
         beta_2: Decay = 0.999,
         epsilon: Epsilon = 1e-8,
+        *,
         momentum_decay: NonNegative = 0.004,
         **kwargs: Unpack[KerasOptions],
     ):

@@ -57,6 +57,7 @@ class NadamW(NesterovMoments):
         beta_1: Decay = 0.9,
         beta_2: Decay = 0.999,
         epsilon: Epsilon = 1e-8,
+        *,
         momentum_decay: NonNegative = 0.004,
         **kwargs: Unpack[KerasOptions],
     ):
@@ -65,7 +66,7 @@ class NadamW(NesterovMoments):
             beta_1,
             beta_2,
             epsilon,
-            momentum_decay,
+            momentum_decay=momentum_decay,
             weight_decay=weight_decay,
             **kwargs,
         )

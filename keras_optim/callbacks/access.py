@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from keras_optim.base import Optimizer
+from keras_optim.showing import shown
 
 
 def inside_loss_scale(optimizer: Any) -> Any:
@@ -24,7 +25,7 @@ def optimizer_of(callback: keras.callbacks.Callback) -> Optimizer:
     if not isinstance(optimizer, Optimizer):
         raise ValueError(
             f"{type(callback).__name__}: the model must be compiled with an optimizer of "
-            f"keras_optim. Received: optimizer={outer!r}"
+            f"keras_optim. Received: optimizer={shown(outer)}"
         )
     return optimizer
 

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_optim import hyper, running, swapping
+from keras_optim.showing import shown
 
 _NAMES = ("moving_mean", "moving_variance", "moving_stddev")
 
@@ -68,7 +69,7 @@ def update_batch_statistics(
     """
     title = "update_batch_statistics"
     if not isinstance(model, keras.Model) or not model.built:
-        raise ValueError(f"{title}: `model` must be a built Keras model. Received: {model!r}")
+        raise ValueError(f"{title}: `model` must be a built Keras model. Received: {shown(model)}")
     batch_size = hyper.check(title, "batch_size", batch_size, hyper.Period)
     steps = hyper.check(title, "steps", steps, hyper.Period | None)
     Recorder(model).update(data, batch_size, steps)

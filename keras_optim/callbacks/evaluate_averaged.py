@@ -80,13 +80,13 @@ class EvaluateAveraged(keras.callbacks.Callback):
         self._train_on()
         for name in ("save", "save_weights"):
             if name not in vars(self.model):
-                vars(self.model)[name] = self._averaged(getattr(self.model, name))
+                self.model.__dict__[name] = self._averaged(getattr(self.model, name))
 
     def on_train_end(self, logs: Any = None) -> None:
         """Leave the averaged weights in the model."""
         self._fitting = False
         for name in ("save", "save_weights"):
-            vars(self.model).pop(name, None)
+            self.model.__dict__.pop(name, None)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Train on."""

@@ -11,6 +11,7 @@ from keras_optim import hyper
 from keras_optim.callbacks.access import between_batches, inside_loss_scale
 from keras_optim.callbacks.sweep import Sweep
 from keras_optim.hyper import Positive, Range
+from keras_optim.showing import shown
 
 
 class LearningRateFinder(keras.callbacks.Callback):
@@ -90,7 +91,7 @@ class LearningRateFinder(keras.callbacks.Callback):
         if not isinstance(optimizer._learning_rate, keras.Variable):
             raise ValueError(
                 "LearningRateFinder: the optimizer's `learning_rate` must be a number while a rate "
-                f"is searched. Received: learning_rate={optimizer._learning_rate!r}"
+                f"is searched. Received: learning_rate={shown(optimizer._learning_rate)}"
             )
         if self.model.steps_per_execution != 1:
             raise ValueError(

@@ -25,6 +25,7 @@ from keras_optim.convert import states
 from keras_optim.convert.rows import Array, Library, Row, Slot
 from keras_optim.convert.states import folded, without_axis
 from keras_optim.hyper import OPTION_DEFAULTS
+from keras_optim.showing import shown
 
 _COMMON = {name: name for name in ("learning_rate", *OPTION_DEFAULTS) if name != "name"}
 _UNDECAYED = {name: name for name in _COMMON if name != "weight_decay"}
@@ -131,10 +132,10 @@ LIBRARY = Library(
                 "initial_accumulator_value",
                 "l1_regularization_strength",
                 "l2_regularization_strength",
+                "l2_shrinkage_regularization_strength",
                 "beta",
             ),
             {"_accumulators": "accumulator", "_linears": _RESIDUE},
-            fixed={"l2_shrinkage_regularization_strength": 0.0},
             factors={"l2_regularization_strength": 2.0},
             note="Equal while the rate stays: where it falls, their weights shrink.",
         ),
@@ -156,7 +157,6 @@ LIBRARY = Library(
     ignored=frozenset({"name", "relative_step"}),  # their rate is capped in both cases
     advice={
         "weight_decay": "Lamb's decay is beside the ratio there and inside it here",
-        "l2_shrinkage_regularization_strength": "take a regularizer",
     },
 )
 _AVERAGES = {
@@ -195,7 +195,9 @@ def from_keras(optimizer: keras.optimizers.Optimizer) -> Optimizer:
     """
     name = type(optimizer).__name__
     if type(optimizer).__module__.partition(".")[0] != "keras":
-        raise ValueError(f"from_keras: must be one of `keras.optimizers`. Received: {optimizer!r}")
+        raise ValueError(
+            f"from_keras: must be one of `keras.optimizers`. Received: {shown(optimizer)}"
+        )
     arguments = {**optimizer.get_config(), "learning_rate": _rate(optimizer)}
     row, config = LIBRARY.read(name, arguments)
     states.check_built("from_keras", optimizer)

@@ -28,6 +28,7 @@ from keras_optim.base import Optimizer
 from keras_optim.convert import states
 from keras_optim.convert.rows import Array, Library, Row
 from keras_optim.convert.states import folded
+from keras_optim.showing import shown
 
 _RATE = {"learning_rate": "learning_rate"}
 _BETAS = {**_RATE, "b1": "beta_1", "b2": "beta_2"}
@@ -308,6 +309,6 @@ def _truths(mask: Any, variables: Sequence[Any]) -> list[bool]:
     if callable(mask) or len(leaves) != len(variables):
         raise ValueError(
             "from_optax: `mask` must be a tree with one truth value for each variable. "
-            f"Received: {mask!r}"
+            f"Received: {shown(mask)}"
         )
     return [bool(leaf) for leaf in leaves]

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from keras_optim import hyper
 from keras_optim.base import Optimizer
+from keras_optim.showing import shown
 
 Array = Any
 Change = Callable[[Mapping[str, Array], Array, float, Any], Array]
@@ -165,8 +166,10 @@ class Library:
 
     def _problem(self, name: str, value: Any, must: Any = None) -> str:
         advice = (self.advice or {}).get(name)
-        wanted = f"must be {must!r}" if must is not None else "has no counterpart"
-        return f"`{name}` {wanted}. Received: {name}={value!r}" + (f" ({advice})" if advice else "")
+        wanted = f"must be {shown(must)}" if must is not None else "has no counterpart"
+        return f"`{name}` {wanted}. Received: {name}={shown(value)}" + (
+            f" ({advice})" if advice else ""
+        )
 
 
 # ---- arguments

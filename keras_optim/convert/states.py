@@ -11,6 +11,7 @@ from keras_optim import saving
 from keras_optim.base import Optimizer
 from keras_optim.convert.rows import Array, Row, Slot
 from keras_optim.paths import path_of
+from keras_optim.showing import shown
 
 
 def rate_of(optimizer: Optimizer) -> float:
@@ -124,7 +125,7 @@ def one_count(title: str, row: Row, counts: Sequence[int]) -> int:
     if row.count == "used" and len(set(counts)) > 1:
         raise ValueError(
             f"{title}: the parameters have taken different numbers of steps, from {min(counts)} to "
-            f"{max(counts)}; here there is one count for all. Received: {list(counts)}"
+            f"{max(counts)}; here there is one count for all. Received: {shown(list(counts))}"
         )
     return max(counts, default=0)
 

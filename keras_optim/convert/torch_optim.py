@@ -22,6 +22,7 @@ from keras_optim.algorithms.sgd import SGD
 from keras_optim.base import Optimizer
 from keras_optim.convert import states
 from keras_optim.convert.rows import Library, Row, Slot
+from keras_optim.showing import shown
 from keras_optim.wrappers.rate_multipliers import RateMultipliers
 from keras_optim.wrappers.variable_rates import VariableRates
 
@@ -306,9 +307,8 @@ def _joined(
     ]:
         problem = f"its groups differ in {', '.join(wrong)}"
     elif set(decays) - {0.0, decay}:
-        problem = (
-            f"its groups may decay by one value or not at all. Received: weight_decay={decays}"
-        )
+        given = f"Received: weight_decay={shown(decays)}"
+        problem = f"its groups may decay by one value or not at all. {given}"
     if problem:
         raise ValueError(f"{algorithm} of torch.optim cannot be converted: {problem}.")
     config["learning_rate"] = rate
@@ -332,7 +332,7 @@ def _orders(axes: Axes, variables: Sequence[Any]) -> list[list[int]]:
         if order is not None and sorted(order) != own:
             raise ValueError(
                 f"`axes` of {variable.path}, of shape {tuple(variable.shape)}, must be an order "
-                f"of its axes. Received: {order}"
+                f"of its axes. Received: {shown(order)}"
             )
         orders.append(own if order is None else list(order))
     return orders

@@ -16,6 +16,7 @@ from keras_optim.minimizing.model_loss import model_loss
 from keras_optim.minimizing.objective import Loss, Objective, check_variables
 from keras_optim.minimizing.result import Result, State
 from keras_optim.minimizing.truncated_newton import TruncatedNewton
+from keras_optim.showing import shown
 
 METHODS: Mapping[str, type[Method]] = {
     "lbfgs": LBFGS,
@@ -112,7 +113,7 @@ def minimize(
     given = {n: hyper.check("minimize", n, value, hints[n]) for n, value in given.items()}
     if callback is not None and not callable(callback):
         raise TypeError(
-            "minimize: `callback` must be callable. Received: callback=" + _shown(callback)
+            f"minimize: `callback` must be callable. Received: callback={shown(callback)}"
         )
     chosen = _method(method)
     made = _loss(target, data, variables, loss, given.pop("batch_size"))
@@ -130,14 +131,8 @@ def _method(method: str | Method) -> Method:
         names += f"; {type(method).__name__} goes into `compile`"
     raise ValueError(
         f"minimize: `method` must be a method such as keras_optim.LBFGS(), or one of {names}. "
-        f"Received: method={_shown(method)}"
+        f"Received: method={shown(method)}"
     )
-
-
-def _shown(value: Any) -> str:
-    """Short, also of an array."""
-    plain = isinstance(value, str | int | float | None)
-    return repr(value)[:200] if plain else f"a {type(value).__name__}"
 
 
 def _loss(target: Any, data: Any, variables: Any, loss: Any, batch_size: int | None) -> Loss:
@@ -149,7 +144,7 @@ def _loss(target: Any, data: Any, variables: Any, loss: Any, batch_size: int | N
         if hasattr(loss, "shape"):
             raise TypeError(
                 "minimize: `loss` must be a Keras loss, its name or a function. "
-                f"Received: loss={_shown(loss)}"
+                f"Received: loss={shown(loss)}"
             )
         chosen = None if variables is None else _listed(variables)
         made = model_loss(target, data, loss, batch_size, chosen)
@@ -170,7 +165,7 @@ def _loss(target: Any, data: Any, variables: Any, loss: Any, batch_size: int | N
     else:
         raise TypeError(
             "minimize: `target` must be a Keras model or a function without arguments. "
-            f"Received: {_shown(target)}"
+            f"Received: {shown(target)}"
         )
     check_variables(made.variables)
     return made
@@ -180,6 +175,6 @@ def _listed(variables: Any) -> list[Any]:
     if hasattr(variables, "shape") or not isinstance(variables, Iterable):
         raise TypeError(
             "minimize: `variables` must be a list of keras.Variable objects. "
-            f"Received: {_shown(variables)}"
+            f"Received: {shown(variables)}"
         )
     return list(variables)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from keras_optim.minimizing.derivatives import derivatives
 from keras_optim.paths import path_of
+from keras_optim.showing import shown
 
 Vector = NDArray[np.float64]
 
@@ -177,7 +178,7 @@ def check_variables(variables: Sequence[Any]) -> None:
         if not isinstance(variable, keras.Variable):
             raise TypeError(
                 "minimize: `variables` must hold keras.Variable objects. "
-                f"Received: a {type(variable).__name__}"
+                f"Received: {shown(variable)}"
             )
         path, dtype = path_of(variable), keras.backend.standardize_dtype(variable.dtype)
         if not variable.trainable:

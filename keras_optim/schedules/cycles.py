@@ -6,8 +6,9 @@ from keras import ops
 
 from keras_optim.hyper import Fraction, NonNegative, Period, Range
 from keras_optim.numerics import power
+from keras_optim.scalar import LARGEST
 from keras_optim.schedules.decays import half_cosine
-from keras_optim.schedules.schedule import Schedule, Tensor, between, floating
+from keras_optim.schedules.schedule import Schedule, Tensor, between, check_sum, floating
 
 
 class OneCycle(Schedule):
@@ -56,6 +57,12 @@ class OneCycle(Schedule):
         final_div_factor: Annotated[float, Range(0, open="left")] = 1e4,
         anneal: Literal["cosine", "linear"] = "cosine",
     ):
+        if max_learning_rate / div_factor > LARGEST[float]:
+            raise ValueError(
+                "OneCycle: `max_learning_rate / div_factor`, the first rate, must be at most "
+                f"{LARGEST[float]:.10g}. Received: max_learning_rate={max_learning_rate!r}, "
+                f"div_factor={div_factor!r}"
+            )
         self.max_learning_rate = max_learning_rate
         self.total_steps = total_steps
         self.pct_start = pct_start
@@ -135,6 +142,8 @@ class Cyclic(Schedule):
                 f"max_learning_rate={max_learning_rate!r}, "
                 f"base_learning_rate={base_learning_rate!r}"
             )
+        down = step_size_up if step_size_down is None else step_size_down
+        check_sum("Cyclic", step_size_up=step_size_up, step_size_down=down)
         self.base_learning_rate = base_learning_rate
         self.max_learning_rate = max_learning_rate
         self.step_size_up = step_size_up

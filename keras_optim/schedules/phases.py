@@ -13,10 +13,12 @@ from keras_optim.schedules.schedule import (
     Steps,
     Tensor,
     between,
+    check_sum,
     progress,
     rate_at,
     warmed,
 )
+from keras_optim.showing import shown
 
 
 class Warmup(Schedule):
@@ -116,6 +118,7 @@ class WarmupStableDecay(Schedule):
         end_learning_rate: NonNegative = 0.0,
         decay: Literal["linear", "sqrt", "cosine"] = "linear",
     ):
+        check_sum("WarmupStableDecay", warmup_steps=warmup_steps, stable_steps=stable_steps)
         self.peak_learning_rate = peak_learning_rate
         self.warmup_steps = warmup_steps
         self.stable_steps = stable_steps
@@ -167,10 +170,12 @@ class Join(Schedule):
         if len(schedules) != len(boundaries) + 1:
             raise ValueError(
                 "Join: `boundaries` must be one fewer than `schedules`. Received: "
-                f"boundaries={boundaries!r}, and {len(schedules)} schedules"
+                f"boundaries={shown(boundaries)}, and {len(schedules)} schedules"
             )
         if any(b <= a for a, b in pairwise(boundaries)):
-            raise ValueError(f"Join: `boundaries` must rise. Received: boundaries={boundaries!r}")
+            raise ValueError(
+                f"Join: `boundaries` must rise. Received: boundaries={shown(boundaries)}"
+            )
         self.schedules = schedules
         self.boundaries = boundaries
 

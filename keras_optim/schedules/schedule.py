@@ -11,8 +11,9 @@ import keras
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_optim import hyper, running
+from keras_optim import describing, hyper, running
 from keras_optim.hyper import NonNegative, Range
+from keras_optim.scalar import LARGEST
 
 Tensor = Any
 
@@ -57,6 +58,9 @@ class Schedule(LearningRateSchedule):
         """The rate at `step`: an integer, a tensor or a variable."""
         return self.rate(running.tensor(step))
 
+    def __repr__(self) -> str:
+        return describing.schedule(self)
+
     def get_config(self) -> dict[str, Any]:
         """Every argument of the constructor; schedules inside are serialised as well."""
         names = hyper.own_parameters(type(self).__init__)
@@ -66,6 +70,16 @@ class Schedule(LearningRateSchedule):
     def from_config(cls, config: dict[str, Any]) -> "Schedule":
         """The schedule that `get_config` described."""
         return cls(**{n: keras.saving.deserialize_keras_object(v) for n, v in config.items()})
+
+
+def check_sum(owner: str, **steps: int) -> None:
+    """Raise a ValueError where the sum of numbers of steps is more than a count of steps holds."""
+    if sum(steps.values()) > LARGEST[int]:
+        names = " and ".join(f"`{name}`" for name in steps)
+        received = ", ".join(f"{name}={value}" for name, value in steps.items())
+        raise ValueError(
+            f"{owner}: {names} must be at most {LARGEST[int]} together. Received: {received}"
+        )
 
 
 def floating() -> str:
@@ -104,7 +118,7 @@ def warmed(step: Tensor, peak: Any, start: float | None, length: int) -> Tensor:
     >>> [float(warmed(ops.convert_to_tensor(t), 1.0, None, length=3)) for t in (0, 1, 2, 3, 4)]
     [0.25, 0.5, 0.75, 1.0, 1.0]
     """
-    first = peak / (length + 1) if start is None else start
+    first = peak / float(length + 1) if start is None else start
     return between(first, peak, progress(step, 0, length))
 
 

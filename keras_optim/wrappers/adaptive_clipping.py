@@ -6,7 +6,7 @@ from typing import Any, Unpack
 from keras import ops
 
 from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import KerasOptions, Positive
+from keras_optim.hyper import Positive, WrapperOptions
 from keras_optim.numerics import larger
 from keras_optim.paths import first_matches
 from keras_optim.wrappers.wrapper import GradientTransform
@@ -63,7 +63,7 @@ class AdaptiveClipping(GradientTransform):
         clipping: Positive = 0.01,
         epsilon: Positive = 1e-3,
         exclude: list[str] | None = None,
-        **kwargs: Unpack[KerasOptions],
+        **kwargs: Unpack[WrapperOptions],
     ):
         super().__init__(inner, **kwargs)
         self.clipping = clipping

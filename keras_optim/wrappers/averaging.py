@@ -5,7 +5,7 @@ from typing import Unpack
 from keras import ops
 
 from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import KerasOptions
+from keras_optim.hyper import WrapperOptions
 from keras_optim.wrappers.wrapper import Wrapper
 
 
@@ -26,7 +26,7 @@ class Averaging(Wrapper):
     slots = ("lag",)
     memory = 1
 
-    def __init__(self, inner: Optimizer, **kwargs: Unpack[KerasOptions]):
+    def __init__(self, inner: Optimizer, **kwargs: Unpack[WrapperOptions]):
         super().__init__(inner, **kwargs)
         if self.use_ema:
             raise ValueError(

@@ -5,7 +5,7 @@ from typing import Unpack
 from keras import ops
 
 from keras_optim.base import Optimizer, Tensor
-from keras_optim.hyper import Decay, KerasOptions
+from keras_optim.hyper import Decay, WrapperOptions
 from keras_optim.wrappers.averaging import Averaging
 
 
@@ -57,7 +57,7 @@ class EMA(Averaging):
         inner: Optimizer,
         decay: Decay = 0.999,
         warmup: bool = True,
-        **kwargs: Unpack[KerasOptions],
+        **kwargs: Unpack[WrapperOptions],
     ):
         super().__init__(inner, **kwargs)
         self.decay = decay

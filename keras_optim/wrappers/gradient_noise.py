@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_optim import distribution
 from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import KerasOptions, NonNegative, Range
+from keras_optim.hyper import NonNegative, Range, WrapperOptions
 from keras_optim.wrappers.wrapper import GradientTransform
 
 
@@ -33,8 +33,8 @@ class GradientNoise(GradientTransform):
         inner: An optimizer of keras_optim, not built.
         eta: >= 0, $\eta$: variance of the noise at the first step. Default 0.01.
         gamma: >= 0, $\gamma$: how fast it fades. Default 0.55.
-        seed: An integer >= 0, or `None`: drawn once, from Python's `random`, and kept in the
-            configuration. Default `None`.
+        seed: An integer from 0 to 2**64 - 1, or `None`: drawn once, from Python's `random`, and
+            kept in the configuration. Default `None`.
         **kwargs: Options of every optimizer that `inner` does not set, see
             `keras_optim.Optimizer`.
 
@@ -62,8 +62,8 @@ class GradientNoise(GradientTransform):
         inner: Optimizer,
         eta: NonNegative = 0.01,
         gamma: NonNegative = 0.55,
-        seed: Annotated[int, Range(0)] | None = None,
-        **kwargs: Unpack[KerasOptions],
+        seed: Annotated[int, Range(0, 2**64 - 1)] | None = None,
+        **kwargs: Unpack[WrapperOptions],
     ):
         super().__init__(inner, **kwargs)
         if seed is None and distribution.processes() > 1:

@@ -6,7 +6,7 @@ from typing import Any, Unpack
 from keras import ops
 
 from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import KerasOptions
+from keras_optim.hyper import WrapperOptions
 from keras_optim.paths import first_matches
 from keras_optim.rows import LAZY
 from keras_optim.wrappers.wrapper import Wrapper, layers
@@ -62,12 +62,13 @@ class LazyRows(Wrapper):
     """
 
     by_rows = True
+    around_averages = False
 
     def __init__(
         self,
         inner: Optimizer,
         var_names: tuple[str, ...] = ("embeddings",),
-        **kwargs: Unpack[KerasOptions],
+        **kwargs: Unpack[WrapperOptions],
     ):
         for rule in layers(inner):
             if not type(rule).elementwise:

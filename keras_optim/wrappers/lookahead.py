@@ -5,7 +5,7 @@ from typing import Unpack
 from keras import ops
 
 from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import Fraction, KerasOptions, Period
+from keras_optim.hyper import Fraction, Period, WrapperOptions
 from keras_optim.wrappers.wrapper import Wrapper
 
 
@@ -51,13 +51,14 @@ class Lookahead(Wrapper):
 
     slots = ("drift",)
     memory = 1
+    around_averages = False
 
     def __init__(
         self,
         inner: Optimizer,
         sync_period: Period = 5,
         slow_step_size: Fraction = 0.5,
-        **kwargs: Unpack[KerasOptions],
+        **kwargs: Unpack[WrapperOptions],
     ):
         super().__init__(inner, **kwargs)
         self.sync_period = sync_period

@@ -6,7 +6,7 @@ from typing import Any, Unpack
 from keras import ops
 
 from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import KerasOptions, NonNegative
+from keras_optim.hyper import NonNegative, WrapperOptions
 from keras_optim.paths import first_matches
 from keras_optim.wrappers.variable_rates import VariableRates
 from keras_optim.wrappers.wrapper import Wrapper
@@ -62,7 +62,7 @@ class RateMultipliers(Wrapper):
         self,
         inner: Optimizer,
         multipliers: dict[str, NonNegative] | VariableRates,
-        **kwargs: Unpack[KerasOptions],
+        **kwargs: Unpack[WrapperOptions],
     ):
         super().__init__(inner, **kwargs)
         self.multipliers = multipliers

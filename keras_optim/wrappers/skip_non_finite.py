@@ -46,6 +46,7 @@ class SkipNonFinite(Wrapper):
     """
 
     elementwise = False
+    around_averages = False
 
     scalars = {"skipped": 0.0}
     non_negative = ("skipped",)

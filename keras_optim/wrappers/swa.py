@@ -5,7 +5,7 @@ from typing import Unpack
 from keras import ops
 
 from keras_optim.base import Optimizer, Tensor
-from keras_optim.hyper import KerasOptions, Period
+from keras_optim.hyper import Period, WrapperOptions
 from keras_optim.wrappers.averaging import Averaging
 
 
@@ -54,7 +54,7 @@ class SWA(Averaging):
         inner: Optimizer,
         start_step: Period,
         period: Period = 1,
-        **kwargs: Unpack[KerasOptions],
+        **kwargs: Unpack[WrapperOptions],
     ):
         super().__init__(inner, **kwargs)
         self.start_step = start_step

@@ -7,8 +7,9 @@ import keras
 
 from keras_optim import hyper
 from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import KerasOptions
+from keras_optim.hyper import WrapperOptions
 from keras_optim.paths import Choice
+from keras_optim.showing import shown
 
 
 class Wrapper(Optimizer):
@@ -20,16 +21,22 @@ class Wrapper(Optimizer):
 
     Args:
         inner: An optimizer of keras_optim that is not in use elsewhere.
-        **kwargs: Options of every optimizer that `inner` does not set itself.
+        **kwargs: Options of every optimizer that `inner` does not set itself. `learning_rate`
+            takes the place of the rate of `inner`.
 
     Raises:
-        ValueError: `inner` is built or wrapped already, keeps a slot of the same name, or sets an
-            option that is given here as well.
+        ValueError: `inner` is built or wrapped already, keeps a slot of the same name, averages
+            weights that the wrapper would change, or sets an option that is given here as well.
     """
 
     inner: Optimizer
 
-    def __init__(self, inner: Optimizer, **kwargs: Unpack[KerasOptions]):
+    around_averages = True
+    """Whether it does around EMA or SWA what it does inside of them."""
+
+    _options = WrapperOptions
+
+    def __init__(self, inner: Optimizer, **kwargs: Unpack[WrapperOptions]):
         title = type(self).__name__
         if inner.built or inner._wrapped_by:
             state = f"wrapped by {inner._wrapped_by}" if inner._wrapped_by else "built"
@@ -37,6 +44,7 @@ class Wrapper(Optimizer):
                 f"{title}: `inner` must be a new optimizer. Received: {type(inner).__name__}, "
                 f"already {state}"
             )
+        self._check_order(inner)
         if twice := set(type(self).slots) & set(inner.slots):
             raise ValueError(
                 f"{title}: `inner` must not keep the slot {', '.join(sorted(twice))} itself. "
@@ -52,17 +60,29 @@ class Wrapper(Optimizer):
         if both := sorted(set(inherited) & set(kwargs)):
             raise ValueError(
                 f"{title}: `{both[0]}` is set on `inner` already; set it in one place. "
-                f"Received: {both[0]}={kwargs[both[0]]!r}"  # type: ignore[literal-required]
+                f"Received: {both[0]}={shown(kwargs[both[0]])}"  # type: ignore[literal-required]
             )
-        rate = inner._learning_rate
+        rate = kwargs.pop("learning_rate", inner._learning_rate)
         if isinstance(rate, keras.Variable):
             rate = float(rate.numpy())
-        super().__init__(rate, **inherited, **kwargs)
+        super().__init__(rate, **inherited, **kwargs)  # type: ignore[misc]  # taken out above
         self._inherited = tuple(inherited)
         self.inner = inner
         self.slots = (*type(self).slots, *inner.slots)
         self.scalars = {**type(self).scalars, **inner.scalars}
         inner._wrapped_by = title
+
+    def _check_order(self, inner: Optimizer) -> None:
+        """Raise a ValueError where an average inside would miss what the wrapper does."""
+        averages = [rule for rule in layers(inner) if type(rule).evaluate is not Wrapper.evaluate]
+        averages = [rule for rule in averages if isinstance(rule, Wrapper)]
+        if averages and not self.around_averages:
+            title, average = type(self).__name__, type(averages[0]).__name__
+            raise ValueError(
+                f"{title}: `inner` must not average weights, as {average} does: it would not see "
+                f"what {title} makes of a step. Write `{average}({title}(...))`. "
+                f"Received: inner={shown(inner)}"
+            )
 
     def build(self, variables: Sequence[Any]) -> None:
         super().build(variables)

@@ -43,6 +43,7 @@ BEGUN_THERE = {
     "Ftrl": [
         dict(initial_accumulator_value=0.5, beta=0.125, l2_regularization_strength=0.125),
         dict(l1_regularization_strength=2.0, learning_rate_power=-0.75),
+        dict(l2_shrinkage_regularization_strength=0.25, beta=0.125),
     ],
     "Lion": [dict(beta_1=0.75, beta_2=0.9375, weight_decay=0.25)],
     "Lamb": [BE],
@@ -187,10 +188,6 @@ REFUSED = {
     "a decay beside the ratio": (
         lambda: keras.optimizers.Lamb(weight_decay=0.1),
         "Lamb's decay is beside the ratio there",
-    ),
-    "shrinkage": (
-        lambda: keras.optimizers.Ftrl(l2_shrinkage_regularization_strength=0.1),
-        r"`l2_shrinkage_regularization_strength` must be 0.0.* \(take a regularizer",
     ),
 }
 

@@ -2,6 +2,7 @@
 
 Its sigmas sum to 1 / rate, also at the first step and when the rate changes: the weights may start anywhere.
 The paper: weights and sum start at zero, the rate is constant, learning_rate_power -1/2, initial_accumulator_value 0; lambda_1, lambda_2 and beta are the other three.
+The shrinkage is that of TensorFlow's ApplyFtrlV2: twice it times x joins the gradient in z, not in n.
 """
 
 import numpy as np
@@ -12,6 +13,7 @@ CASES = (
         "initial_accumulator_value": 0.0,
         "l1_regularization_strength": 2.0,
         "l2_regularization_strength": 0.25,
+        "l2_shrinkage_regularization_strength": 0.3,
         "beta": 0.5,
     },
     {
@@ -19,6 +21,7 @@ CASES = (
         "initial_accumulator_value": 0.2,
         "l1_regularization_strength": 0.0,
         "l2_regularization_strength": 0.0,
+        "l2_shrinkage_regularization_strength": 0.0,
         "beta": 0.0,
     },
 )
@@ -33,6 +36,7 @@ def ftrl(
     initial_accumulator_value,
     l1_regularization_strength,
     l2_regularization_strength,
+    l2_shrinkage_regularization_strength,
     beta,
 ):
     z = total = np.zeros_like(x)
@@ -41,7 +45,7 @@ def ftrl(
         n = n + g**2
         sigma = (beta + n**-learning_rate_power) / lr - total
         total = total + sigma
-        z = z + g - sigma * x
+        z = z + g + 2 * l2_shrinkage_regularization_strength * x - sigma * x
         shrunk = np.sign(z) * np.maximum(np.abs(z) - l1_regularization_strength, 0)
         x = -shrunk / (total + l2_regularization_strength)
         yield x
