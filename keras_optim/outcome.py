@@ -20,9 +20,14 @@ def check_methods(cls: type) -> None:
             setattr(cls, name, _checking(name, vars(cls)[name], check))
 
 
-def check_slots(rule: Any, method: str, slots: Mapping[str, Any]) -> None:
-    """Raise a ValueError where `method` returned slots that the class does not declare."""
-    if unknown := sorted(set(slots) - set(rule.slots)):
+def check_slots(
+    rule: Any, method: str, slots: Mapping[str, Any], given: Mapping[str, Any] | None = None
+) -> None:
+    """Raise a ValueError where `method` returned slots that the class does not declare.
+
+    What was `given`, all of `s`, may be handed back: `{**s, "momentum": m}`.
+    """
+    if unknown := sorted(set(slots) - set(rule.slots) - set(given or ())):
         raise ValueError(
             f"{_title(rule)}: `{method}` returned {_listed(unknown)}, which is not in `slots`. "
             f"Declared: slots={tuple(rule.slots)}"
@@ -80,7 +85,7 @@ def _check_update(
             f"a dict of its slots. Received: {shown(returned)}"
         )
     value, slots = returned
-    check_slots(rule, method, slots)
+    check_slots(rule, method, slots, s)
     if missing := [name for name in rule.slots if name not in slots]:
         raise ValueError(
             f"{_title(rule)}: `{method}` must return all slots. "
