@@ -116,7 +116,7 @@ def _watched(x: Tensor, index: int, reached: set[int]) -> Tensor:
     """`x`; when JAX's backward pass comes by, which it does at most once, it notes the index."""
     import jax
 
-    @jax.custom_vjp
+    @jax.custom_vjp  # type: ignore[untyped-decorator]
     def same(x: Tensor) -> Tensor:
         return x
 

@@ -32,9 +32,8 @@ class AdaptiveClipping(GradientTransform):
         inner: An optimizer of keras_optim, not built.
         clipping: > 0, $\lambda$. Default 0.01.
         epsilon: > 0, $\epsilon$: lets weights that start at zero move. Default 0.001.
-        exclude: A list of patterns, searched for in the paths of variables that are not clipped,
-            or `None`; `^` is the beginning of the path or of any part of it after a `/`. Default
-            `None`.
+        exclude: A list of patterns, searched for in the paths of variables that are not clipped;
+            `^` is the beginning of the path or of any part of it after a `/`. Default `None`.
         **kwargs: Options of every optimizer that `inner` does not set, see
             `keras_optim.Optimizer`.
 
