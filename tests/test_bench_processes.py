@@ -36,6 +36,7 @@ def python(code, *arguments, **options):
 
 def test_a_second_command_ends_before_it_writes(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(lock, "PATIENCE", 0.0)
+    monkeypatch.setattr(processes, "ask", None)  # nothing is begun
     asked = ["--graph-directory", str(tmp_path), "--backend", BACKEND]
     with lock.held(tmp_path):
         assert bench.main(asked) == 2
@@ -193,14 +194,15 @@ def test_a_mistake_of_ours_keeps_its_traceback():
         endings.ended("name", lambda: raises(KeyError()))
 
 
-def test_an_interruption_is_status_130_even_within_exec():
-    code = "from benchmarks import endings\n"
-    code += (
-        "endings.program('a', lambda: endings.ended('a', lambda: exec('raise KeyboardInterrupt')))"
+def test_an_interruption_is_status_130_even_within_exec(tmp_path):
+    code = "from benchmarks import endings\ncommand = lambda: exec('raise KeyboardInterrupt')\n"
+    code += "endings.program('name', lambda: endings.ended('name', command))\n"
+    (tmp_path / "interrupted.py").write_text(code)
+    command = [sys.executable, "-m", "interrupted"]
+    done = subprocess.run(
+        command, env=ENVIRONMENT, cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    process = python(code)
-    assert process.communicate() == ("", "a: interrupted.\n")
-    assert process.returncode == 130
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "name: interrupted.\n")
 
 
 # ---- numbers and brackets out of all range
