@@ -44,6 +44,9 @@ def write(graphs: Sequence[Graph], leading: str) -> Text:
 class Tables:
     """What the function is called with, for some items whose tensors stay where they are."""
 
+    BLOCKS_OF_ROWS = False
+    """Whether a loop over rows is cut into blocks."""
+
     def __init__(
         self,
         text: Text,

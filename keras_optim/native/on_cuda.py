@@ -66,6 +66,9 @@ def load(source: str) -> Launch:
 class Tables:
     """What the kernel is called with, for some items whose tensors stay where they are."""
 
+    BLOCKS_OF_ROWS = True
+    """Whether a loop over rows is cut into blocks."""
+
     def __init__(
         self,
         text: Text,

@@ -15,8 +15,8 @@ import torch
 
 from keras_optim.native.tracing import ELEMENT, NUMBER, Graph, Node, Spread
 
-DOUBTS = 3
-"""Plain; moved up or down at random; and the other way."""
+DOUBTS = 7
+"""Plain, and six times moved up or down."""
 FUNCTIONS = {"pow", "exp", "expm1", "log", "log1p", "tanh", "sqrt", "rsqrt", "sigmoid"}
 """Not rounded correctly: each library is right to one or two units in the last place (ulp). That
 holds for `sqrt` too, which MKL computes for PyTorch on some processors."""
@@ -46,12 +46,14 @@ class Player:
         shape: Of the array that the others follow.
         inputs: Arrays and what is shared, each of the shape `(rounds, 1, ...)`.
         values: Of the nodes, as far as they are known.
+        count: How many of them were moved.
     """
 
     graph: Graph
     shape: tuple[int, ...]
     inputs: Tensors
     values: list[torch.Tensor] = field(default_factory=list)
+    count: int = 0
 
     def go_on(self, totals: Sequence[torch.Tensor]) -> torch.Tensor | None:
         """Go on until a total beyond `totals` is needed: what this item adds to it, if so."""
@@ -96,8 +98,13 @@ class Player:
             value = function(*operands).to(node.dtype)
         value = value.expand((*value.shape[:2], *along(self.shape, node.spread)))
         if node.op in FUNCTIONS or (node.op == "div" and self._by_multiplication(node, value)):
-            return moved(value, OF_FUNCTIONS * _unit(value) * value.abs())
+            return moved(value, OF_FUNCTIONS * _unit(value) * value.abs(), self._next())
         return value
+
+    def _next(self) -> int:
+        """Count values that are moved."""
+        self.count += 1
+        return self.count
 
     def _by_multiplication(self, node: Node, value: torch.Tensor) -> bool:
         """Whether PyTorch multiplies by the reciprocal: to divide by a number on CUDA."""
@@ -106,7 +113,7 @@ class Player:
     def _sum(self, value: torch.Tensor, node: Node) -> torch.Tensor:
         axes = range(-len(self.shape), 0)
         over = [a for a in axes if node.spread == NUMBER or a not in node.spread]
-        return added(value.to(node.dtype), over, OF_SUMS)
+        return added(value.to(node.dtype), over, OF_SUMS, self._next())
 
 
 def play(
@@ -123,12 +130,12 @@ def play(
         flat = [part.reshape(*part.shape[:2], 1).expand(-1, doubts, 1) for part in found]
         rounds = max(part.shape[0] for part in found)
         stacked = torch.cat([part.expand(rounds, -1, -1) for part in flat], -1)
-        totals.append(added(stacked, [-1], OF_FUNCTIONS)[..., 0])
+        totals.append(added(stacked, [-1], OF_FUNCTIONS, len(totals))[..., 0])
     arrays = [{n: item.result(i) for n, i in item.graph.arrays.items()} for item in items]
     return arrays, {n: items[0].result(i) for n, i in items[0].graph.shared.items()}
 
 
-def added(value: torch.Tensor, over: Sequence[int], units: int) -> torch.Tensor:
+def added(value: torch.Tensor, over: Sequence[int], units: int, number: int) -> torch.Tensor:
     """The sum over some axes, which stay; moved."""
     if not over:
         return value
@@ -139,18 +146,27 @@ def added(value: torch.Tensor, over: Sequence[int], units: int) -> torch.Tensor:
     # Finite numbers whose sum is none may give anything: one order overflows, another does not.
     finite = size.amax(list(over), keepdim=True) < math.inf
     by = units * _unit(value) * size.sum(list(over), keepdim=True)
-    return moved(total, torch.where(finite, by, 0))
+    return moved(total, torch.where(finite, by, 0), number)
 
 
-def moved(value: torch.Tensor, by: torch.Tensor) -> torch.Tensor:
-    """Values, and the same moved by so much: up or down, and the other way."""
+def moved(value: torch.Tensor, by: torch.Tensor, number: int) -> torch.Tensor:
+    """Values, and the same moved by so much, up or down.
+
+    Of any two such values, one goes up sometimes where the other goes up, and sometimes where it
+    goes down: what they do to a result never cancels each time.
+    """
     tiny = torch.finfo(value.dtype).tiny
     by = torch.where((value.abs() < tiny) & (value != 0) & (by != 0), tiny, by)
     value, by = (v.expand(v.shape[0], DOUBTS, *v.shape[2:]) for v in (value, by))
+    cycle, code = divmod(number, 7)
+    odd = [
+        (((code + 1) & d).bit_count() + (cycle * 0x9E3779B1 >> d + 8)) % 2 for d in range(DOUBTS)
+    ]
+    signs = [0, *[1 - 2 * bit for bit in odd[1:]]]
     places = torch.arange(math.prod(value.shape[2:]), device=value.device)
     up = ((places * 2654435761 >> 16) % 2).reshape(value.shape[2:]) * 2 - 1  # as if by chance
-    signs = up * torch.tensor([0, 1, -1], device=value.device).reshape(-1, *[1] * up.dim())
-    return torch.where((signs == 0) | (by == 0), value, value + signs * by)
+    up = up * torch.tensor(signs, device=value.device).reshape(-1, *[1] * up.dim())
+    return torch.where((up == 0) | (by == 0), value, value + up * by)
 
 
 def _unit(value: torch.Tensor) -> Any:

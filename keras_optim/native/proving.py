@@ -101,7 +101,8 @@ def _difference(
 ) -> str:
     """The first difference that is found, in words; nothing if there is none."""
     with torch.no_grad(), _subnormal_numbers():
-        large, small = specimens.items(text, graphs, shapes)
+        blocks_of_rows = engine.Tables.BLOCKS_OF_ROWS
+        large, small = specimens.items(text, graphs, shapes, blocks_of_rows)
         for items, rounds in [*((items, 1) for items in large), (small, specimens.ROUNDS)]:
             trial = _Trial(items, rounds, leading, device)
             if found := trial.difference(engine, text, run, device):

@@ -11,8 +11,10 @@ from keras_optim.native.playing import along
 from keras_optim.native.source import Text
 from keras_optim.native.tracing import Graph
 
-LARGE = 4901
+LARGE = 4250
 """Elements of the larger ones: more than one block, on a CPU and on CUDA."""
+BY_ROWS = 1001
+"""The same where a loop over rows has no blocks."""
 ROUNDS = 5
 """Inputs: positive but for the leading array; of both signs; very large and small ones; infinite
 ones and NaN among them; a single infinite one in each leading array."""
@@ -30,7 +32,7 @@ class Item:
 
 
 def items(
-    text: Text, graphs: Sequence[Graph], shapes: Sequence[tuple[int, ...]]
+    text: Text, graphs: Sequence[Graph], shapes: Sequence[tuple[int, ...]], blocks_of_rows: bool
 ) -> tuple[list[list[Item]], list[Item]]:
     """For each body of the text a large item and a small one; and small ones of all bodies.
 
@@ -38,6 +40,7 @@ def items(
         text: Of the kernel.
         graphs: Of all items.
         shapes: Of their leading arrays; small ones have as many axes.
+        blocks_of_rows: Whether loops over rows are cut into blocks.
     """
     large, small = [], []
     for body in sorted(set(text.bodies)):
@@ -47,7 +50,9 @@ def items(
         for i in rows:
             kinds.setdefault(tuple(n != 1 for n in shapes[i]), i)
         by_axes = [i for _, i in sorted(kinds.items(), key=lambda kind: sum(kind[0]))]
-        sizes = [(by_axes[-1], LARGE), (rows[-1], 0), *((i, 0) for i in {by_axes[0], by_axes[-1]})]
+        by_rows = any(node.partial for node in graphs[rows[0]].nodes)
+        many = BY_ROWS if by_rows and not blocks_of_rows else LARGE
+        sizes = [(by_axes[-1], many), (rows[-1], 0), *((i, 0) for i in {by_axes[0], by_axes[-1]})]
         found = [Item(i, graphs[i], _small(shapes[i], size)) for i, size in sizes]
         large.append(found[:2])
         small += found[2:]
@@ -55,18 +60,18 @@ def items(
 
 
 def _small(shape: tuple[int, ...], elements: int) -> tuple[int, ...]:
-    """Odd lengths; axes of length 1 stay, and the first of the others makes up the size."""
+    """Short axes; those of length 1 stay, and the first of the others makes up the size."""
     if not math.prod(shape):
         return shape
     long = [a for a, n in enumerate(shape) if n != 1]
     lengths = [1] * len(shape)
     for place, axis in enumerate(reversed(long)):
-        lengths[axis] = (5, 3, 3, 3, 3)[place] if place < 5 else 2
+        lengths[axis] = (5, 3)[place] if place < 2 else 2
     if long and elements:
         rest = math.prod(lengths) // lengths[long[0]]
         lengths[long[0]] = max(2, -(-elements // rest) | 1)
     elif long:
-        lengths[long[-1]] = 19 if len(long) > 1 else 37
+        lengths[long[-1]] = 17 if len(long) > 1 else 37
     return tuple(lengths)
 
 
@@ -92,15 +97,14 @@ class Numbers:
 
     def _array(self, shape: Sequence[int], dtype: torch.dtype, leads: bool) -> torch.Tensor:
         size = math.prod(shape)
-        self._given += 1013
-        places = (torch.arange(size, device="cpu") + self._given) % LENGTH
+        self._given = (self._given + 1013) % (LENGTH // 2)
+        found = _table()[: self.rounds].repeat(1, 1 + 2 * size // LENGTH)
+        found = found[:, self._given : self._given + size].clone()
         if not dtype.is_floating_point:
-            found = (places % 9).expand(self.rounds, size)
-        else:
-            found = _table()[: self.rounds, places]
-            if leads:
-                found[0] *= 1 - 2 * (places % 2)
-                found[4:, size // 2 :][:, :1] = math.inf
+            found = (found.nan_to_num().abs() % 9).floor()
+        elif leads:
+            found[0, ::2] *= -1
+            found[4:, size // 2 :][:, :1] = math.inf
         return found.reshape(self.rounds, *shape).to(dtype).to(self.device)
 
     def shared(self, graph: Graph) -> dict[str, torch.Tensor]:
