@@ -1,5 +1,6 @@
 """A sweep over learning rates that finds one to start with."""
 
+import itertools
 import math
 import os
 from typing import Annotated, Any
@@ -9,6 +10,8 @@ import numpy as np
 
 from keras_optim import hyper
 from keras_optim.callbacks.access import between_batches, inside_loss_scale
+from keras_optim.callbacks.draw_rates import draw_rates
+from keras_optim.callbacks.rate_curve import NoFall, RateCurve, rate_curve
 from keras_optim.callbacks.sweep import Sweep
 from keras_optim.hyper import Positive, Range
 from keras_optim.showing import shown
@@ -22,15 +25,24 @@ class LearningRateFinder(keras.callbacks.Callback):
     $$
 
     Each batch is one step with a rate a little larger than the last. The loss first stays, then
-    falls, then explodes. `suggestion` is the rate at which the (smoothed) loss falls fastest:
-    a good one to start from, and the upper rate for `Cyclic` and `OneCycle`; with momentum, or for
-    long training, half of it is safer. Look at the `plot` before you trust a number.
+    falls, then explodes. `suggestion` lies halfway, on the logarithmic scale, between the rate at
+    which the smoothed loss has made a fifth of its fall and the one at which it is lowest, but is
+    at most a fifth of the latter. The window that smooths grows with the noise of the batches. Look
+    at the `plot` before you trust a number.
 
-    A `fit` that gets this callback does only that: when it ends, weights, optimizer state and the
-    random state of layers are exactly as before. It works with every Keras optimizer whose rate is
-    a number. The sweep has `steps` batches, or all that the epochs of `fit` have if that is less;
-    it ends early when the loss is not finite or three times in a row above `divergence` times its
-    lowest.
+    Measured on scikit-learn's digits (two hidden layers of 64 units, PyTorch) with `SGD`, `Adam`,
+    `Lion` and `SignSGD`, batches of 64 and of 8, three sweeps each: 23 of the 24 suggestions are
+    between 0.16 and 4.1 times the rate with the lowest loss after 300 or 600 steps, found on a
+    grid; one, of `SGD` with batches of 8, is 0.08 times it. They tend to be low for `SGD` (0.2) and
+    high for `Lion` (1.5 to 4). The rate of steepest descent, a common choice, was from 0.0003 to
+    13 times the best. A sweep is short: for long training, or with momentum, take half.
+
+    A `fit` that gets this callback does only that. Weights, optimizer state and the random state
+    of layers are exactly as before when it ends, by whatever: an exception or Ctrl-C too. Other
+    callbacks see the model as it was, not the sweep. It works with every Keras optimizer whose
+    rate is a number. The sweep has `steps` batches, or all that the epochs of `fit` have if that
+    is less; it ends early when the loss is not finite or three times in a row above `divergence`
+    times its lowest.
 
     Args:
         min_learning_rate: > 0, $\eta_\text{min}$. Default 1e-6.
@@ -40,7 +52,7 @@ class LearningRateFinder(keras.callbacks.Callback):
 
     Raises:
         ValueError: wrong rates; or when it starts: a rate that is a schedule, a model that is not
-            built, or `steps_per_execution` other than 1.
+            built or has a `fit` of its own, or `steps_per_execution` other than 1.
 
     Example:
 
@@ -140,71 +152,52 @@ class LearningRateFinder(keras.callbacks.Callback):
 
     @property
     def smoothed(self) -> np.ndarray:
-        """The finite losses, each averaged with its neighbours (a Gaussian over the steps)."""
-        losses = np.array([loss for loss in self.losses if math.isfinite(loss)])
-        steps = np.arange(len(losses))
-        width = max(len(losses) / 40, 1.0)
-        weights = np.exp(-0.5 * ((steps[:, None] - steps) / width) ** 2)
-        return weights @ losses / weights.sum(1)
+        """The finite losses, each averaged with its neighbours; an explosion is cut off.
+
+        Raises:
+            ValueError: there was no sweep yet.
+        """
+        return self._curve().smoothed
 
     @property
     def suggestion(self) -> float:
-        """The rate at which the smoothed loss falls fastest, on the way to its lowest.
+        """The rate to start with, see above.
 
         Raises:
-            ValueError: there was no sweep yet, or the loss never fell.
+            ValueError: there was no sweep yet, or the loss never fell clearly above its noise.
         """
-        smoothed = self.smoothed
-        if len(smoothed) < 5:
+        try:
+            return self._curve().suggestion(self.rates)
+        except NoFall:
+            raise ValueError(
+                "LearningRateFinder: the loss never fell clearly above its noise; look at `plot`, "
+                "then take larger batches, more `steps`, or other rates. Received: "
+                f"min_learning_rate={self.min_learning_rate!r}, "
+                f"max_learning_rate={self.max_learning_rate!r}, {len(self.losses)} batches"
+            ) from None
+
+    def _curve(self) -> RateCurve:
+        finite = list(itertools.takewhile(math.isfinite, self.losses))
+        if len(finite) < 5:
             raise ValueError(
                 "LearningRateFinder: run `fit` with this callback first, over 10 batches or more. "
-                f"Received: {len(smoothed)} finite losses"
+                f"Received: {len(finite)} finite losses"
             )
-        end = int(np.argmin(smoothed)) + 1
-        slopes = np.gradient(smoothed, np.log(self.rates[: len(smoothed)]))[:end]
-        if end == 1 or slopes.min() >= 0:
-            raise ValueError(
-                "LearningRateFinder: the loss never fell; lower `min_learning_rate`, or look at "
-                f"`plot`. Received: min_learning_rate={self.min_learning_rate!r}"
-            )
-        return self.rates[int(np.argmin(slopes))]
+        return rate_curve(finite)
 
-    def plot(self, path: str | os.PathLike[str]) -> None:
-        """Draw loss against rate, with the suggestion, into the file `path`.
+    def plot(self, path: str | os.PathLike[str] | None = None, ax: Any = None) -> Any:
+        """Draw loss against rate, with the suggestion if there is one.
+
+        Args:
+            path: A file to save the picture in, or `None` (default).
+            ax: Axes of matplotlib to draw into. Default `None`: those of a new figure; without a
+                path it is one of pyplot, which a notebook shows by itself.
+
+        Returns:
+            The axes.
 
         Raises:
             ImportError: matplotlib is not installed.
-            ValueError: there was no sweep yet, or the loss never fell.
+            ValueError: there was no sweep yet.
         """
-        try:
-            from matplotlib.figure import Figure
-        except ImportError as error:
-            raise ImportError("LearningRateFinder.plot needs matplotlib.") from error
-        suggestion, smoothed = self.suggestion, self.smoothed
-        rates = self.rates[: len(smoothed)]
-        figure = Figure(figsize=(7, 4), layout="constrained")
-        axis = figure.subplots()
-        axis.plot(rates, self.losses[: len(smoothed)], ".", color="#9db8ca", markersize=4)
-        axis.plot(rates, smoothed, color="#2a6f97", linewidth=2)
-        axis.axvline(suggestion, color="#bc6c25", linewidth=1, linestyle=(0, (4, 3)))
-        at = float(smoothed[rates.index(suggestion)])
-        axis.plot([suggestion], [at], "o", color="#bc6c25", markersize=6)
-        axis.annotate(
-            f"suggestion {suggestion:.2g}",
-            (suggestion, at),
-            xytext=(-8, -12),
-            textcoords="offset points",
-            ha="right",
-            color="#bc6c25",
-        )
-        low, high = float(smoothed.min()), float(smoothed[: int(np.argmin(smoothed)) + 1].max())
-        axis.set_ylim(low - 0.15 * (high - low), high + 0.6 * (high - low))
-        axis.set_xscale("log")
-        axis.set_xlabel("learning rate", color="#555555")
-        axis.set_ylabel("loss of the batch", color="#555555")
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.spines[["bottom", "left"]].set_color("#c8c8c8")
-        axis.tick_params(colors="#777777")
-        axis.grid(axis="y", color="#eeeeee")
-        axis.set_axisbelow(True)
-        figure.savefig(path, dpi=130)
+        return draw_rates(self, path, ax)
