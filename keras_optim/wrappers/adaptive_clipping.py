@@ -33,8 +33,8 @@ class AdaptiveClipping(GradientTransform):
         clipping: > 0, $\lambda$. Default 0.01.
         epsilon: > 0, $\epsilon$: lets weights that start at zero move. Default 0.001.
         exclude: A list of patterns, searched for in the paths of variables that are not clipped,
-            or `None`; `^` is the beginning of the path or of any part of it after a `/`. Default
-            `None`.
+            or `None`; `^` is the beginning of the path or of any part of it after a `/`.
+            Default `None`.
         **kwargs: Options of every optimizer that `inner` does not set, see
             `keras_optim.Optimizer`.
 
