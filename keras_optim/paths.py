@@ -115,7 +115,7 @@ def _matching(pattern: str, paths: Sequence[str], owner: str, argument: str) -> 
     try:
         matching = Pattern(pattern).among(paths)
     except ValueError as error:
-        raise ValueError(f"{owner}: `{argument}` got {pattern!r}: {error}.") from None
+        raise ValueError(f"{owner}: `{argument}` got {pattern!r}, which {error}.") from None
     if matching or not whole:
         return matching
     nearest = _nearest(whole, paths)

@@ -77,11 +77,11 @@ class Pattern:
 
     def __init__(self, text: str):
         if len(text) > LONGEST:
-            raise ValueError(f"it has {len(text)} characters; at most {LONGEST} are read")
+            raise ValueError(f"has {len(text)} characters; at most {LONGEST} are read")
         try:
             re.compile(text)
         except (re.error, RecursionError, OverflowError) as error:
-            raise ValueError(f"it is no regular expression: {error}") from None
+            raise ValueError(f"is no regular expression: {error}") from None
         self.text = text
         self._step = _Parser(text).parsed()
 
@@ -104,7 +104,7 @@ class Pattern:
                 if self._step(_Path(path, budget), frozenset(range(len(path) + 1)))
             ]
         except _Endless:
-            raise ValueError("it takes too long to look for it") from None
+            raise ValueError("takes too long to look for") from None
 
 
 class _Parser:
@@ -121,7 +121,7 @@ class _Parser:
 
     def _alternatives(self, depth: int) -> _Step:
         if depth > DEEPEST:
-            raise ValueError(f"it has more than {DEEPEST} groups in groups")
+            raise ValueError(f"has more than {DEEPEST} groups in groups")
         branches = [self._row(depth)]
         while self._next("|"):
             branches.append(self._row(depth))
@@ -143,14 +143,16 @@ class _Parser:
         if self.text[self.at] == "(":
             opening = _GROUP.match(self.text, self.at)
             if not opening:
-                raise ValueError(f"{self.text[self.at : self.at + 4]!r} in it is not supported")
+                raise ValueError(
+                    f"has {self.text[self.at : self.at + 4]!r}, which is not supported"
+                )
             self.at = opening.end()
             self.negated |= opening[0] == "(?!"
             return _GROUPS.get(opening[0], lambda step: step)(self._group(depth))
         one = _ONE.match(self.text, self.at)
         assert one is not None
         if re.match(r"\\\d", one[0]):
-            raise ValueError(f"{one[0]!r} in it, a reference to a group, is not supported")
+            raise ValueError(f"has {one[0]!r}: references to groups are not supported")
         self.at = one.end()
         return _one(re.compile(self.flags + one[0]))
 
@@ -173,7 +175,7 @@ class _Parser:
             return step
         sign, low, comma, high, kind = repeat.groups()
         if kind == "+":
-            raise ValueError(f"{repeat[0]!r} in it, a possessive repeat, is not supported")
+            raise ValueError(f"has {repeat[0]!r}: possessive repeats are not supported")
         self.at = repeat.end()
         if sign in "*+?":
             return _many(step, int(sign == "+"), 1 if sign == "?" else None)

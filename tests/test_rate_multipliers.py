@@ -131,7 +131,7 @@ def test_wrong_multipliers():
         built({"x": 1.0, "y": 2.0})
     with pytest.raises(ValueError, match=r"matches no variable. The variables are: x0, x1, x2, x3"):
         built({"y": 2.0})
-    with pytest.raises(ValueError, match=r"got '\(': it is no regular expression"):
+    with pytest.raises(ValueError, match=r"got '\(', which is no regular expression"):
         built({"(": 2.0})
     with pytest.raises(ValueError, match=r"`multipliers\['x'\]` must be a number fin"):
         built({"x": -1})
