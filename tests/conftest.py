@@ -29,6 +29,11 @@ sys.meta_path.insert(0, OtherBackends())
 import keras  # noqa: E402
 import pytest  # noqa: E402
 
+one_backend = pytest.mark.skipif(
+    BACKEND != "torch", reason="does not depend on the backend, so it runs on the fastest, PyTorch"
+)
+"""Marks a test, or as `pytestmark` a file, that three backends would run three times in vain."""
+
 
 @pytest.fixture(autouse=True)
 def seed():

@@ -24,10 +24,10 @@ from benchmarks.errors import UsageError
 from benchmarks.progress import summary
 from benchmarks.runs import Run, open_run
 from tests import test_bench_endings
-from tests.conftest import BACKEND
+from tests.conftest import one_backend
 from tests.test_bench_endings import METRICS, MISSED, OPTIMIZERS, RESULT
 
-pytestmark = pytest.mark.skipif(BACKEND != "torch", reason="files are the same on each backend")
+pytestmark = one_backend
 command = test_bench_endings.ended  # the fixture
 
 EDITION = {"name": "digits", "version": "1", "train": 1437, "test": 360}

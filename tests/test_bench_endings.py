@@ -13,7 +13,9 @@ from benchmarks import bench, comparison, datasets, figures, knowledge, processe
 from benchmarks.curves import Curves
 from benchmarks.progress import Progress
 from benchmarks.runs import Run, open_run
-from tests.conftest import BACKEND
+from tests.conftest import BACKEND, one_backend
+
+pytestmark = one_backend
 
 OPTIMIZERS = ["sgd[momentum=0.9,nesterov=true]", "lookahead[inner=adam]"]
 KEYS = ("accuracy", "val_loss", "val_accuracy", "learning_rate")

@@ -6,7 +6,9 @@ import sys
 import pytest
 
 from benchmarks import fingerprint, probe
-from tests.conftest import BACKEND
+from tests.conftest import BACKEND, one_backend
+
+pytestmark = one_backend
 
 PACKAGE = {
     "__init__.py": "from made_up.fast import Fast\n",

@@ -8,7 +8,9 @@ from benchmarks import bench, datasets, loading, probe, records
 from benchmarks.errors import UsageError
 from benchmarks.layout import spread
 from benchmarks.specs import parse_specs
-from tests.conftest import BACKEND
+from tests.conftest import BACKEND, one_backend
+
+pytestmark = one_backend
 
 # ---- what cannot be had: one line, exit status 2
 

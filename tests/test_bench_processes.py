@@ -15,12 +15,12 @@ from benchmarks import bench, endings, lock, processes, specs
 from benchmarks.errors import UsageError
 from benchmarks.flags import shortened
 from benchmarks.runs import Run
-from tests.conftest import BACKEND
+from tests.conftest import BACKEND, one_backend
 from tests.test_bench_damage import SPEC
 
 ROOT = Path(__file__).parent.parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
-pytestmark = pytest.mark.skipif(BACKEND != "torch", reason="no backend takes part")
+pytestmark = one_backend
 
 
 def python(code, *arguments, **options):

@@ -3,6 +3,9 @@
 import pathlib
 
 from keras_optim import catalog
+from tests.conftest import one_backend
+
+pytestmark = one_backend
 
 ROOT = pathlib.Path(__file__).parent.parent
 

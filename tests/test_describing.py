@@ -8,7 +8,10 @@ from keras import ops
 import keras_optim
 from keras_optim import schedules
 from tests.catalog_cases import EVERY, make
+from tests.conftest import one_backend
 from tests.trajectories import tensor, variables
+
+pytestmark = one_backend
 
 EXPECTED = [
     (lambda: keras_optim.Adam(), "Adam(learning_rate=0.001)"),

@@ -10,6 +10,7 @@ import pytest
 
 import keras_optim
 from keras_optim import catalog
+from tests.conftest import one_backend
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -29,7 +30,15 @@ def calls():
     return sorted(set(CALL.findall(text)))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+# Long blocks, whose parts have tests of their own on each backend.
+LONG = ("choose.md", "minimize.md", "tools.md")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=one_backend if page.name in LONG else ()) for page in PAGES],
+    ids=lambda page: page.name,
+)
 def test_the_blocks_of_a_page_run_one_after_the_other(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "docs"}
@@ -62,6 +71,7 @@ def model_of_many_layers():
     return keras.Sequential([keras.Input((2,)), *layers])
 
 
+@one_backend
 def test_pictures_are_there_and_small():
     for page in PAGES:
         for picture in re.findall(r"!\[[^\]]*\]\(([^)]*)\)", page.read_text(encoding="utf-8")):
@@ -84,6 +94,7 @@ def test_there_are_blocks_and_constructors():
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
+@one_backend
 def test_tables_are_whole(page):
     """Every row of a table has as many cells as its head, so no cell holds a stray bar."""
     width = None
@@ -97,18 +108,21 @@ def test_tables_are_whole(page):
 
 
 @pytest.mark.parametrize("row", (*catalog.ALGORITHMS, *catalog.WRAPPERS), ids=lambda row: row.name)
+@one_backend
 def test_the_guides_know_every_algorithm(row):
     text = "".join(page.read_text(encoding="utf-8") for page in GUIDES)
     assert re.search(rf"\b{row.algorithm.__name__}\b", text)
 
 
 @pytest.mark.parametrize("name", ADDONS.split())
+@one_backend
 def test_all_of_addons_has_a_row(name):
     text = GUIDES[1].read_text(encoding="utf-8")
     addons = text.split("## TensorFlow Addons")[1].split("\n## ")[0]
     assert f"\n| `{name}` |" in addons
 
 
+@one_backend
 def test_all_of_keras_has_a_row():
     text = GUIDES[1].read_text(encoding="utf-8").split("## Keras's built-in")[1].split("\n## ")[0]
     for name, value in vars(keras.optimizers).items():
@@ -118,12 +132,14 @@ def test_all_of_keras_has_a_row():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@one_backend
 def test_pages_name_no_place_of_one_machine(page):
     text = page.read_text(encoding="utf-8")
     assert not re.search(r"(?<![\w.:/])/(work|home|tmp|root|Users|mnt|data)/|[A-Z]:\\", text)
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
+@one_backend
 def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target

@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 import keras_optim
 from keras_optim import hyper
 from tests.catalog_cases import NAMES, make
+from tests.conftest import one_backend
+
+pytestmark = one_backend
 
 WRONG = [
     # options of every optimizer

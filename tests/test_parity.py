@@ -6,7 +6,10 @@ and `test_peers.py`.
 
 from keras_optim import catalog
 from tests import parity
+from tests.conftest import one_backend
 from tests.peers import PEERS, stored
+
+pytestmark = one_backend
 
 
 def test_the_page_is_that_of_the_figures():

@@ -6,6 +6,9 @@ import re
 import pytest
 
 from keras_optim.patterns import DEEPEST, LONGEST, Pattern
+from tests.conftest import one_backend
+
+pytestmark = one_backend
 
 
 def written(depth):

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
-from tests.conftest import BACKEND
+from tests.conftest import BACKEND, one_backend
 from tests.reliability import BACKENDS, DOCS, PROMISES, TESTS, chosen, page, within
+
+pytestmark = one_backend
 
 PAIRS = {promise: tests for promises in PROMISES.values() for promise, tests in promises.items()}
 

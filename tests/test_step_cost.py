@@ -12,7 +12,7 @@ from benchmarks import step_cost_peers as peers
 from benchmarks import step_cost_report as report
 from benchmarks import step_cost_timing as timing
 from benchmarks.step_cost_libraries import COMPILED
-from tests.conftest import BACKEND
+from tests.conftest import BACKEND, one_backend
 
 EXPECTED = {
     "jax": {"keras_optim", "Keras", "plain subclass", "optax", "optax, not donated"},
@@ -40,6 +40,7 @@ def test_every_contender_makes_the_same_kind_of_step():
             build(starts, gradients)()
 
 
+@one_backend
 def test_it_measures_and_writes(tmp_path, monkeypatch):
     monkeypatch.setattr(timing, "TARGET", 1e-4)
     flags = [

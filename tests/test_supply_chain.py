@@ -9,7 +9,9 @@ import textwrap
 
 import pytest
 
-from tests.conftest import BACKEND
+from tests.conftest import BACKEND, one_backend
+
+pytestmark = one_backend
 
 KERAS = {"matplotlib"}
 """What Keras leaves in a cache folder by itself."""

@@ -8,6 +8,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from keras_optim.minimizing.line_search import Trial, cubic_minimum, strong_wolfe
+from tests.conftest import one_backend
+
+pytestmark = one_backend
 
 
 def along(value, slope):
