@@ -42,7 +42,7 @@ HANGING = {"hangs", "hangs in a child", "reads for ever"}
 def impatient(request, monkeypatch):
     """Less time for those that need all of it."""
     if request.node.callspec.params["kind"] in HANGING:
-        monkeypatch.setattr(compilers, "SECONDS", 2.0)
+        monkeypatch.setattr(compilers, "SECONDS", 2.0 if "next" not in request.node.name else 5.0)
 
 
 @pytest.fixture
