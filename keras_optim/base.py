@@ -98,7 +98,7 @@ class Optimizer(keras.optimizers.Optimizer):
     """Whether a row without a gradient may stay unread, where a constant says so, see `rows`."""
 
     _excluded: tuple[str, ...] = ()
-    _recording = False
+    _recording: recording.Recording | None = None
 
     # ---- what an algorithm writes
 
@@ -340,6 +340,11 @@ class Optimizer(keras.optimizers.Optimizer):
             grads = [g if g is None else running.widened(g) for g in grads]
         super().apply(grads, trainable_variables)
         running.saturate(self._iterations)
+
+    def _backend_apply_gradients(self, grads: Any, trainable_variables: Any) -> None:
+        if self._recording:
+            recording.note_variables(self, trainable_variables)
+        super()._backend_apply_gradients(grads, trainable_variables)
 
     def _clip_gradients(self, grads: Any) -> Any:
         grads = distribution.summed(self, grads)

@@ -109,7 +109,7 @@ def _unpacked(data: Any) -> Arguments:
         )
     names = ("x", "y", "sample_weight")
     found = [_arrays(name, part) for name, part in zip(names, data, strict=False)]
-    return (*found, None, None)[:3]  # type: ignore[return-value]
+    return (*found, None, None)[:3]
 
 
 def _arrays(name: str, value: Any) -> Any:
