@@ -123,7 +123,7 @@ class Optimizer(keras.optimizers.Optimizer):
 
     _excluded: tuple[Choice, ...] = ()
     _paths: tuple[str, ...] = ()
-    _recording = False
+    _recording: recording.Recording | None = None
     _noun = "an optimizer of keras_optim"
 
     @classmethod
@@ -431,6 +431,11 @@ class Optimizer(keras.optimizers.Optimizer):
             grads = [g if g is None else running.widened(g) for g in grads]
         super().apply(grads, trainable_variables)
         running.saturate(self._iterations)
+
+    def _backend_apply_gradients(self, grads: Any, trainable_variables: Any) -> None:
+        if self._recording:
+            recording.note_variables(self, trainable_variables)
+        super()._backend_apply_gradients(grads, trainable_variables)
 
     def _clip_gradients(self, grads: Any) -> Any:
         grads = distribution.summed(self, grads)

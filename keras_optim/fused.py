@@ -291,9 +291,11 @@ def _plain(g: Any, x: Tensor) -> Any:
 
 
 def _refuse_what_is_overridden(optimizer: Any) -> None:
-    """A subclass may go another way through Keras's `apply`; then so do we."""
+    """A subclass may go another way through Keras's `apply`; then so do we. Or another addition."""
     from keras_optim.base import Optimizer
 
+    if optimizer._recording and optimizer._recording.layers:
+        raise native.Refused("norms are recorded by layer")
     names = (
         *("_clip_gradients", "_clip_by_norm", "_backend_update_step", "_apply_weight_decay"),
         *("_backend_apply_gradients", "_filter_empty_gradients", "assign", "iterations"),

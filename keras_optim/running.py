@@ -101,7 +101,7 @@ def step_all(
             new_xs[i], new_states[i] = rule.step(gs[i], xs[i], state(i), t, rates[i])
         turns.end(xs[i], new_xs[i])
     if recording.STEPS in shared:
-        shared = {**shared, **recording.noted(shared, xs, new_xs, lr, total)}
+        shared = {**shared, **recording.noted(rule._recording, shared, xs, new_xs, lr, total)}
     return new_xs, new_states, shared
 
 

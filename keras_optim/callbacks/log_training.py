@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from keras_optim import recording
+from keras_optim import hyper, recording
 from keras_optim.callbacks.access import between_batches, optimizer_of
 
 
@@ -20,11 +20,19 @@ class LogTraining(keras.callbacks.Callback):
     and cost little. Of an epoch the logs have the means of both norms, and the rate of its last
     step. The model must be compiled with an optimizer of keras_optim; nothing else is to be done.
 
+    The rate has the name under which Keras's own callbacks log it. Under a wrapper, and in a
+    `LossScaleOptimizer`, it is the rate that the innermost rule is given.
+
     Args:
         per_batch: Whether each batch is logged too, and kept in `batches`: a dict of lists, one
             number per batch. Waits for each step, so it is slower. Default `False`.
+        per_layer: Whether both norms are logged for each layer too, as `gradient_norm/dense_1` and
+            `update_norm/dense_1`; a layer in a model inside of the model is `inner/dense_1`.
+            On PyTorch the optimizer then runs operation by operation, not natively, also
+            afterwards. Default `False`.
 
     Raises:
+        TypeError: an argument of the wrong type.
         ValueError: the model's optimizer is not one of keras_optim.
 
     Example:
@@ -39,11 +47,18 @@ class LogTraining(keras.callbacks.Callback):
     [0.5, 0.5, 0.5]
     >>> len(history.history["gradient_norm"]), len(log.batches["update_norm"])
     (3, 6)
+    >>> log = keras_optim.callbacks.LogTraining(per_layer=True)
+    >>> history = model.fit(x, x, callbacks=[log], verbose=0).history
+    >>> [name for name in history if "/" in name] == [
+    ...     f"{norm}/{model.layers[0].name}" for norm in ("gradient_norm", "update_norm")]
+    True
     """
 
-    def __init__(self, per_batch: bool = False):
+    @hyper.checked
+    def __init__(self, per_batch: bool = False, per_layer: bool = False):
         super().__init__()
         self.per_batch = per_batch
+        self.per_layer = per_layer
         self.batches: dict[str, list[float]] = {name: [] for name in recording.LAST}
         if per_batch:
             # Only then: Keras waits for each step where a callback looks at batches.
@@ -52,7 +67,7 @@ class LogTraining(keras.callbacks.Callback):
     def set_model(self, model: keras.Model) -> None:
         """Begin to record, before the step is compiled."""
         super().set_model(model)
-        if recording.start(optimizer_of(self)):
+        if recording.start(optimizer_of(self), model if self.per_layer else None):
             model.train_function = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -69,6 +84,6 @@ class LogTraining(keras.callbacks.Callback):
         between_batches(self.model)
         last = recording.last(optimizer_of(self))
         for name, value in last.items():
-            self.batches[name].append(value)
+            self.batches.setdefault(name, []).append(value)
         if logs is not None:
             logs.update(last)
