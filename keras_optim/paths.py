@@ -164,21 +164,18 @@ def positions(
 ) -> list[int | None]:
     """Where each of `places` is among the variables with these paths; `None` if it is not there.
 
-    A variable is looked for itself; otherwise where it was, if the path there is the same;
-    otherwise by its path. Several places of one path are as many variables, in their order.
+    A variable is looked for itself, a place by its path. Several places of one path are as many
+    variables, in their order; where more variables have it, or none, the position counts.
 
     Raises:
-        ValueError: more variables have the path than there are places, or fewer.
+        ValueError: it cannot be said which of several variables is meant.
     """
     found: list[int | None] = [None] * len(places)
     indices = {id(v): i for i, v in enumerate(variables or ())}
     by_path: dict[str, list[int]] = {}
     for k, place in enumerate(places):
-        i = place.position
         if place.variable is not None and variables is not None:
             found[k] = indices.get(id(place.variable))
-        elif i is not None and place.of == len(paths) > i >= 0 and paths[i] == place.path:
-            found[k] = i
         else:
             by_path.setdefault(place.path, []).append(k)
     for path, ks in by_path.items():

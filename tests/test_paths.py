@@ -83,6 +83,12 @@ def test_of_two_variables_of_one_path_one_has_another_rate(copied, around):
         assert step(one, xs if one is optimizer else twins()) == [0.9, 0.95]
 
 
+def test_rates_belong_to_the_variables_in_any_order():
+    xs = twins(3)
+    rates = keras_optim.wrappers.variable_rates.VariableRates(xs[::-1], [0.0, 1.0, 2.0])
+    assert step(keras_optim.RateMultipliers(keras_optim.SGD(0.1), rates), xs) == [0.8, 0.9, 1.0]
+
+
 def test_a_copy_from_before_the_build_knows_paths_only():
     xs = [*twins(), at("model/in")]
     optimizer = by_config(excluding(xs[2]))
