@@ -78,15 +78,15 @@ class EvaluateAveraged(keras.callbacks.Callback):
         self._fitting = True
         move_to_front(self)
         self._train_on()
+        own = self.model.__dict__  # Keras's `__setattr__` would track what is set
         for name in ("save", "save_weights"):
-            if name not in vars(self.model):
-                vars(self.model)[name] = self._averaged(getattr(self.model, name))
+            own.setdefault(name, self._averaged(getattr(self.model, name)))
 
     def on_train_end(self, logs: Any = None) -> None:
         """Leave the averaged weights in the model."""
         self._fitting = False
         for name in ("save", "save_weights"):
-            vars(self.model).pop(name, None)
+            self.model.__dict__.pop(name, None)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Train on."""
