@@ -103,9 +103,9 @@ def test_any_order(place, validated, tmp_path):
         ("plain", False, False),
         ("statistics", True, False),
         ("statistics", False, True),
-        ("scaled", False, True),
-        ("accumulated", True, False),
-        ("swa", False, False),
+        pytest.param("scaled", False, True, marks=pytest.mark.slow),
+        pytest.param("accumulated", True, False, marks=pytest.mark.slow),
+        pytest.param("swa", False, False, marks=pytest.mark.slow),
     ],
 )
 def test_a_backup_goes_on_to_the_bit(kind, first, validated, tmp_path):

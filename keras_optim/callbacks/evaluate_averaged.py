@@ -78,9 +78,9 @@ class EvaluateAveraged(keras.callbacks.Callback):
         self._fitting = True
         move_to_front(self)
         self._train_on()
+        own = self.model.__dict__  # Keras's `__setattr__` would track what is set
         for name in ("save", "save_weights"):
-            if name not in vars(self.model):
-                self.model.__dict__[name] = self._averaged(getattr(self.model, name))
+            own.setdefault(name, self._averaged(getattr(self.model, name)))
 
     def on_train_end(self, logs: Any = None) -> None:
         """Leave the averaged weights in the model."""
