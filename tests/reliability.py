@@ -32,6 +32,14 @@ PROMISES = {
         "`BackupAndRestore` after an exception in `fit`": (
             "test_resume.py::test_backup_and_restore_after_an_interruption",
         ),
+        "`BackupAndRestore`, `ModelCheckpoint`, `EarlyStopping` before and after `EvaluateAveraged`: "
+        "files hold what was evaluated, and runs go on from what was trained": (
+            "test_evaluation_weights.py",
+        ),
+        "Variables that were given, layer-wise rates and patterns mean the same after loading": (
+            "test_paths.py",
+            "test_layerwise_decay.py",
+        ),
         "`OrbaxCheckpoint` (on JAX, as Keras has it)": (
             "test_resume.py::test_an_orbax_checkpoint_between_epochs_changes_nothing",
         ),
@@ -70,6 +78,11 @@ PROMISES = {
             "test_every.py::test_loss_scale_optimizer",
             "test_averaging.py::test_under_a_loss_scale",
         ),
+        "Averages, Lookahead and all state that refers to the weights refer to those that are "
+        "stored: constrained, and rounded": ("test_stored_weights.py",),
+        "Statistics of batch normalisation for averaged weights are those of all inputs": (
+            "test_batch_statistics.py",
+        ),
         "Counting stays right beyond 2**24 steps and at the largest integer": ("test_counting.py",),
     },
     "Sparse gradients are right": {
@@ -83,6 +96,8 @@ PROMISES = {
         "Wrong constructions: types, ranges, NaN, text, unknown names": (
             "test_bad_input.py::test_each_parameter_refuses_what_it_does_not_allow",
             "test_hyper.py",
+            "test_arguments.py",
+            "test_outcome.py",
         ),
         "Wrong calls: shapes, numbers, unknown variables, two models, patterns": (
             "test_bad_input.py::test_a_wrong_call_harms_nothing",
@@ -92,6 +107,13 @@ PROMISES = {
         ),
         "Files: truncated, corrupted, of another version or class; nothing in them is run": (
             "test_bad_files.py",
+        ),
+        "Any pattern is looked for in bounded time": ("test_patterns.py",),
+        "What ends the first step of `fit` reaches the user": (
+            "test_inside_keras.py::test_what_ends_the_first_step_reaches_the_user",
+        ),
+        "`minimize`: losses without curvature, or without their variables; fixed batches; lists": (
+            "minimizing",
         ),
     },
     "No NaN from finite input (Hypothesis; several examples a case)": {
@@ -110,6 +132,9 @@ PROMISES = {
     "It works inside Keras": {
         "`jit_compile`, `run_eagerly`, `steps_per_execution`, frozen layers, own loops, `vmap` and "
         "`scan`, clones, scikit-learn, KerasTuner, `export`": ("test_inside_keras.py",),
+        "Keras's own tests of its optimizers, on ours of the same names; what differs is listed": (
+            "test_keras_own.py",
+        ),
         "Every option of every optimizer: clipping, decay, EMA, accumulation, loss scale": (
             "test_every.py",
         ),
@@ -122,6 +147,22 @@ PROMISES = {
     "The native step of PyTorch is the rule": {
         "Each optimizer and option, on the path that the table says; caches, threads, copies": (
             "native",
+        ),
+        "Gradients, variables and rates of every kind, changing between steps": (
+            "native/test_fuzz.py",
+        ),
+        "A compiled step proves itself before it touches a weight; compilers that fail": (
+            "native/test_proving.py",
+            "native/test_compilers.py",
+            "native/test_building.py",
+        ),
+    },
+    "The benchmark keeps what it has": {
+        "A damaged file in its folder is made anew, or one line says what is wrong": (
+            "test_bench_damage.py",
+        ),
+        "One command at a time on a folder; training ends with its command": (
+            "test_bench_processes.py",
         ),
     },
     "The package is no burden": {
@@ -136,7 +177,8 @@ HEAD = """# What can be relied on
 
 Each promise with the tests that hold it, and the cases that passed on each backend when
 `python -m tests.reliability` was last run there. A dash: not of that backend. All of these tests
-run in CI on each backend; a case is one test with one set of parameters.
+run in CI, those of what does not depend on the backend with PyTorch alone; a case is one test with
+one set of parameters.
 """
 
 TAIL = """## A hundred thousand steps
