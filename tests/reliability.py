@@ -32,8 +32,8 @@ PROMISES = {
         "`BackupAndRestore` after an exception in `fit`": (
             "test_resume.py::test_backup_and_restore_after_an_interruption",
         ),
-        "`BackupAndRestore`, `ModelCheckpoint`, `EarlyStopping` before and after `EvaluateAveraged`: "
-        "files hold what was evaluated, and runs go on from what was trained": (
+        "`BackupAndRestore`, `ModelCheckpoint`, `EarlyStopping` beside `EvaluateAveraged`, in any "
+        "order: files hold what was evaluated, and runs go on from what was trained": (
             "test_evaluation_weights.py",
         ),
         "Variables that were given, layer-wise rates and patterns mean the same after loading": (
