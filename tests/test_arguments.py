@@ -17,6 +17,7 @@ from keras import ops
 import keras_optim
 from keras_optim import foreign, hyper, schedules
 from keras_optim.catalog import ALGORITHMS, WRAPPERS
+from tests.conftest import one_backend
 from tests.trajectories import numbers, tensor, variables
 
 BUILT_IN = [
@@ -416,7 +417,7 @@ print(keras_optim.__file__, keras_optim.__version__)
 """
 
 
-@pytest.mark.slow
+@one_backend
 def test_a_copy_without_metadata_is_imported(tmp_path):
     shutil.copytree(Path(keras_optim.__file__).parent, tmp_path / "keras_optim")
     done = subprocess.run(

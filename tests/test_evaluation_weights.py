@@ -6,6 +6,7 @@ import pytest
 
 import keras_optim
 from keras_optim.callbacks import EvaluateAveraged, LogTraining
+from tests.conftest import one_backend
 from tests.test_averaging import averaged_model, same
 from tests.test_rate_multipliers import data, model_of
 
@@ -103,9 +104,9 @@ def test_any_order(place, validated, tmp_path):
         ("plain", False, False),
         ("statistics", True, False),
         ("statistics", False, True),
-        pytest.param("scaled", False, True, marks=pytest.mark.slow),
-        pytest.param("accumulated", True, False, marks=pytest.mark.slow),
-        pytest.param("swa", False, False, marks=pytest.mark.slow),
+        pytest.param("scaled", False, True, marks=one_backend),
+        pytest.param("accumulated", True, False, marks=one_backend),
+        pytest.param("swa", False, False, marks=one_backend),
     ],
 )
 def test_a_backup_goes_on_to_the_bit(kind, first, validated, tmp_path):
