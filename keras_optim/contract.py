@@ -1,0 +1,106 @@
+"""The contract of an algorithm: a class of facts plus one pure function.
+
+A rule is written in five names, the same in every file:
+
+* `g`: the gradient, a plain tensor in float32 or wider,
+* `x`: the value of the variable, same shape and dtype as `g`,
+* `s`: its state, a dict: the variable's slots, the scalars that all variables share, and what
+  `constants` decided for it,
+* `t`: the step, an *integer* tensor counted from 1 (exact for ever; `t % period` is safe),
+* `lr`: the learning rate, a tensor in the dtype of `x`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from keras_optim.paths import Choice, first_matches
+
+Tensor = Any
+Slots = dict[str, Tensor]
+
+
+class Rule:
+    """What an algorithm states and writes; `keras_optim.Optimizer` makes an optimizer of it."""
+
+    slots: tuple[str, ...] = ()
+    """Names of the state kept for each variable: zeros, unless `init` says otherwise.
+    An instance may change it in its constructor (RMSprop without momentum keeps less)."""
+
+    scalars: Mapping[str, float] = {}
+    """State shared by all variables, with starting values."""
+
+    non_negative: tuple[str, ...] = ()
+    """Names of those `scalars` that are always finite and >= 0: a file with others is refused."""
+
+    # What is claimed of the defaults, up to epsilon, for variables of any shape; tests measure it.
+
+    memory: float = 0
+    """Numbers kept for each weight of a large matrix; of a wrapper, what it adds."""
+
+    scale_invariant: bool = False
+    """Whether the path stays the same when all gradients are multiplied by one number."""
+
+    rotation_equivariant: bool = False
+    """Whether the path of rotated weights under rotated gradients is the rotated path."""
+
+    sign_based: bool = False
+    """Whether all weights of a variable move by the same amount."""
+
+    elementwise: bool = True
+    """Whether the path of each weight depends on no other weight and no other's gradients."""
+
+    by_rows: bool = False
+    """Whether a row without a gradient may stay unread, where a constant says so, see `rows`."""
+
+    _excluded: tuple[Choice, ...] = ()
+
+    # ---- what an algorithm writes
+
+    def init(self, x: Tensor) -> Slots:
+        """Starting values of those slots that do not start as zeros of the shape of `x`."""
+        return {}
+
+    def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
+        """The rule: the new value of `x` and of its slots. Pure: no variables, no casts."""
+        raise NotImplementedError(f"{type(self).__name__} must define `update`.")
+
+    def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
+        """Numbers that are summed over all variables before the update, for `pool`."""
+        return {}
+
+    def pool(self, totals: dict[str, Tensor], s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
+        """New values of the shared scalars, from the sums of `measure`; and what else `update`,
+        which sees these, shall see in this step.
+        """
+        return {}
+
+    def constants(self, paths: Sequence[str]) -> list[dict[str, Any]]:
+        """What is decided for each variable, from its path, when the optimizer is built."""
+        name = "exclude_from_weight_decay"
+        excluded = first_matches(self._excluded, paths, type(self).__name__, name)
+        return [{"decayed": pattern is None} for pattern in excluded]
+
+    def evaluate(self, x: Tensor, s: Slots) -> Tensor | None:
+        """The weights to test with, between two steps; `None`: the weights as they are."""
+        return None
+
+    def settle(self, x: Tensor, s: Slots) -> Slots:
+        """The slots that change when the weights to test with become the weights."""
+        return {}
+
+    def stored(self, x: Tensor, s: Slots) -> Tensor:
+        """What the variable will hold when `x` is its new value: rounded, and constrained.
+
+        State that refers to the weights, such as an average, must refer to these.
+        """
+        return x if s["stored"] is None else s["stored"](x)
+
+    def from_stored(self, distance: Tensor, x: Tensor, s: Slots) -> Tensor:
+        """A distance from `x` as the distance from what the variable will hold instead."""
+        kept = self.stored(x, s)
+        return distance if kept is x else distance - (kept - x)
+
+    def step(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
+        """Decoupled weight decay, then `update`: what runs, and what a wrapper calls."""
+        decay = s["weight_decay"]
+        return self.update(g, x - lr * decay * x if decay else x, s, t, lr)
