@@ -291,7 +291,7 @@ def _plain(g: Any, x: Tensor) -> Any:
 
 
 def _refuse_what_is_overridden(optimizer: Any) -> None:
-    """A subclass may go another way through Keras's `apply`; then so do we. Or another addition."""
+    """A subclass may go another way through Keras's `apply`, or norms be wanted; then so do we."""
     from keras_optim.base import Optimizer
 
     if optimizer._recording and optimizer._recording.layers:

@@ -1,6 +1,9 @@
 """What is logged of training, and the search for a rate, on the backend at hand."""
 
+import contextlib
+import linecache
 import math
+import sys
 import warnings
 from itertools import pairwise
 
@@ -516,31 +519,48 @@ def test_an_error_in_the_data():
     check_nothing_is_left(*interrupted(keras_optim.Adam(0.003), OSError, "x", data=(Broken(),)))
 
 
-def test_a_signal_at_any_time():
-    """Alarms as they come, in the middle of everything."""
-    signal = pytest.importorskip("signal")
-    if not hasattr(signal, "setitimer"):
-        pytest.skip("no alarms on this system")
-    x, y = long_data()
-    model = noisy_model(keras_optim.Adam(0.003))
-    finder = LearningRateFinder(1e-5, 1.0)
-    model.fit(x, y, batch_size=64, verbose=0, callbacks=[finder])
-    before = state(model)
+def interrupt_at(line, action):
+    """Run `action` with Ctrl-C before the given line of `sweep.py`, counted as they run."""
+    left = [line]
 
-    def ring(*_):
-        raise KeyboardInterrupt
+    def trace(frame, event, argument):
+        if not frame.f_code.co_filename.endswith("sweep.py"):
+            return None
+        source = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+        # Python checks for signals where it calls and loops, not where it leaves a `with`.
+        if event == "line" and not source.strip().startswith("with "):
+            left[0] -= 1
+            if left[0] == 0:
+                raise KeyboardInterrupt
+        return trace
 
-    old = signal.signal(signal.SIGALRM, ring)
+    before = sys.gettrace()
+    sys.settrace(trace)
     try:
-        for delay in np.linspace(0.001, 0.05, 12):
-            with pytest.raises(KeyboardInterrupt):
-                signal.setitimer(signal.ITIMER_REAL, delay)
-                while True:
-                    model.fit(x, y, batch_size=64, epochs=9, verbose=0, callbacks=[finder])
-            assert same(state(model), before)
+        action()
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, old)
+        sys.settrace(before)
+    return left[0] > 0
+
+
+def test_an_interruption_at_any_line():
+    x, y = long_data()
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3)])
+    model.compile(keras_optim.SGD(0.003), "mse")
+    model.fit(x, y, verbose=0)
+    before, lines, ended = state(model), 0, False
+    while not ended:
+        lines += 7
+        finder = LearningRateFinder(1e-2, 1.0)
+
+        def search(finder=finder):
+            model.fit(x, y, batch_size=128, verbose=0, callbacks=[finder])
+
+        with contextlib.suppress(KeyboardInterrupt):
+            ended = interrupt_at(lines, search)
+        assert same(state(model), before), lines
+    assert lines > 100 and len(finder.losses) == 2
 
 
 def test_data_of_unknown_length_end_an_epoch_and_not_the_search():

@@ -61,9 +61,13 @@ class Sweep:
 
     def step(self, *arguments: Any) -> Any:
         """What `fit` calls in place of the train function; it raises where the data end."""
-        result = self._step_on_jax(*arguments) if _JAX else self._step(*arguments)
-        self.steps += 1
-        return result
+        try:
+            result = self._step_on_jax(*arguments) if _JAX else self._step(*arguments)
+            self.steps += 1
+            return result
+        except BaseException:  # also where it came while values were put back
+            self._restore()
+            raise
 
     def _step(self, data: Any) -> Any:
         try:
@@ -92,11 +96,7 @@ class Sweep:
     # ---- the end
 
     def _restore(self) -> None:
-        try:
-            _assign(self.kept)
-        except BaseException:  # interrupted once more, here
-            _assign(self.kept)
-            raise
+        _assign(self.kept)
 
     def _remove(self) -> None:
         if self.model.train_function == self.step:
