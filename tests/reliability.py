@@ -112,6 +112,7 @@ PROMISES = {
         "What ends the first step of `fit` reaches the user": (
             "test_inside_keras.py::test_what_ends_the_first_step_reaches_the_user",
         ),
+        "A search for a rate leaves all as it was, whatever ends it": ("test_rate_finder.py",),
         "`minimize`: losses without curvature, or without their variables; fixed batches; lists": (
             "minimizing",
         ),
