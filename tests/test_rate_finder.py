@@ -13,6 +13,7 @@ import keras_optim
 from keras_optim.callbacks import LearningRateFinder
 from keras_optim.schedules import Cyclic
 from tests.test_averaging import same
+from tests.test_callbacks import compiled
 from tests.trajectories import numbers
 
 
