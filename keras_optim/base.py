@@ -75,7 +75,7 @@ class Optimizer(Rule, keras.optimizers.Optimizer):
     @classmethod
     def _instead(cls, owner: str, value: Any) -> str:
         """What to write where `value` was given for an optimizer of keras_optim."""
-        return describing.instead(owner, value)
+        return describing.instead(owner, value, Optimizer)
 
     # ---- construction
 

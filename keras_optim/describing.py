@@ -52,10 +52,12 @@ def schedule(value: LearningRateSchedule) -> str:
     return call(type(value).__name__, [], named)
 
 
-def instead(owner: str, value: Any) -> str:
-    """What to write instead of `value`, which is no optimizer of keras_optim."""
-    from keras_optim import catalog
+def instead(owner: str, value: Any, base: type) -> str:
+    """What to write instead of `value`, which is no optimizer of keras_optim.
 
+    The classes looked at are those derived from `base`: the catalogue is not, because whatever
+    mentions it depends on the code of every algorithm.
+    """
     if isinstance(value, keras.optimizers.LossScaleOptimizer):
         return f". Put the LossScaleOptimizer around {owner}, not into it"
     if isinstance(value, type):
@@ -64,8 +66,16 @@ def instead(owner: str, value: Any) -> str:
         name = value.lower()
     else:
         name = type(value).__name__ if isinstance(value, keras.optimizers.Optimizer) else ""
-    row = catalog.find(name)
-    return f". Write `keras_optim.{row.algorithm.__name__}(...)`" if row else ""
+    ours = {cls.__name__.lower(): cls.__name__ for cls in _derived(base)}.get(name.lower())
+    return f". Write `keras_optim.{ours}(...)`" if ours else ""
+
+
+def _derived(base: type) -> Iterator[type]:
+    classes: list[type] = base.__subclasses__()
+    for cls in classes:
+        if cls.__module__.startswith("keras_optim."):
+            yield cls
+        yield from _derived(cls)
 
 
 class _Text(str):

@@ -361,6 +361,7 @@ def test_plot(tmp_path):
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    pyplot.close("all")
     finder = sweep(falling(0.1, 0))
     axes = finder.plot(tmp_path / "rates.png")
     assert (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")

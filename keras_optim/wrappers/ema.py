@@ -26,8 +26,8 @@ class EMA(Averaging):
     checkpoints; at the end of `fit` it stays there (and a next `fit` goes on from it, as with
     Keras's `use_ema`, which has no warmup and starts from $x_1$). When weights are loaded or set,
     the average goes along with them: it keeps its distance from them, which then fades. It is that
-    of the weights as they are stored, constrained and rounded. Statistics of batch normalisation are those of the weights
-    that were trained; `EvaluateAveraged(data=x)`, or
+    of the weights as they are stored, constrained and rounded. Statistics of batch normalisation
+    are those of the weights that were trained; `EvaluateAveraged(data=x)`, or
     `keras_optim.callbacks.update_batch_statistics` after `fit`, makes those of the average. Put EMA
     outermost, so that it sees the weights that result.
 

@@ -22,8 +22,8 @@ class SWA(Averaging):
 
     `keras_optim.callbacks.EvaluateAveraged` puts the mean into the model for validation and for
     checkpoints; at the end of `fit` it stays there. Before `start_step` it is the weights
-    themselves. When weights are loaded or set, it goes along with them, at the distance that it had. It
-    is that of the weights as they are stored, constrained and rounded. Statistics of batch
+    themselves. When weights are loaded or set, it goes along with them, at the distance that it
+    had. It is that of the weights as they are stored, constrained and rounded. Statistics of batch
     normalisation are those of the weights that were trained; `EvaluateAveraged(data=x)`, or
     `keras_optim.callbacks.update_batch_statistics` after `fit`, makes those of the mean. Put SWA
     outermost.
