@@ -96,3 +96,14 @@ def test_a_callback_reaches_the_rule_that_runs():
     model.fit(x, x[:, :1], epochs=2, callbacks=[stop], verbose=0)
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_an_option_set_on_the_wrapper_is_part_of_its_configuration():
+    """Also one that came from inside, through two wrappers."""
+    inner = keras_optim.Centralization(keras_optim.AdamW(weight_decay=0.1, clipnorm=1.0))
+    optimizer = keras_optim.EMA(inner)
+    optimizer.weight_decay, optimizer.clipnorm, optimizer.loss_scale_factor = 0.2, 2.0, 4.0
+    again = keras_optim.EMA.from_config(optimizer.get_config())
+    assert (again.weight_decay, again.clipnorm, again.loss_scale_factor) == (0.2, 2.0, 4.0)
+    assert again.inner.inner.weight_decay == 0.2
+    assert again.get_config() == optimizer.get_config()

@@ -136,9 +136,12 @@ class Wrapper(Optimizer):
         config = super().get_config()
         rate = config.pop("learning_rate")
         config.pop("exclude_from_weight_decay", None)
-        for name in self._inherited:
-            config.pop(name)
         inner = keras.saving.serialize_keras_object(self.inner)
+        for name in self._inherited:
+            rule, its = self.inner, inner["config"]
+            while isinstance(rule, Wrapper) and name in rule._inherited:
+                rule, its = rule.inner, its["inner"]["config"]
+            its[name] = config.pop(name)  # as it is now: it may have been set on the wrapper
         innermost = inner["config"]
         while "inner" in innermost:
             innermost = innermost["inner"]["config"]
