@@ -11,7 +11,7 @@
     building    C function -> shared library, in a private cache
     compilers   which C compilers there are, and how one is run
     proving     the function on small tensors, beside what PyTorch makes of the same operations:
-                `playing` does them one by one, `specimens` has the tensors
+                `replaying` does them one by one, `specimens` has the tensors
     kernel      the function bound to tensors, and called
 
 Nothing here knows what an optimizer is.

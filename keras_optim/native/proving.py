@@ -3,7 +3,7 @@
 It steps small tensors of every kind that it was made for, and must give what the same operations
 give one by one in PyTorch: bit for bit where they are rounded correctly and done in the same order,
 and else within what a few bits of a sum, or of a function such as `pow`, make of the result (see
-`playing`). A compiler, a driver or a device may be wrong: then a rule runs operation by operation.
+`replaying`). A compiler, a driver or a device may be wrong: then a rule runs operation by operation.
 
 The cache keeps a note of it, so a kernel proves itself once on a machine.
 """
@@ -21,7 +21,7 @@ import torch
 
 from keras_optim.native import building, specimens
 from keras_optim.native.building import BuildError
-from keras_optim.native.playing import Player, play
+from keras_optim.native.replaying import Replay, replay
 from keras_optim.native.source import Text
 from keras_optim.native.specimens import Item
 from keras_optim.native.tracing import Graph
@@ -137,9 +137,9 @@ class _Trial:
         numbers = specimens.Numbers(rounds, device)
         self.shared = numbers.shared(items[0].graph)
         self.arrays = [numbers.arrays(item, leading) for item in items]
-        self.wanted_arrays, self.wanted_shared = play(
+        self.wanted_arrays, self.wanted_shared = replay(
             [
-                Player(item.graph, item.shape, _with_doubts(self.shared, own, len(item.shape)))
+                Replay(item.graph, item.shape, _with_doubts(self.shared, own, len(item.shape)))
                 for item, own in zip(items, self.arrays, strict=True)
             ]
         )
@@ -192,7 +192,7 @@ class _Trial:
 def _with_doubts(
     shared: dict[str, torch.Tensor], arrays: dict[str, torch.Tensor], axes: int
 ) -> dict[str, torch.Tensor]:
-    """As `Player` wants them."""
+    """As `Replay` wants them."""
     numbers = {n: v.reshape(-1, *[1] * (axes + 1)) for n, v in shared.items()}
     return {**numbers, **{n: v[:, None] for n, v in arrays.items()}}
 

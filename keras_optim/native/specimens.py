@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from keras_optim.native.playing import along
+from keras_optim.native.replaying import along
 from keras_optim.native.source import Text
 from keras_optim.native.tracing import Graph
 

@@ -151,7 +151,7 @@ def test_what_cannot_be_tried_is_not_used(monkeypatch, caplog):
     def fails(*args):
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(proving, "play", fails)
+    monkeypatch.setattr(proving, "replay", fails)
     assert "it cannot be tried: RuntimeError: out of memory" in refused("adam", monkeypatch, caplog)
 
 

@@ -1,4 +1,4 @@
-"""What graphs say, done operation by operation in PyTorch: what a kernel must give.
+"""The operations of graphs, replayed one by one in PyTorch: what a kernel must give.
 
 Every value has two axes before its own: the *rounds*, for several inputs at once, and the *doubts*.
 Sums and some functions differ in their last bits from one library, order or device to another. How
@@ -38,7 +38,7 @@ def along(shape: Sequence[int], spread: Spread) -> tuple[int, ...]:
 
 
 @dataclass
-class Player:
+class Replay:
     """One item.
 
     Attributes:
@@ -116,8 +116,8 @@ class Player:
         return added(value.to(node.dtype), over, OF_SUMS, self._next())
 
 
-def play(
-    items: Sequence[Player],
+def replay(
+    items: Sequence[Replay],
 ) -> tuple[list[dict[str, torch.Tensor]], dict[str, torch.Tensor]]:
     """New arrays of all items, and new shared numbers."""
     totals: list[torch.Tensor] = []
