@@ -3,7 +3,8 @@
 It steps small tensors of every kind that it was made for, and must give what the same operations
 give one by one in PyTorch: bit for bit where they are rounded correctly and done in the same order,
 and else within what a few bits of a sum, or of a function such as `pow`, make of the result (see
-`replaying`). A compiler, a driver or a device may be wrong: then a rule runs operation by operation.
+`replaying`). A compiler, a driver or a device may be wrong: then a rule runs operation by
+operation.
 
 The cache keeps a note of it, so a kernel proves itself once on a machine.
 """
