@@ -210,7 +210,7 @@ def refuse_another_model(optimizer: Any) -> None:
     if _BACKEND != "jax" or not optimizer.built:
         return
     caller: Any = sys._getframe(2)
-    while caller and caller.f_code.co_name == "variables":  # of an optimizer around this one
+    while caller and isinstance(caller.f_locals.get("self"), keras.optimizers.LossScaleOptimizer):
         caller = caller.f_back
     if caller and caller.f_code.co_name == "_get_jax_state":
         optimizer._check_variables_are_known(caller.f_locals["self"].trainable_variables)
