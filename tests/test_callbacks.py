@@ -164,14 +164,16 @@ def test_norms_by_layer(jit_compile):
         )  # fmt: skip
     clipped = np.array([log.batches[f"update_norm/{layer}"] for layer in LAYERS])
     whole = np.array([log.batches[f"gradient_norm/{layer}"] for layer in LAYERS])
-    np.testing.assert_allclose(clipped, 0.005 * whole / log.batches["gradient_norm"], rtol=1e-3)
+    expected = 0.005 * whole / log.batches["gradient_norm"]
+    # An update is the difference of two weights near 1, each rounded to 6e-8.
+    np.testing.assert_allclose(clipped, expected, rtol=0.0, atol=1e-7)
     # The first gradient, from the first step of plain descent.
     before = plain.get_weights()
     plain.fit(x[:4], y[:4], batch_size=4, shuffle=False, verbose=0)
     moved = [(b - a) / 0.5 for a, b in zip(plain.get_weights(), before, strict=True)]
     for i, layer in enumerate(LAYERS):
         expected = math.sqrt(sum(np.sum(m**2) for m in moved[2 * i : 2 * i + 2]))
-        assert log.batches[f"gradient_norm/{layer}"][0] == pytest.approx(expected, rel=1e-4)
+        assert log.batches[f"gradient_norm/{layer}"][0] == pytest.approx(expected, rel=1e-6, abs=5e-7)
 
 
 def test_norms_by_layer_change_nothing_and_may_begin_later(tmp_path):
