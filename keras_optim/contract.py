@@ -10,7 +10,7 @@ A rule is written in five names, the same in every file:
 * `lr`: the learning rate, a tensor in the dtype of `x`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from keras_optim.paths import Choice, first_matches
@@ -104,3 +104,10 @@ class Rule:
         """Decoupled weight decay, then `update`: what runs, and what a wrapper calls."""
         decay = s["weight_decay"]
         return self.update(g, x - lr * decay * x if decay else x, s, t, lr)
+
+
+def layers(rule: Any) -> Iterator[Any]:
+    """`rule` and, where it is a wrapper, what is in it, from outside to inside."""
+    while isinstance(rule, Rule):
+        yield rule
+        rule = getattr(rule, "inner", None)

@@ -6,7 +6,6 @@ TensorFlow runs it in the graph and, under `tf.distribute`, once per device afte
 """
 
 import contextlib
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_optim import distribution, recording, rows
+from keras_optim import callers, distribution, recording, rows
 from keras_optim.turns import Turns
 
 Tensor = Any
@@ -209,11 +208,9 @@ def refuse_another_model(optimizer: Any) -> None:
     """
     if _BACKEND != "jax" or not optimizer.built:
         return
-    caller: Any = sys._getframe(2)
-    while caller and isinstance(caller.f_locals.get("self"), keras.optimizers.LossScaleOptimizer):
-        caller = caller.f_back
-    if caller and caller.f_code.co_name == "_get_jax_state":
-        optimizer._check_variables_are_known(caller.f_locals["self"].trainable_variables)
+    model = callers.model_that_fetches()
+    if model is not None:
+        optimizer._check_variables_are_known(model.trainable_variables)
 
 
 def purged(variables: Sequence[Any]) -> bool:

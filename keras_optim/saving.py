@@ -7,7 +7,7 @@ this format expect numbers.
 """
 
 import warnings
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from typing import Any
 
 import keras
@@ -15,8 +15,10 @@ import numpy as np
 from keras import ops
 
 from keras_optim import recording, swapping
+from keras_optim.contract import layers
 from keras_optim.distribution import alike, whole
 from keras_optim.running import eagerly, tensor
+from keras_optim.showing import shown
 
 FORMAT = 1
 
@@ -47,7 +49,7 @@ def named_state(optimizer: Any) -> dict[str, Any]:
 def save(optimizer: Any, store: Any) -> None:
     """Write the state of `optimizer` into `store`, a mapping from names to arrays."""
     store["format"] = np.array(FORMAT)
-    *_, innermost = _rules(optimizer)
+    *_, innermost = layers(optimizer)
     store["algorithm"] = np.frombuffer(type(innermost).__name__.encode(), "uint8")
     named, kept = named_state(optimizer), swapping.kept_state(optimizer)
     named = {name: v for name, v in named.items() if swapping.PREFIX + name not in kept}
@@ -103,7 +105,7 @@ def _check_format(title: str, version: Any) -> None:
     if version.shape or version.dtype.kind not in "iu" or version < 1:
         raise ValueError(
             f"{title}: the file is damaged: its format must be an integer >= 1. "
-            f"Received: {version.tolist()!r}"
+            f"Received: {shown(version)}"
         )
     if version > FORMAT:
         raise ValueError(
@@ -124,7 +126,7 @@ def _check_numbers(title: str, arrays: dict[str, Any]) -> None:
 def _check_scalars(optimizer: Any, arrays: dict[str, Any]) -> None:
     """Raise a ValueError for a count, rate or other scalar that no training can have had."""
     title = type(optimizer).__name__
-    never_negative = {name for rule in _rules(optimizer) for name in type(rule).non_negative}
+    never_negative = {name for rule in layers(optimizer) for name in type(rule).non_negative}
     for name in ("iteration", "learning_rate", *optimizer.scalars):
         array = arrays.get(name)
         if array is None:
@@ -149,16 +151,9 @@ def _check_scalars(optimizer: Any, arrays: dict[str, Any]) -> None:
         )
 
 
-def _rules(optimizer: Any) -> Iterator[Any]:
-    """The optimizer and, where it is a wrapper, what is in it, from outside to inside."""
-    while optimizer is not None:
-        yield optimizer
-        optimizer = getattr(optimizer, "inner", None)
-
-
 def _another(optimizer: Any, arrays: dict[str, Any]) -> str | None:
     """Whose state it is, if it is not that of `optimizer`; takes the name out of `arrays`."""
-    *_, innermost = rules = list(_rules(optimizer))
+    *_, innermost = rules = list(layers(optimizer))
     if "algorithm" in arrays:
         name = bytes(arrays.pop("algorithm").astype("uint8").ravel()).decode(errors="replace")
         mine = {kind.__name__ for kind in type(innermost).__mro__}

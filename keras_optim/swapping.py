@@ -5,14 +5,13 @@ trained weights, and the state that goes with them, are kept in copies under the
 a file, and come back bit by bit. A file that is written meanwhile holds them too.
 """
 
-import sys
 import warnings
 from typing import Any
 
 import keras
 from keras import ops
 
-from keras_optim import running
+from keras_optim import callers, running
 from keras_optim.distribution import alike, whole
 
 PREFIX = "trained."
@@ -122,12 +121,7 @@ def warn_in_checkpoint(optimizer: Any) -> None:
     told = vars(optimizer).get("_told_of_checkpoint")
     if told or not optimizer.built or not optimizer.averaging or swapped(optimizer):
         return
-    frame = sys._getframe(1)
-    while frame is not None and not isinstance(
-        frame.f_locals.get("self"), keras.callbacks.ModelCheckpoint
-    ):
-        frame = frame.f_back  # type: ignore[assignment]
-    if frame is not None:
+    if callers.nearest(keras.callbacks.ModelCheckpoint) is not None:
         vars(optimizer)["_told_of_checkpoint"] = True
         warnings.warn(
             f"{type(optimizer).__name__}: ModelCheckpoint saves the weights that are trained, not "

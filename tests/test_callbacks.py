@@ -173,7 +173,9 @@ def test_norms_by_layer(jit_compile):
     moved = [(b - a) / 0.5 for a, b in zip(plain.get_weights(), before, strict=True)]
     for i, layer in enumerate(LAYERS):
         expected = math.sqrt(sum(np.sum(m**2) for m in moved[2 * i : 2 * i + 2]))
-        assert log.batches[f"gradient_norm/{layer}"][0] == pytest.approx(expected, rel=1e-6, abs=5e-7)
+        assert log.batches[f"gradient_norm/{layer}"][0] == pytest.approx(
+            expected, rel=1e-6, abs=5e-7
+        )
 
 
 def test_norms_by_layer_change_nothing_and_may_begin_later(tmp_path):

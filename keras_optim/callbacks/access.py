@@ -1,10 +1,10 @@
 """How callbacks reach the optimizer and its state inside `fit`."""
 
-import sys
 from typing import Any
 
 import keras
 
+from keras_optim import callers
 from keras_optim.base import Optimizer
 from keras_optim.showing import shown
 
@@ -44,12 +44,7 @@ def move_to_front(callback: keras.callbacks.Callback) -> None:
 
     Keras hands no callback the list of all, so it is looked for among the callers.
     """
-    frame = sys._getframe(1)
-    while frame is not None:
-        owner = frame.f_locals.get("self")
-        if isinstance(owner, keras.callbacks.CallbackList):
-            if callback in owner.callbacks:  # a loop over the list goes on where it was
-                owner.callbacks.remove(callback)
-                owner.callbacks.insert(0, callback)
-            return
-        frame = frame.f_back  # type: ignore[assignment]
+    found = callers.nearest(keras.callbacks.CallbackList)
+    if found is not None and callback in found.callbacks:  # a loop over it goes on where it was
+        found.callbacks.remove(callback)
+        found.callbacks.insert(0, callback)

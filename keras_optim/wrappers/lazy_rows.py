@@ -6,10 +6,11 @@ from typing import Any, Unpack
 from keras import ops
 
 from keras_optim.base import Optimizer, Slots, Tensor
+from keras_optim.contract import layers
 from keras_optim.hyper import WrapperOptions
 from keras_optim.paths import first_matches
 from keras_optim.rows import LAZY
-from keras_optim.wrappers.wrapper import Wrapper, layers
+from keras_optim.wrappers.wrapper import Wrapper
 
 
 class LazyRows(Wrapper):

@@ -1,12 +1,13 @@
 """What every wrapper has in common: it owns all state and passes the rule through."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 import keras
 
 from keras_optim import hyper
 from keras_optim.base import Optimizer, Slots, Tensor
+from keras_optim.contract import layers
 from keras_optim.hyper import WrapperOptions
 from keras_optim.paths import Choice
 from keras_optim.showing import shown
@@ -174,14 +175,6 @@ class GradientTransform(Wrapper):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         return self.inner.step(self.transform(g, x, s, t), x, s, t, lr)
-
-
-def layers(rule: Optimizer) -> Iterator[Optimizer]:
-    """`rule` and, where it is a wrapper, what is in it, from outside to inside."""
-    yield rule
-    while isinstance(rule, Wrapper):
-        rule = rule.inner
-        yield rule
 
 
 def _measures(rule: Optimizer) -> bool:

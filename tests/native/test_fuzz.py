@@ -1,4 +1,4 @@
-"""Gradients, variables and rates of every kind, changing between steps: `auto` does as `eager`."""
+"""Gradients and variables of every kind, changing between steps: `auto` does as `eager`."""
 
 import warnings
 
@@ -172,76 +172,3 @@ def test_a_gradient_on_the_meta_device_is_an_error(setting, monkeypatch):
         optimizer.apply([torch.ones(3, 3, device="meta")], xs)
     assert numbers(xs)[0][0, 0] == pytest.approx(0.9)
     assert int(optimizer.iterations.value) == 1
-
-
-# ---- rates
-
-
-def steps_of(rates, count=5, **options):
-    """Where a weight is after each step at a gradient of 1."""
-    optimizer, [x] = keras_optim.SGD(rates, **options), variables([np.zeros(1)])
-    path = []
-    for _ in range(count):
-        optimizer.apply([torch.ones(1)], [x])
-        path.append(float(x.numpy()[0]))
-    return path
-
-
-RATES = [0, 1, 0.5, 0.25, 2]
-KINDS = {
-    "numbers": lambda r: r,
-    "NumPy numbers": np.float64,
-    "0-d arrays": np.array,
-    "tensors": torch.tensor,
-    "tensors of another dtype": lambda r: torch.tensor(float(r), dtype=torch.float64),
-    "variables": lambda r: keras.Variable(float(r)),
-}
-
-
-@pytest.mark.parametrize("setting", ["auto", "eager"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_callable_is_asked_once_a_step_and_its_answer_is_only_read(setting, kind, monkeypatch):
-    monkeypatch.setenv(fused.SETTING, setting)
-    answers = [KINDS[kind](r) for r in RATES]
-    waiting = iter(answers)
-    path = steps_of(lambda: next(waiting))
-    np.testing.assert_allclose(path, -np.cumsum(RATES), atol=1e-6)
-    assert [float(a.numpy() if kind == "variables" else a) for a in answers] == RATES
-    with pytest.raises(StopIteration):
-        next(waiting)
-
-
-@pytest.mark.parametrize("setting", ["auto", "eager"])
-def test_a_step_that_only_accumulates_asks_for_no_rate(setting, monkeypatch):
-    monkeypatch.setenv(fused.SETTING, setting)
-    waiting = iter([1.0, 0.5])
-    path = steps_of(lambda: next(waiting), 4, gradient_accumulation_steps=2)
-    assert path == [0.0, -1.0, -1.0, -1.5]
-
-
-class WholeNumbers(keras.optimizers.schedules.LearningRateSchedule):
-    """0, 0, then 1: never a number with a point."""
-
-    def __call__(self, step):
-        return keras.ops.cast(step > 1, "int32")
-
-    def get_config(self):
-        return {}
-
-
-@pytest.mark.parametrize("setting", ["auto", "eager"])
-def test_a_schedule_of_whole_numbers(setting, monkeypatch):
-    monkeypatch.setenv(fused.SETTING, setting)
-    assert steps_of(WholeNumbers(), 4) == [0.0, 0.0, -1.0, -2.0]
-
-
-@pytest.mark.parametrize("setting", ["auto", "eager"])
-def test_a_rate_that_is_set_to_a_tensor_is_copied(setting, monkeypatch):
-    monkeypatch.setenv(fused.SETTING, setting)
-    given, optimizer, [x] = torch.tensor(0.5), keras_optim.SGD(0.1), variables([np.zeros(1)])
-    for rate in (given, 0.25):
-        optimizer.learning_rate = rate
-        optimizer.apply([torch.ones(1)], [x])
-    assert float(given) == 0.5 and float(x.numpy()[0]) == -0.75
-    given.fill_(9.0)
-    assert float(optimizer.learning_rate) == 0.25
