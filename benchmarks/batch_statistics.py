@@ -12,6 +12,7 @@ from rich.console import Console
 from sklearn.datasets import load_digits
 
 import keras_optim
+from benchmarks import endings
 
 EPOCHS, BATCH, TRAINED = 8, 32, 1200
 
@@ -36,7 +37,7 @@ def network() -> keras.Model:
     return keras.Sequential([*layers, keras.layers.Dense(10, "softmax")])
 
 
-def main() -> None:
+def compare() -> None:
     """Train and print a line for each optimizer and seed."""
     x, y = load_digits(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(x))
@@ -56,5 +57,10 @@ def main() -> None:
             Console().print(f"{name}, seed {seed}: {numbers}", highlight=False)
 
 
+def main() -> int:
+    """Compare; the exit status."""
+    return endings.ended("batch_statistics", compare)
+
+
 if __name__ == "__main__":
-    main()
+    endings.program("batch_statistics", main)
