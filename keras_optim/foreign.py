@@ -148,7 +148,13 @@ def without_idle(owner: type, arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {n: v for n, v in arguments.items() if not (n in idle and v is idle[n])}
 
 
-def hint(owner: type, word: str, known: Sequence[str]) -> str:
+def hint(
+    owner: type,
+    word: str,
+    known: Sequence[str],
+    words: Mapping[str, tuple[str, ...]] = WORDS,
+    advice: Mapping[str, str] = ADVICE,
+) -> str:
     """What to write instead of the unknown argument `word`: `": use ..."`, or nothing.
 
     >>> hint(object, "lr", ["learning_rate"]), hint(object, "learningrate", ["learning_rate"])
@@ -157,11 +163,11 @@ def hint(owner: type, word: str, known: Sequence[str]) -> str:
     for parent in owner.__mro__:
         if text := CLASSES.get(parent.__name__, {}).get(word):
             return f": {text}"
-    for meant in WORDS.get(word, ()):
+    for meant in words.get(word, ()):
         if set(meant.split()) <= set(known):
             return ": use " + " and ".join(f"`{name}`" for name in meant.split())
-    if word in ADVICE:
-        return f": {ADVICE[word]}"
+    if word in advice:
+        return f": {advice[word]}"
     lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.7)
     return f": did you mean `{lower[near[0]]}`?" if near else ""

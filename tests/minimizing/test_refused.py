@@ -89,23 +89,23 @@ def test_messages_hold_no_whole_arrays():
 
 
 FOREIGN = [
-    ("maxiter", "`max_iterations`"),
-    ("tol", "`gradient_tolerance`"),
-    ("ftol", "`value_tolerance`"),
-    ("fun", "`target`"),
-    ("x0", "`variables`"),
-    ("max_eval", "`max_evaluations`"),
-    ("history_size", r"`method=keras_optim.LBFGS\(history_size=...\)`"),
-    ("lr", "nothing: a line search finds the length"),
-    ("jac", "nothing: derivatives are computed"),
-    ("y", "`data`"),
+    ("maxiter", "use `max_iterations`"),
+    ("tol", "use `gradient_tolerance`"),
+    ("ftol", "use `value_tolerance`"),
+    ("fun", "use `target`"),
+    ("x0", "use `variables`"),
+    ("max_eval", "use `max_evaluations`"),
+    ("history_size", r"use `method=keras_optim.LBFGS\(history_size=...\)`"),
+    ("lr", "leave it out, a line search finds the length"),
+    ("jac", "leave it out, derivatives are computed"),
+    ("y", "use `data`"),
 ]
 
 
 @pytest.mark.parametrize(("theirs", "ours"), FOREIGN)
 def test_names_of_other_libraries_are_refused_with_ours(theirs, ours):
     loss, x, *_ = quadratic(3, dtype="float32")
-    refused(TypeError, f"unknown argument `{theirs}`; use {ours}", loss, variables=[x],
+    refused(TypeError, f"unknown argument `{theirs}`: {ours}", loss, variables=[x],
             **{theirs: 1})  # fmt: skip
 
 
