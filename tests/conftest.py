@@ -40,6 +40,24 @@ def seed():
     keras.utils.set_random_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def no_setting(monkeypatch):
+    """Whoever runs the tests may have chosen how PyTorch steps."""
+    monkeypatch.delenv("KERAS_OPTIM_TORCH", raising=False)
+
+
+@pytest.fixture
+def builds(tmp_path, monkeypatch):
+    """How often a compiler ran since the test began, with an empty cache; of PyTorch."""
+    from keras_optim.native import building
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    building.forget()
+    start = building.builds
+    yield lambda: building.builds - start
+    building.forget()
+
+
 @pytest.fixture
 def float64():
     """Double precision throughout: Keras's default dtype, and JAX with x64."""

@@ -1,6 +1,7 @@
 """A pure function of tensors as one compiled loop over many of them, on PyTorch.
 
-    tracing     the function, run on stand-ins for tensors, leaves a list of operations
+    graph       the operations of a function, and how far each spreads over an array
+    tracing     the function, run on stand-ins for tensors, leaves a graph
     operations  what each operation is in C
     layout      which tensors the same text can do, and in which order numbers are known
     passes      what each pass over the elements computes, stores, and finds stored
@@ -18,7 +19,8 @@ Nothing here knows what an optimizer is.
 """
 
 from keras_optim.native.building import BuildError
+from keras_optim.native.graph import Refused
 from keras_optim.native.kernel import Call, Kernel, check
-from keras_optim.native.tracing import Function, Refused
+from keras_optim.native.tracing import Function
 
 __all__ = ["BuildError", "Call", "Function", "Kernel", "Refused", "check"]

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 
 from keras_optim.native import on_cpu, on_cuda
+from keras_optim.native.graph import Graph, Refused
 from keras_optim.native.proving import prove
-from keras_optim.native.tracing import Function, Graph, Refused, trace
+from keras_optim.native.tracing import Function, trace
 
 Tensors = Mapping[str, torch.Tensor]
 ENGINES: dict[str, Any] = {"cpu": on_cpu, "cuda": on_cuda}

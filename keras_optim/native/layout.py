@@ -3,8 +3,7 @@
 from collections.abc import Sequence, Set
 from typing import Any
 
-from keras_optim.native import tracing
-from keras_optim.native.tracing import Graph, Refused
+from keras_optim.native.graph import NUMBER, Graph, Refused
 
 SHARED, ITEM, PARTIAL, ELEMENT = 0, 1, 2, 3
 """Levels of a node: one number for all, for each item, for each place of some of its axes, for
@@ -39,7 +38,7 @@ class Body:
         for i, node in enumerate(self.nodes):
             if node.op == "total":
                 level = SHARED
-            elif node.spread != tracing.NUMBER and node.op != "literal":
+            elif node.spread != NUMBER and node.op != "literal":
                 level = ELEMENT if node.element else PARTIAL
             elif i in self.varying or node.op in ("sum", "array"):
                 level = ITEM

@@ -18,13 +18,13 @@ from typing import Any
 import torch
 
 from keras_optim.native import building
+from keras_optim.native.graph import Graph
 from keras_optim.native.layout import Body
 from keras_optim.native.operations import HELPERS
 from keras_optim.native.parts import Writer
 from keras_optim.native.passes import Pass
 from keras_optim.native.places import joined, place, product
 from keras_optim.native.source import Text
-from keras_optim.native.tracing import Graph
 
 load = building.load
 ALONE = 32768

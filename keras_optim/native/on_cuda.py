@@ -15,11 +15,11 @@ from typing import Any
 import torch
 
 from keras_optim.native.building import BuildError
+from keras_optim.native.graph import Graph, Refused
 from keras_optim.native.operations import HELPERS
 from keras_optim.native.parts import Writer
 from keras_optim.native.places import joined
 from keras_optim.native.source import Text
-from keras_optim.native.tracing import Graph, Refused
 
 THREADS = 256
 CHUNK = 4096

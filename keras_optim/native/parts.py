@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
+from keras_optim.native.graph import Refused, Spread
 from keras_optim.native.layout import ELEMENT, ITEM, PARTIAL, Body
 from keras_optim.native.passes import Pass
 from keras_optim.native.places import at_name, joined, place, place_of_row, product
 from keras_optim.native.source import Names, c_type, memory_type
-from keras_optim.native.tracing import Refused, Spread
 
 Loads = Mapping[int, str]
 """Expressions of nodes that are there already."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from keras_optim.native.tracing import Spread
+from keras_optim.native.graph import Spread
 
 
 def at_name(spread: Spread) -> str:

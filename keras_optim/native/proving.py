@@ -22,10 +22,10 @@ import torch
 
 from keras_optim.native import building, specimens
 from keras_optim.native.building import BuildError
+from keras_optim.native.graph import Graph
 from keras_optim.native.replaying import Replay, replay
 from keras_optim.native.source import Text
 from keras_optim.native.specimens import Item
-from keras_optim.native.tracing import Graph
 
 _proved: dict[str, str] = {}
 """What was found in this process: a difference, or nothing."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from keras_optim.native.tracing import ELEMENT, NUMBER, Graph, Node, Spread
+from keras_optim.native.graph import ELEMENT, NUMBER, Graph, Node, Spread
 
 DOUBTS = 7
 """Plain, and six times moved up or down."""

@@ -16,11 +16,11 @@ from typing import ClassVar
 
 import torch
 
+from keras_optim.native.graph import Graph, Refused, Spread
 from keras_optim.native.layout import SHARED, Body, Layout
 from keras_optim.native.operations import OPERATIONS
 from keras_optim.native.passes import Plan
 from keras_optim.native.places import at_name, joined
-from keras_optim.native.tracing import Graph, Refused, Spread
 
 C_TYPES = {
     torch.float32: "float",

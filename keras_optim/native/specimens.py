@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
+from keras_optim.native.graph import Graph
 from keras_optim.native.replaying import along
 from keras_optim.native.source import Text
-from keras_optim.native.tracing import Graph
 
 LARGE = 4250
 """Elements of the larger ones: more than one block, on a CPU and on CUDA."""

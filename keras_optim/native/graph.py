@@ -1,0 +1,72 @@
+"""The operations of a function as a graph: nodes, and how far each spreads over an array."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+Spread = frozenset[int]
+NUMBER: Spread = frozenset()
+ELEMENT: Spread = frozenset([0])
+"""How far a node spreads over an array: one number, one for each element; in between, the axes
+along which it differs, counted from the end: {-1} for one number in each column."""
+
+
+class Refused(Exception):
+    """The function does something that has no place in an elementwise loop with sums."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation; its operands are positions of earlier ones.
+
+    Besides those of `operations`: `literal` (a number), `array` and `shared` (an input), `cast`,
+    `sum` (of all there is), `partial_sum` (over some axes) and `total` (over all items).
+    """
+
+    op: str
+    operands: tuple[int, ...]
+    dtype: torch.dtype
+    spread: Spread
+    name: str = ""
+    """Of an input."""
+    computed_in: torch.dtype | None = None
+    """The type of the operands, where it is not that of the result."""
+
+    @property
+    def element(self) -> bool:
+        """Whether it is a number for each element."""
+        return self.spread == ELEMENT
+
+    @property
+    def partial(self) -> bool:
+        """Whether it is a number for each place of some of the axes."""
+        return self.spread not in (NUMBER, ELEMENT)
+
+
+@dataclass
+class Graph:
+    """What one item does."""
+
+    nodes: list[Node] = field(default_factory=list)
+    literals: dict[int, float] = field(default_factory=dict)
+    """The values of those nodes that are numbers."""
+    arrays: dict[str, int] = field(default_factory=dict)
+    """The node of each new value of an array."""
+    shared: dict[str, int] = field(default_factory=dict)
+    """The node of each new value of what all items share."""
+    axes: int = 0
+    """How many axes the item has, if that matters."""
+
+    @property
+    def skeleton(self) -> Any:
+        """All of it but the numbers: the same for items that the same text can do."""
+        arrays, shared = tuple(self.arrays.items()), tuple(self.shared.items())
+        return tuple(self.nodes), arrays, shared, self.axes
+
+    def add(self, node: Node, literal: float | None = None) -> int:
+        """Append `node` and return its position."""
+        self.nodes.append(node)
+        if literal is not None:
+            self.literals[len(self.nodes) - 1] = literal
+        return len(self.nodes) - 1
