@@ -98,6 +98,7 @@ PROMISES = {
             "test_bad_input.py::test_each_parameter_refuses_what_it_does_not_allow",
             "test_hyper.py",
             "test_arguments.py",
+            "test_scalar.py",
             "test_outcome.py",
         ),
         "Wrong calls: shapes, numbers, unknown variables, two models, patterns": (

@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 import keras_optim
-from tests.conftest import BACKEND
+from tests.conftest import one_backend
 from tests.test_rate_multipliers import model_of
 from tests.trajectories import numbers
 
@@ -260,7 +260,7 @@ def test_what_it_does_not_know_keeps_the_rate():
     assert [c["multiplier"] for c in optimizer._plan.constants] == [0.5] * 2 + [1.0] * 4
 
 
-@pytest.mark.skipif(BACKEND != "torch", reason="it takes seconds, and no backend differs")
+@one_backend  # it takes seconds
 def test_resnet():
     body = keras.applications.ResNet50(
         weights=None, include_top=False, pooling="avg", input_shape=(32, 32, 3)

@@ -3,12 +3,15 @@
 import importlib.metadata
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
+import keras_optim
 from tests.conftest import BACKEND, one_backend
 
 pytestmark = one_backend
@@ -101,3 +104,38 @@ def test_eager_needs_no_compiler_and_leaves_no_cache(tmp_path):
     seen = events(step, XDG_CACHE_HOME=str(tmp_path), KERAS_OPTIM_TORCH="eager")
     assert "subprocess" not in seen
     assert {p.name for p in tmp_path.iterdir()} <= KERAS
+
+
+# ---- the version
+
+
+def test_there_is_one_version():
+    text = (Path(keras_optim.__file__).parent / "_version.py").read_text(encoding="utf-8")
+    assert f'__version__ = "{keras_optim.__version__}"' in text
+    assert importlib.metadata.version("keras_optim") == keras_optim.__version__
+
+
+WITHOUT_METADATA = """
+import importlib.metadata as m
+
+def version(name):
+    raise m.PackageNotFoundError(name)
+
+m.version = version
+import keras_optim
+
+print(keras_optim.__file__, keras_optim.__version__)
+"""
+
+
+def test_a_copy_without_metadata_is_imported(tmp_path):
+    shutil.copytree(Path(keras_optim.__file__).parent, tmp_path / "keras_optim")
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_METADATA],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert str(tmp_path) in done.stdout and keras_optim.__version__ in done.stdout
