@@ -130,7 +130,7 @@ class Step:
         )
 
     def apply(self, grads: Sequence[Any], variables: Sequence[Any] | None) -> bool:
-        """Make it, unless variables or gradients are not of the kind that can be done."""
+        """Make the step, unless variables or gradients are of a kind that no kernel can take."""
         if variables is None:
             variables = self.variables
         if not (isinstance(grads, list | tuple) and isinstance(variables, list | tuple)):
@@ -160,18 +160,18 @@ class Step:
         return [v.constraint for v in self.variables] != self.constraints
 
     def ask(self) -> None:
-        """Ask for the rate of this step, when nothing can send it Keras's way any more."""
+        """Ask for the rate of this step, once it is certain that the kernel will make it."""
         if self.asked:
             self.rate.copy_(running.tensor(self.optimizer._get_current_learning_rate()))
 
     def _own_rate(self) -> Tensor:
-        """A number of our own: what a callable returns is the caller's."""
+        """Create a tensor for the rate: what a callable returns belongs to its caller."""
         dtype = getattr(torch, running.widest(self.variables))
         return torch.zeros((), dtype=dtype, device=self.variables[0]._value.device)
 
 
 class _Bound:
-    """A step of some of the variables: their addresses, looked after."""
+    """A kernel bound to some of the variables, whose addresses are checked in each step."""
 
     def __init__(self, step: Step, indices: list[int]):
         self.step = step
@@ -182,7 +182,7 @@ class _Bound:
         self.holders += step.shared.values()
         self.addresses: list[int] | None = None
         self.last: list[int] = []
-        """The addresses of the last gradients, which were found to be apart."""
+        """The addresses of the last gradients, which overlap with no variable and no state."""
         self.sizes: list[int] = []
         self.alike: Alike
         self.gradients_alike: Alike
@@ -247,7 +247,7 @@ class _Bound:
 
 
 class _Memory:
-    """Where tensors lie."""
+    """The ranges of memory that tensors occupy."""
 
     def __init__(self, tensors: Sequence[Tensor]):
         places = [(t.data_ptr(), t.numel() * t.element_size()) for t in tensors]
@@ -255,10 +255,10 @@ class _Memory:
         self.starts = [start for start, _ in taken]
         self.ends = [end for _, end in taken]
         self.overlap = any(map(int.__gt__, self.ends, self.starts[1:]))
-        """Whether some of it belongs to two of them."""
+        """Whether two of the ranges overlap."""
 
     def apart(self, address: int, size: int) -> bool:
-        """Whether `size` bytes are there, and are of none of the tensors."""
+        """Whether `size` bytes from `address` exist and overlap with none of the ranges."""
         if not (address and size):
             return not size
         before = bisect.bisect_left(self.starts, address + size)
@@ -283,7 +283,7 @@ def _values(holders: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _plain(g: Any, x: Tensor) -> Any:
-    """A gradient of another kind, or in a variable's memory, as a plain one of its own."""
+    """Copy a gradient into a plain tensor of its own; one of another shape is returned as it is."""
     g = rows.dense(running.tensor(g)).detach()
     if g.shape != x.shape:
         return g

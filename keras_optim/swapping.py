@@ -89,7 +89,7 @@ def kept_state(optimizer: Any) -> dict[str, Any]:
 
 
 def take_up(optimizer: Any, arrays: dict[str, Any]) -> set[str]:
-    """Keep what a file kept; the names that are dealt with.
+    """Take the trained weights and their state from a file; return the names that were read.
 
     The weights that the file holds for the model are those to test with.
     """
@@ -148,7 +148,7 @@ def _iteration(optimizer: Any) -> int:
 
 
 def _close(a: Any, b: Any) -> bool:
-    """Whether they are equal but for what another backend rounds otherwise."""
+    """Whether two tensors are equal up to the rounding of another backend."""
     if 0 in b.shape:
         return True
     epsilon = _EPSILON[keras.backend.standardize_dtype(b.dtype)]

@@ -68,7 +68,7 @@ class EvaluateAveraged(keras.callbacks.Callback):
     # ---- in `fit`
 
     def set_model(self, model: keras.Model) -> None:
-        """Begin with `model`."""
+        """Keep `model`, and prepare to compute its batch statistics if there are data."""
         super().set_model(model)
         self._fitting = False
         self._recorder = None if self.data is None else batch_statistics.Recorder(model)
@@ -89,7 +89,7 @@ class EvaluateAveraged(keras.callbacks.Callback):
             self.model.__dict__.pop(name, None)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Train on."""
+        """Put the trained weights back before the epoch."""
         self._train_on()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

@@ -35,10 +35,10 @@ class Sweep:
         self.kept = _copies([*model.variables, *model.optimizer.variables])
         self.state: Any = None
         self.steps = 0
-        """How many were made."""
+        """How many steps were made."""
 
     def before_step(self) -> None:
-        """Be there when `fit` calls its train function next."""
+        """Take the place of the train function, if that is not done yet."""
         model = self.model
         if model.train_function != self.step:
             model.make_train_function()
@@ -52,7 +52,7 @@ class Sweep:
             vars(model.optimizer)["finalize_variable_values"] = self._finalize
 
     def end(self) -> None:
-        """Put all back and go away. Does nothing the second time."""
+        """Restore the model and its train function. Does nothing the second time."""
         self._restore()
         self._remove()
         self.kept = []

@@ -53,7 +53,7 @@ def mark(*facts: str) -> Path | None:
 
 @functools.cache
 def _found(source: str) -> Any:
-    """The function, or why there is none."""
+    """Return the function of a source, or the error that says why there is none."""
     name = _name("so", source, *compilers.toolchain())
     folder = _folder()
     if folder and (run := _from_cache(folder / name)):

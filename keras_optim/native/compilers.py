@@ -53,7 +53,7 @@ void run(int64_t n, double *x) {
 """
 """What every compiler must be able to build."""
 _KEPT = 2000
-"""Characters of a compiler's complaint that are shown."""
+"""How many characters of a compiler's error message are shown."""
 
 Result = TypeVar("Result")
 
@@ -63,7 +63,7 @@ class BuildError(Exception):
 
 
 class _Unusable(BuildError):
-    """It is the compiler, whatever the source."""
+    """A compiler that fails whatever the source."""
 
 
 @dataclass
@@ -84,7 +84,7 @@ class Compiler:
 
     @property
     def identity(self) -> str:
-        """Changes with the program."""
+        """Path, size and time of the program: they change when it is replaced."""
         try:
             found = os.stat(self.path)
         except OSError:
@@ -201,7 +201,7 @@ def compilers() -> tuple[Compiler, ...]:
 
 
 def _paths() -> Iterator[str]:
-    """Wherever there is one of that name: the first may not work."""
+    """Find every program of that name in `PATH`: the first may not work."""
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     for name in NAMES:
         for folder in folders:

@@ -28,7 +28,7 @@ from keras_optim.native.source import Text
 from keras_optim.native.specimens import Item
 
 _proved: dict[str, str] = {}
-"""What was found in this process: a difference, or nothing."""
+"""What proofs found in this process, by what they depend on: a difference, or an empty text."""
 
 
 class Disproved(BuildError):
@@ -77,7 +77,7 @@ def prove(
 
 
 def _surroundings(device: str) -> tuple[str, ...]:
-    """What else a kernel depends on, or what it is compared with."""
+    """Return what a proof depends on besides the kernel: versions, device, threads."""
     threads = str(min(torch.get_num_threads(), 2))
     if not device.startswith("cuda"):
         return (_ourselves(), torch.__version__, device, threads)
@@ -113,7 +113,7 @@ def _difference(
 
 @contextmanager
 def _subnormal_numbers() -> Iterator[None]:
-    """Where they are not set to zero: that is a setting of one thread alone."""
+    """Keep subnormal numbers, which a thread may be set to take for zero."""
     flushed = not float(torch.tensor(1e-310, dtype=torch.float64, device="cpu") * 0.5)
     if flushed:
         torch.set_flush_denormal(False)
@@ -193,7 +193,7 @@ class _Trial:
 def _with_doubts(
     shared: dict[str, torch.Tensor], arrays: dict[str, torch.Tensor], axes: int
 ) -> dict[str, torch.Tensor]:
-    """As `Replay` wants them."""
+    """Return tensors with the axes that `Replay` expects."""
     numbers = {n: v.reshape(-1, *[1] * (axes + 1)) for n, v in shared.items()}
     return {**numbers, **{n: v[:, None] for n, v in arrays.items()}}
 

@@ -16,17 +16,17 @@ import torch
 from keras_optim.native.graph import ELEMENT, NUMBER, Graph, Node, Spread
 
 DOUBTS = 7
-"""Plain, and six times moved up or down."""
+"""How often a value is computed: once plainly, and six times with moved inputs."""
 FUNCTIONS = {"pow", "exp", "expm1", "log", "log1p", "tanh", "sqrt", "rsqrt", "sigmoid"}
-"""Not rounded correctly: each library is right to one or two units in the last place (ulp). That
-holds for `sqrt` too, which MKL computes for PyTorch on some processors."""
+"""Functions that libraries do not round correctly, but to one or two units in the last place (ulp).
+That holds for `sqrt` too, which MKL computes for PyTorch on some processors."""
 OF_FUNCTIONS = 4
 """How many ulp they are moved by: two libraries, each off by up to two."""
 OF_SUMS = 64
 """How many ulp of the sum of magnitudes: sums of some thousand numbers, in any order."""
 Tensors = Mapping[str, torch.Tensor]
 SPECIAL: dict[str, Callable[..., torch.Tensor]] = {"cube": lambda x: x.pow(3)}
-"""Those that PyTorch has under another name."""
+"""Operations that PyTorch has under another name."""
 
 
 def along(shape: Sequence[int], spread: Spread) -> tuple[int, ...]:
@@ -39,7 +39,7 @@ def along(shape: Sequence[int], spread: Spread) -> tuple[int, ...]:
 
 @dataclass
 class Replay:
-    """One item.
+    """One item of a kernel, whose operations are replayed as far as its inputs are known.
 
     Attributes:
         graph: What it does.
@@ -102,7 +102,7 @@ class Replay:
         return value
 
     def _next(self) -> int:
-        """Count values that are moved."""
+        """Count the values that were moved, so that each has moves of its own."""
         self.count += 1
         return self.count
 
@@ -150,7 +150,7 @@ def added(value: torch.Tensor, over: Sequence[int], units: int, number: int) -> 
 
 
 def moved(value: torch.Tensor, by: torch.Tensor, number: int) -> torch.Tensor:
-    """Values, and the same moved by so much, up or down.
+    """Return `values`, and copies of them that are moved up or down.
 
     Of any two such values, one goes up sometimes where the other goes up, and sometimes where it
     goes down: what they do to a result never cancels each time.

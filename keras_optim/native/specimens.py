@@ -76,7 +76,7 @@ def _small(shape: tuple[int, ...], elements: int) -> tuple[int, ...]:
 
 
 class Numbers:
-    """Always the same ones.
+    """The numbers in specimens: a fixed choice, the same in every process.
 
     Args:
         rounds: How many inputs there are, see `ROUNDS`.
@@ -122,7 +122,7 @@ class Numbers:
 
 @functools.cache
 def _table() -> torch.Tensor:
-    """The numbers of each round."""
+    """Return the numbers to choose from in each round."""
     random = torch.Generator("cpu").manual_seed(0)
     rows = torch.rand((4, LENGTH), generator=random, dtype=torch.float64, device="cpu")
     sign = torch.where(rows[0] < 0.5, -1.0, 1.0)
