@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from keras_optim.hyper import Decay, Fraction, check
+from keras_optim.showing import shown
 from keras_optim.wrappers.variable_rates import VariableRates
 
 SMALL = 1e-4
@@ -84,7 +85,7 @@ def layerwise_decay(model: keras.Model, decay: float, floor: float = 0.0) -> Var
     if not depths.of:
         raise ValueError(
             "layerwise_decay: `model` must be built and have layers with trainable weights. "
-            f"Received: model={model!r}"
+            f"Received: model={shown(model)}"
         )
     ranks = {depth: rank for rank, depth in enumerate(sorted(set(depths.of.values())))}
     by_variable = {
