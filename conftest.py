@@ -2,5 +2,5 @@
 
 import os
 
-TORCH = ["keras_optim/fused.py", "keras_optim/native/*.py"]
+TORCH = ["keras_optim/engine/torch_native.py", "keras_optim/codegen/*.py"]
 collect_ignore_glob = [] if os.environ.get("KERAS_BACKEND") == "torch" else TORCH

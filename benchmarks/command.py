@@ -8,15 +8,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import devices, lock
+from benchmarks.backend import devices
+from benchmarks.comparison import lock
+from benchmarks.comparison.optimizer_spec import parse_specs
+from benchmarks.comparison.probe import ALL
 from benchmarks.errors import UsageError
 from benchmarks.flags import LARGEST_SEED, Parser, whole
-from benchmarks.probe import ALL
-from benchmarks.specs import parse_specs
-from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads.models import WORKLOADS
 
 if TYPE_CHECKING:
-    from benchmarks.comparison import Comparison
+    from benchmarks.comparison.comparison import Comparison
 
 NEEDED = ("keras", "keras_optim", "matplotlib", "rich", "scipy", "sklearn")
 """Packages without which nothing can be compared; checked before anything is begun."""
@@ -74,7 +75,7 @@ def run(arguments: list[str]) -> int:
         raise UsageError(f"{', '.join(missing)} not installed: pip install -e .[bench]")
     from rich.console import Console
 
-    from benchmarks.comparison import compare
+    from benchmarks.comparison.comparison import compare
 
     # A pipe or a file has no width of its own; the table needs more than rich's 80 columns.
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
@@ -85,7 +86,7 @@ def run(arguments: list[str]) -> int:
 
 def _comparison(options: argparse.Namespace, arguments: list[str]) -> "Comparison":
     """What the flags ask for."""
-    from benchmarks.comparison import Comparison
+    from benchmarks.comparison.comparison import Comparison
 
     labels = [str(spec) for text in options.optimizers for spec in parse_specs(text)]
     return Comparison(

@@ -91,9 +91,10 @@ def _notes(path: Path) -> dict[str, list[float]]:
     Raises:
         UsageError: the file is damaged.
     """
-    from benchmarks import checks, records
+    from benchmarks import checks
+    from benchmarks.results import json_files
 
-    notes = records.read_json(path)
+    notes = json_files.read_json(path)
     thousand = checks.some(checks.number)
     names = ("steps", "milliseconds", "mebibytes")
     if not checks.fits(notes, dict.fromkeys(names, thousand)) or any(
@@ -110,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> None:
-    from benchmarks import devices
+    from benchmarks.backend import devices
     from benchmarks.flags import Parser, whole
 
     parser = Parser(

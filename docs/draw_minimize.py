@@ -58,7 +58,7 @@ def adam(hidden: int, data: tuple, batch_size: int, rate: float) -> tuple[list, 
 
 def measure(hidden: int, data: tuple) -> dict[str, tuple[list, list]]:
     """A line for each method; of the rates of Adam the one that ends lowest."""
-    lines = {m: second_order(hidden, data, m) for m in keras_optim.minimizing.minimize.METHODS}
+    lines = {m: second_order(hidden, data, m) for m in keras_optim.full_batch.minimize.METHODS}
     for name, size in (("full", 2000), ("batches", 32)):
         runs = [adam(hidden, data, size, rate) for rate in RATES[name]]
         lines[name] = min(runs, key=lambda run: run[1][-1])

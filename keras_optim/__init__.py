@@ -40,12 +40,12 @@ from keras_optim.algorithms.sm3 import SM3
 from keras_optim.algorithms.swats import SWATS
 from keras_optim.algorithms.tiger import Tiger
 from keras_optim.algorithms.yogi import Yogi
-from keras_optim.base import Optimizer
 from keras_optim.catalog import get, names
-from keras_optim.minimizing.conjugate_gradient import ConjugateGradient
-from keras_optim.minimizing.lbfgs import LBFGS
-from keras_optim.minimizing.minimize import minimize
-from keras_optim.minimizing.truncated_newton import TruncatedNewton
+from keras_optim.full_batch.conjugate_gradient import ConjugateGradient
+from keras_optim.full_batch.lbfgs import LBFGS
+from keras_optim.full_batch.minimize import minimize
+from keras_optim.full_batch.truncated_newton import TruncatedNewton
+from keras_optim.optimizer import Optimizer
 from keras_optim.wrappers.adaptive_clipping import AdaptiveClipping
 from keras_optim.wrappers.centralization import Centralization
 from keras_optim.wrappers.ema import EMA

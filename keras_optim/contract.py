@@ -13,7 +13,7 @@ A rule is written in five names, the same in every file:
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from keras_optim.paths import Choice, first_matches
+from keras_optim.variables.paths import Choice, first_matches
 
 Tensor = Any
 Slots = dict[str, Tensor]

@@ -8,11 +8,12 @@ would lose them (at beta = 0.999 and t = 1 it is wrong by 1e-5).
 import math
 from typing import Any
 
-import keras
 from keras import ops
 
+from keras_optim.engine.tensors import BACKEND
+
 Tensor = Any
-_SIGN_OF_NAN_IS_ZERO = keras.backend.backend() == "torch"
+_SIGN_OF_NAN_IS_ZERO = BACKEND == "torch"
 
 
 def ema(average: Tensor, value: Tensor, decay: float) -> Tensor:

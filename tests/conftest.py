@@ -49,7 +49,7 @@ def no_setting(monkeypatch):
 @pytest.fixture
 def builds(tmp_path, monkeypatch):
     """How often a compiler ran since the test began, with an empty cache; of PyTorch."""
-    from keras_optim.native import building
+    from keras_optim.codegen import building
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     building.forget()

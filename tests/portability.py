@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 import keras_optim
-from keras_optim import saving
+from keras_optim.state import files
 from tests.catalog_cases import EVERY, VARIANTS, make
 from tests.trajectories import gradients, numbers, starts, tensor, variables
 
@@ -173,7 +173,7 @@ def write(folder, backend, records):
 
 def main():
     """Write what is missing for the backend at hand."""
-    backend, folder = keras.backend.backend(), FOLDER / f"format-{saving.FORMAT}"
+    backend, folder = keras.backend.backend(), FOLDER / f"format-{files.FORMAT}"
     folder.mkdir(parents=True, exist_ok=True)
     records = {} if "--all" in sys.argv else read(folder, backend)
     for label, (name, case) in cases().items():

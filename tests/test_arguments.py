@@ -8,7 +8,8 @@ import pytest
 from keras import ops
 
 import keras_optim
-from keras_optim import foreign, hyper, schedules
+from keras_optim import schedules
+from keras_optim.arguments import hyperparameters, other_names
 from keras_optim.catalog import ALGORITHMS, WRAPPERS
 from tests.trajectories import numbers, tensor, variables
 
@@ -75,7 +76,9 @@ def test_the_order_of_arguments_is_that_of_keras(name):
             optimizer = getattr(keras_optim, name)(*given.values())
         except TypeError as error:
             assert "too many positional" in str(error)
-            assert count > len(hyper.own_parameters(getattr(keras_optim, name).__init__)) - 1
+            assert (
+                count > len(hyperparameters.own_parameters(getattr(keras_optim, name).__init__)) - 1
+            )
             break
         for argument, value in given.items():
             assert argument == "learning_rate" or getattr(optimizer, argument) == value
@@ -174,9 +177,9 @@ def test_words_are_of_use():
     made = [row.algorithm for row in (*ALGORITHMS, *WRAPPERS)]
     made += [getattr(schedules, name) for name in schedules.__all__]
     made += [keras_optim.LBFGS, keras_optim.callbacks.LearningRateFinder]
-    known = {*hyper.OPTION_DEFAULTS, "learning_rate"}
-    known.update(name for cls in made for name in hyper.own_parameters(cls.__init__))
-    for word, meant in foreign.WORDS.items():
+    known = {*hyperparameters.OPTION_DEFAULTS, "learning_rate"}
+    known.update(name for cls in made for name in hyperparameters.own_parameters(cls.__init__))
+    for word, meant in other_names.WORDS.items():
         assert word not in meant
         assert {name for names in meant for name in names.split()} <= known, word
-    assert {*foreign.CLASSES, *foreign.IDLE} <= {cls.__name__ for cls in made}
+    assert {*other_names.CLASSES, *other_names.IDLE} <= {cls.__name__ for cls in made}

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import keras_optim
-from keras_optim import swapping
 from keras_optim.callbacks import EvaluateAveraged
+from keras_optim.state import evaluation_weights
 from tests.test_rate_multipliers import data, model_of
 from tests.trajectories import RATES, difference, gradients, numbers, starts, tensor, variables
 
@@ -21,9 +21,9 @@ def both_paths(optimizer, steps=STEPS, dtype="float32"):
         optimizer.learning_rate = rate
         optimizer.apply([tensor(g, dtype) for g in gs], xs)
         path.append(numbers(xs))
-        swapping.swap_in(optimizer)
+        evaluation_weights.swap_in(optimizer)
         averages.append(numbers(xs))
-        swapping.swap_out(optimizer)
+        evaluation_weights.swap_out(optimizer)
         assert difference([numbers(xs)], path[-1:]) == 0.0
     return path, averages
 
@@ -162,7 +162,7 @@ def test_in_fit(jit_compile, tmp_path):
         assert same(loaded.get_weights(), watching.epoch_end[epoch])
         loss = loaded.evaluate(x, y, verbose=0)
         assert history.history["val_loss"][epoch] == pytest.approx(loss, rel=1e-5)
-        swapping.swap_in(loaded.optimizer)  # its state fits: nothing lags behind
+        evaluation_weights.swap_in(loaded.optimizer)  # its state fits: nothing lags behind
         assert same(loaded.get_weights(), watching.epoch_end[epoch])
 
     one, other = keras.models.load_model(tmp_path / "3.keras"), model
@@ -177,10 +177,10 @@ def test_evaluate_and_predict_by_themselves():
     for _ in range(5):
         model.train_on_batch(x, y)
     trained = model.get_weights()
-    swapping.swap_in(model.optimizer)
+    evaluation_weights.swap_in(model.optimizer)
     averages = model.get_weights()
     loss, prediction = model.evaluate(x, y, verbose=0), model.predict(x, verbose=0)
-    swapping.swap_out(model.optimizer)
+    evaluation_weights.swap_out(model.optimizer)
     assert same(model.get_weights(), trained) and not same(trained, averages)
     callback = EvaluateAveraged()
     assert model.evaluate(x, y, verbose=0) != loss
@@ -211,9 +211,9 @@ def test_averages_go_along_with_weights_that_are_set(name):
         optimizer.apply([tensor([1.0])], xs)
     lag = {"ema": 0.75 * (0.75 + 1.0), "swa": 0.5}[name]
     x.assign(np.array([10.0], "float32"))
-    swapping.swap_in(optimizer)
+    evaluation_weights.swap_in(optimizer)
     assert numbers(xs)[0][0] == pytest.approx(10.0 + lag)
-    swapping.swap_out(optimizer)
+    evaluation_weights.swap_out(optimizer)
     assert numbers(xs)[0][0] == 10.0
 
 
@@ -234,7 +234,7 @@ def test_under_a_loss_scale():
     x, y = data()
     model = averaged_model(keras.optimizers.LossScaleOptimizer(keras_optim.EMA(keras_optim.SGD())))
     model.fit(x, y, batch_size=4, verbose=0, validation_data=(x, y), callbacks=[EvaluateAveraged()])
-    lags = [numbers([s["lag"]])[0] for s in model.optimizer.inner_optimizer._plan.states]
+    lags = [numbers([s["lag"]])[0] for s in model.optimizer.inner_optimizer.state.slots]
     assert all(not lag.any() for lag in lags)
 
 
@@ -252,5 +252,5 @@ def test_what_cannot_be_averaged():
         keras_optim.EMA(keras_optim.SWA(keras_optim.Adam(), 1))
     with pytest.raises(ValueError, match="SWA: `start_step` must be an integer finite and >= 1"):
         keras_optim.SWA(keras_optim.Adam(), 0)
-    swapping.swap_in(keras_optim.EMA(keras_optim.Adam()))  # not built: nothing to do
+    evaluation_weights.swap_in(keras_optim.EMA(keras_optim.Adam()))  # not built: nothing to do
     keras_optim.EMA(keras_optim.Adam()).finalize_variable_values([])

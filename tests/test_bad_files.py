@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import keras_optim
-from keras_optim.saving import FORMAT
+from keras_optim.state.files import FORMAT
 from tests.test_every import small_data, small_model
 from tests.trajectories import gradients, numbers, starts, tensor, variables
 
@@ -148,7 +148,7 @@ def test_the_state_of_a_run_that_diverged_is_read():
     store = {**store_of(trained(keras_optim.Adam(0.1))), "momentum.1": np.full(5, np.nan)}
     optimizer = trained(keras_optim.Adam(0.1))
     optimizer.load_own_variables(store)
-    assert np.isnan(numbers([optimizer._plan.states[1]["momentum"]])[0]).all()
+    assert np.isnan(numbers([optimizer.state.slots[1]["momentum"]])[0]).all()
 
 
 def test_the_largest_count_is_read_on_every_backend():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import keras_optim
-from keras_optim import hyper
+from keras_optim.arguments import hyperparameters
 from keras_optim.catalog import ALGORITHMS, WRAPPERS
 from tests.catalog_cases import NEEDED, make
 from tests.trajectories import gradients, numbers, starts, tensor, variables
@@ -20,7 +20,7 @@ VALUES, STEPS = starts(), gradients(steps=2)
 
 def wrong_values(hint):
     """Values that an annotation does not allow, with the error that each is to raise."""
-    kinds = hyper._alternatives(hint)
+    kinds = hyperparameters._alternatives(hint)
     holders = [kind for kind, _ in kinds if get_origin(kind) in (list, tuple, dict)]
     yield object(), TypeError
     yield b"0.1", TypeError
@@ -60,8 +60,8 @@ def wrong_values(hint):
 PARAMETERS = [
     pytest.param(row, name, hint, id=f"{row.name}-{name}")
     for row in (*ALGORITHMS, *WRAPPERS)
-    for name, hint in hyper.declared(row.algorithm.__init__).items()
-    if name != "inner" and (row.name == "adam" or name not in hyper.OPTION_DEFAULTS)
+    for name, hint in hyperparameters.declared(row.algorithm.__init__).items()
+    if name != "inner" and (row.name == "adam" or name not in hyperparameters.OPTION_DEFAULTS)
 ]
 
 

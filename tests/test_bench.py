@@ -17,7 +17,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from benchmarks.runs import open_run
+from benchmarks.results.runs import open_run
 from tests.conftest import BACKEND, one_backend
 
 ROOT = Path(__file__).parent.parent

@@ -9,20 +9,15 @@ import shutil
 import numpy as np
 import pytest
 
-from benchmarks import (
-    checks,
-    comparison,
-    datasets,
-    figures,
-    knowledge,
-    records,
-    soak,
-    tables,
-)
-from benchmarks.curves import Curves
+from benchmarks import checks, soak
+from benchmarks.comparison import comparison, probe_cache
+from benchmarks.comparison.progress import summary
 from benchmarks.errors import UsageError
-from benchmarks.progress import summary
-from benchmarks.runs import Run, open_run
+from benchmarks.report import figures, tables
+from benchmarks.report.curves import Curves
+from benchmarks.results import json_files
+from benchmarks.results.runs import Run, open_run
+from benchmarks.workloads import datasets
 from tests import test_bench_endings
 from tests.conftest import one_backend
 from tests.test_bench_endings import METRICS, MISSED, OPTIMIZERS, RESULT
@@ -262,19 +257,19 @@ def test_whatever_a_spec_says_it_is_read_or_refused(tmp_path):
 
 
 def test_whatever_the_last_answer_was_it_is_taken_or_asked_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(knowledge, "_key", lambda _: "key")
+    monkeypatch.setattr(probe_cache, "_key", lambda _: "key")
     device = {"kind": "cpu", "count": 1, "description": "cpu"}
     answer = {"names": ["sgd"], "optimizers": {"sgd": "c0de"}, "device": device}
     asked = type("Asked", (), {"results": tmp_path, "optimizers": ["sgd"]})
     for changed in (answer, *mutations(answer)):
         (tmp_path / "probe.json").write_text(json.dumps({"key": "key", "answer": changed}))
-        known = knowledge.kept(asked)
+        known = probe_cache.kept(asked)
         assert known is None or (known["device"]["count"] >= 1 and list(known["optimizers"]))
         if changed is answer:
             assert known == answer
     for changed in mutations({"key": "key", "answer": answer}):
         (tmp_path / "probe.json").write_text(json.dumps(changed))
-        assert knowledge.kept(asked) in (None, answer) or changed["answer"] != answer
+        assert probe_cache.kept(asked) in (None, answer) or changed["answer"] != answer
 
 
 # ---- metrics that two processes wrote
@@ -297,7 +292,7 @@ def test_doubled_epochs_are_found_and_healed(order, damaged):
 def test_doubled_steps_are_found(damaged):
     command, path = damaged
     file = path("runs/{id}/metrics.jsonl")
-    lines = records.read_lines(file)
+    lines = json_files.read_lines(file)
     lines[2]["step_loss"] *= 2
     lines[2]["grad_norm"] *= 2
     file.write_text("\n".join(map(json.dumps, lines)))
@@ -338,7 +333,7 @@ def test_names_of_cached_files_that_are_none_of_ours(tmp_path):
 def test_a_damaged_description_of_the_records(damage, tmp_path):
     path = tmp_path / "mnist" / "3.0.1" / "dataset_info.json"
     splits = [{"name": name, "shardLengths": ["50", "60"]} for name in ("train", "test")]
-    records.write_json(path, {"splits": splits})
+    json_files.write_json(path, {"splits": splits})
     mnist = datasets.DATASETS["mnist"]
     assert datasets.edition_at_hand(mnist, tmp_path, tmp_path).train == 110
     path.write_bytes(DAMAGE[damage](path.read_bytes()))
@@ -367,7 +362,7 @@ def test_a_full_disk_is_one_line(function, damaged, monkeypatch):
 def test_a_full_disk_is_told_by_the_name_of_the_file(tmp_path):
     (tmp_path / "metrics.jsonl").symlink_to("/dev/full")
     with pytest.raises(OSError, match=r"No space left on device: '.*metrics.jsonl'"):
-        records.append_line(tmp_path / "metrics.jsonl", {"epoch": 0})
+        json_files.append_line(tmp_path / "metrics.jsonl", {"epoch": 0})
 
 
 def test_git_is_not_needed(monkeypatch, tmp_path):

@@ -9,10 +9,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks import bench, comparison, datasets, figures, knowledge, processes, training
-from benchmarks.curves import Curves
-from benchmarks.progress import Progress
-from benchmarks.runs import Run, open_run
+from benchmarks import bench
+from benchmarks.backend import processes
+from benchmarks.comparison import comparison, probe_cache
+from benchmarks.comparison.progress import Progress
+from benchmarks.report import figures
+from benchmarks.report.curves import Curves
+from benchmarks.results.runs import Run, open_run
+from benchmarks.training import training
+from benchmarks.workloads import datasets
 from tests.conftest import BACKEND, one_backend
 
 pytestmark = one_backend
@@ -73,14 +78,14 @@ def ended(tmp_path, monkeypatch, capsys):
     probed = {"names": ["sgd", "adam"], "optimizers": labels, "device": device}
 
     def ask(module, *_):
-        if module == "benchmarks.probe":
+        if module == "benchmarks.comparison.probe":
             return probed
         cached()
         return {"digits": vars(edition)}
 
     monkeypatch.setattr(processes, "ask", ask)
     monkeypatch.setattr(comparison, "_git_revision", lambda: None)  # they take most of the time
-    monkeypatch.setattr(knowledge, "_version", lambda _: "1.0")
+    monkeypatch.setattr(probe_cache, "_version", lambda _: "1.0")
     # What is drawn is read at least.
     monkeypatch.setattr(
         figures, "draw", lambda runs, *_: len([Curves.of(run) for run in runs if run.finished])

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from benchmarks import fingerprint, probe
+from benchmarks.comparison import code_fingerprint, probe
 from tests.conftest import BACKEND, one_backend
 
 pytestmark = one_backend
@@ -72,10 +72,10 @@ def test_what_makes_a_result_stale(file, old, new, stale, tmp_path, monkeypatch)
         for module in [m for m in sys.modules if m.partition(".")[0] == "made_up"]:
             del sys.modules[module]
         importlib.invalidate_caches()
-        fingerprint._contents.cache_clear()
-        fingerprint._look.cache_clear()
+        code_fingerprint._contents.cache_clear()
+        code_fingerprint._look.cache_clear()
         importlib.import_module("made_up.lazy")
-        marks.append(fingerprint.fingerprint(importlib.import_module("made_up").Fast()))
+        marks.append(code_fingerprint.fingerprint(importlib.import_module("made_up").Fast()))
     assert (marks[0] != marks[1]) == stale
 
 

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 
 import keras_optim
-from benchmarks import bench, datasets, loading, probe, records
+from benchmarks import bench
+from benchmarks.comparison import probe
+from benchmarks.comparison.optimizer_spec import parse_specs
 from benchmarks.errors import UsageError
-from benchmarks.layout import spread
-from benchmarks.specs import parse_specs
+from benchmarks.report.axes_style import spread
+from benchmarks.results import json_files
+from benchmarks.workloads import datasets, prepare_data
 from tests.conftest import BACKEND, one_backend
 
 pytestmark = one_backend
@@ -127,7 +130,7 @@ def test_what_says_which_edition_is_meant(tmp_path):
 
     assert found() is None
     trained = datasets.Edition("mnist", "3.0.1", 600, 100)
-    records.write_json(results / "runs" / "0" / "spec.json", {"data": vars(trained)})
+    json_files.write_json(results / "runs" / "0" / "spec.json", {"data": vars(trained)})
     assert found() == trained
     for cached in (datasets.Edition("mnist", "3.0.1", n, 100) for n in (5_000, 40_000)):
         datasets.cache(results).mkdir(exist_ok=True)
@@ -139,14 +142,14 @@ def test_what_says_which_edition_is_meant(tmp_path):
     ]
     for version in ("2.9.0", "3.0.1"):
         folder = tmp_path / "tfds" / "mnist" / version
-        records.write_json(folder / "dataset_info.json", {"splits": splits})
+        json_files.write_json(folder / "dataset_info.json", {"splits": splits})
     assert found() == datasets.Edition("mnist", "3.0.1", 110, 9)
     assert datasets.records_folder(mnist, tmp_path / "tfds") == records_folder
 
 
 def test_parts_are_fixed_and_do_not_overlap(tmp_path):
     request = {"datasets": ["digits"], "data_dir": None, "cache": str(datasets.cache(tmp_path))}
-    edition = datasets.Edition(**loading.load(request)["digits"])
+    edition = datasets.Edition(**prepare_data.load(request)["digits"])
     assert edition == datasets.edition_at_hand(datasets.DATASETS["digits"], None, tmp_path)
     whole, some = datasets.read(edition, tmp_path), datasets.read(edition, tmp_path, 100)
     assert [len(p.y) for p in (whole.train, whole.validation, whole.test)] == [1294, 143, 360]

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import bench, endings, lock, processes, specs
+from benchmarks import bench, endings
+from benchmarks.backend import processes
+from benchmarks.comparison import lock, optimizer_spec
 from benchmarks.errors import UsageError
 from benchmarks.flags import shortened
-from benchmarks.runs import Run
+from benchmarks.results.runs import Run
 from tests.conftest import BACKEND, one_backend
 from tests.test_bench_damage import SPEC
 
@@ -67,11 +69,12 @@ def test_without_locks_a_line_says_so(tmp_path, monkeypatch, capsys):
 
 # ---- children end with their parents
 
-ASKS = "import sys; from benchmarks import lock, processes; from pathlib import Path\n"
+ASKS = "import sys; from pathlib import Path; from benchmarks.backend import processes\n"
+ASKS += "from benchmarks.comparison import lock\n"
 ASKS += "with lock.held(Path(sys.argv[1])): processes.ask('sleeper', {}, processes.environment({}))"
 SLEEPER = """
 import os, time
-from benchmarks import processes
+from benchmarks.backend import processes
 def sleep(request):
     with open({file!r}, "w") as file:
         file.write(str(os.getpid()))
@@ -102,7 +105,7 @@ def test_a_child_ends_with_its_parent_and_so_does_the_lock(number, tmp_path):
 def test_training_ends_when_nobody_waits_for_it(tmp_path):
     run = Run(SPEC, tmp_path)
     run.reset()
-    command = [sys.executable, "-m", "benchmarks.training", str(run.folder)]
+    command = [sys.executable, "-m", "benchmarks.training.training", str(run.folder)]
     environment = {**ENVIRONMENT, processes.WATCHED: "1"}
     child = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
     child.stdin.close()
@@ -111,7 +114,7 @@ def test_training_ends_when_nobody_waits_for_it(tmp_path):
 
 
 def test_training_of_what_is_no_run_is_one_line(tmp_path):
-    command = [sys.executable, "-m", "benchmarks.training", str(tmp_path)]
+    command = [sys.executable, "-m", "benchmarks.training.training", str(tmp_path)]
     done = subprocess.run(
         command, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
@@ -261,11 +264,11 @@ def nested(depth):
 )
 def test_optimizers_out_of_range(text, expected):
     with pytest.raises(UsageError) as caught:
-        specs.parse_specs(text)
+        optimizer_spec.parse_specs(text)
     assert expected in str(caught.value) and len(str(caught.value)) < 400
     assert shortened(text) in str(caught.value)
 
 
 def test_what_is_just_in_range():
     for text in (nested(20), "lookahead[inner=adam,sync_period=2147483647]", "sgd[x=3.4e+38]"):
-        assert [str(spec) for spec in specs.parse_specs(text)] == [text]
+        assert [str(spec) for spec in optimizer_spec.parse_specs(text)] == [text]

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import keras_optim
-from keras_optim import recording
 from keras_optim.callbacks import LogTraining
-from keras_optim.layer_names import layer_names
+from keras_optim.engine import norms
 from keras_optim.schedules import Cyclic
+from keras_optim.variables.layer_names import layer_names
 from tests.test_averaging import same
 from tests.test_rate_multipliers import data, model_of
 
@@ -70,7 +70,7 @@ def test_norms_and_rate_of_plain_descent(per_batch, jit_compile):
     plain = compiled(keras_optim.SGD(rates), jit_compile=jit_compile)
     plain.fit(x, y, batch_size=4, epochs=3, shuffle=False, verbose=0)
     assert same(plain.get_weights(), model.get_weights())
-    assert set(history) == {"loss", *recording.LAST}
+    assert set(history) == {"loss", *norms.LAST}
 
 
 @pytest.mark.parametrize("jit_compile", [False, "auto"])
@@ -112,8 +112,8 @@ def test_with_wrappers_loss_scale_and_accumulation():
     ):
         model = compiled(optimizer)
         history = model.fit(x, y, batch_size=4, epochs=2, verbose=0, callbacks=[LogTraining()])
-        norms = np.array([history.history[n] for n in recording.LAST])
-        assert np.all(np.isfinite(norms)) and np.all(norms > 0)
+        recorded = np.array([history.history[n] for n in norms.LAST])
+        assert np.all(np.isfinite(recorded)) and np.all(recorded > 0)
 
 
 def nested(optimizer, **options):
@@ -152,8 +152,8 @@ def test_norms_by_layer(jit_compile):
         x, y, batch_size=4, epochs=2, shuffle=False, verbose=0, callbacks=[log]
     ).history
     names = {f"{norm}/{layer}" for norm in ("gradient_norm", "update_norm") for layer in LAYERS}
-    assert set(history) == {"loss", *recording.LAST, *names}
-    assert set(log.batches) == {*recording.LAST, *names}
+    assert set(history) == {"loss", *norms.LAST, *names}
+    assert set(log.batches) == {*norms.LAST, *names}
     for norm in ("gradient_norm", "update_norm"):
         layers = np.array([log.batches[f"{norm}/{layer}"] for layer in LAYERS])
         assert np.all(layers[2] == 0) and np.all(layers[[0, 1, 3]] > 0)
@@ -254,7 +254,7 @@ def test_the_rate_has_the_name_that_other_callbacks_look_for(name, scaled):
     callbacks = [LogTraining(), Reads(), schedule, plateau]
     history = model.fit(x, y, epochs=4, verbose=0, callbacks=callbacks).history
     assert seen == [[rate] * 3 for rate in (0.25, 0.25, 0.125, 0.0625)]
-    assert set(history) == {"loss", *recording.LAST}
+    assert set(history) == {"loss", *norms.LAST}
 
 
 def test_logging_needs_an_optimizer_of_ours():

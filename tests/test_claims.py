@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_optim import hyper
+from keras_optim.arguments import hyperparameters
 from keras_optim.catalog import ALGORITHMS, WRAPPERS
 from tests.catalog_cases import NEEDED, make
 from tests.trajectories import difference, run
@@ -41,7 +41,7 @@ def rotated(values):
 
 def small_epsilon(name):
     """The algorithm with a rate and constants that no gradient here is comparable to."""
-    parameters = set(hyper.own_parameters(type(make(name)).__init__))
+    parameters = set(hyperparameters.own_parameters(type(make(name)).__init__))
     constants = parameters & {"epsilon", "initial_accumulator_value"}
     return make(name, learning_rate=1e-3, **dict.fromkeys(constants, 1e-12))
 

@@ -9,7 +9,7 @@ import pytest
 from keras import ops
 
 import keras_optim
-from keras_optim import hyper
+from keras_optim.arguments import hyperparameters
 from keras_optim.catalog import ALGORITHMS, WRAPPERS
 from tests.catalog_cases import COUPLED, EVERY, NAMES, RATES, SHRINKING, VARIANTS, make
 from tests.trajectories import difference, gradients, numbers, run, starts, tensor, variables
@@ -313,7 +313,7 @@ def test_the_docstring_is_complete(row):
         assert section in text, section
     arguments = text.partition("Args:\n")[2].partition("\n\n")[0]
     documented = re.findall(r"^    (\w+):", arguments, re.MULTILINE)
-    assert documented == list(hyper.own_parameters(row.algorithm.__init__))
+    assert documented == list(hyperparameters.own_parameters(row.algorithm.__init__))
     signature = inspect.signature(row.algorithm.__init__)
     for name in documented:
         default = signature.parameters[name].default
@@ -335,11 +335,11 @@ KERAS = {n.lower() for n in dir(keras.optimizers)}
 @pytest.mark.parametrize("name", EVERY)
 def test_parameters_are_attributes_of_the_right_type(name):
     optimizer = make(name)
-    for parameter in hyper.own_parameters(type(optimizer).__init__):
+    for parameter in hyperparameters.own_parameters(type(optimizer).__init__):
         assert hasattr(optimizer, parameter)
-    assert set(optimizer.get_config()) >= set(hyper.own_parameters(type(optimizer).__init__)) - (
-        {"learning_rate"} if "(" in name else set()
-    )
+    assert set(optimizer.get_config()) >= set(
+        hyperparameters.own_parameters(type(optimizer).__init__)
+    ) - ({"learning_rate"} if "(" in name else set())
     assert ops.is_tensor(ops.convert_to_tensor(optimizer.learning_rate))
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import keras_optim
-from keras_optim import hyper
+from keras_optim.arguments import hyperparameters
 from tests.catalog_cases import NAMES, make
 from tests.conftest import one_backend
 
@@ -149,7 +149,7 @@ def values_in(hint, largest=1e6):
     if get_origin(hint) is tuple:
         return st.lists(values_in(get_args(hint)[0], largest), min_size=1, max_size=4)
     options = []
-    for kind, limits in hyper._alternatives(hint):
+    for kind, limits in hyperparameters._alternatives(hint):
         if kind is float:
             low, high = max(limits.low, -largest), min(limits.high, largest)
             options.append(
@@ -177,10 +177,10 @@ BOUND = ("nesterov", "min_step_size", "max_step_size", "kappa", "xi")  # to anot
 @settings(max_examples=25, deadline=None)
 def test_all_that_the_ranges_allow_is_kept(name, data):
     algorithm = type(make(name))
-    hints = hyper.declared(algorithm.__init__)
+    hints = hyperparameters.declared(algorithm.__init__)
     arguments = {
         parameter: data.draw(values_in(hints[parameter]), parameter)
-        for parameter in hyper.own_parameters(algorithm.__init__)
+        for parameter in hyperparameters.own_parameters(algorithm.__init__)
         if parameter not in BOUND
     }
     config = algorithm(**arguments).get_config()
@@ -191,8 +191,8 @@ def test_all_that_the_ranges_allow_is_kept(name, data):
 
 @given(low=st.floats(-10, 10), width=st.floats(0, 10), value=st.floats(allow_nan=True))
 def test_range(low, width, value):
-    closed = hyper.Range(low, low + width)
+    closed = hyperparameters.Range(low, low + width)
     assert (value in closed) == (low <= value <= low + width)
-    assert low not in hyper.Range(low, open="left")
-    assert low + width not in hyper.Range(low, low + width, open="both")
+    assert low not in hyperparameters.Range(low, open="left")
+    assert low + width not in hyperparameters.Range(low, low + width, open="both")
     assert math.nan not in closed

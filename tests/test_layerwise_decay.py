@@ -253,11 +253,11 @@ def test_what_it_does_not_know_keeps_the_rate():
     body.layers[0].trainable = False
     optimizer = keras_optim.RateMultipliers(keras_optim.SGD(), rates)
     optimizer.build(model.trainable_variables)
-    assert [c["multiplier"] for c in optimizer._plan.constants] == [1.0] * 4
+    assert [c["multiplier"] for c in optimizer.state.constants] == [1.0] * 4
     body.layers[0].trainable = True
     optimizer = keras_optim.RateMultipliers(keras_optim.SGD(), rates)
     optimizer.build(model.trainable_variables)
-    assert [c["multiplier"] for c in optimizer._plan.constants] == [0.5] * 2 + [1.0] * 4
+    assert [c["multiplier"] for c in optimizer.state.constants] == [0.5] * 2 + [1.0] * 4
 
 
 @one_backend  # it takes seconds

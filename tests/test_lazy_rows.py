@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 import keras_optim
-from keras_optim import rows
+from keras_optim.engine import sparse_rows
 from tests.catalog_cases import NAMES, make
 from tests.conftest import BACKEND
 from tests.trajectories import difference, numbers, run, tensor, variables
@@ -54,13 +54,13 @@ def lazy(name="adam", /, options=(), **arguments):
 @pytest.fixture
 def written(monkeypatch):
     """The variables of which rows were written."""
-    found, put = [], rows.put
+    found, put = [], sparse_rows.put
 
     def noted(variable, gradient, new):
         found.append(variable.path)
         put(variable, gradient, new)
 
-    monkeypatch.setattr(rows, "put", noted)
+    monkeypatch.setattr(sparse_rows, "put", noted)
     return found
 
 
@@ -119,7 +119,7 @@ def test_native_steps_leave_the_same_rows_alone(name, monkeypatch):
         optimizer = lazy(name, learning_rate=0.1, weight_decay=0.1)
         paths.append(path_of(optimizer, "dense"))
         states.append(numbers(optimizer.variables))
-        assert any(optimizer._plan.fused.steps.values()) == (setting == "native")
+        assert any(optimizer.state.native.steps.values()) == (setting == "native")
     assert difference(*paths) < 1e-6
     assert difference(states[:1], states[1:]) < 1e-6
     np.testing.assert_array_equal(paths[0][-1][0][[2, 5]], START[[2, 5]])

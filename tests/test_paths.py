@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import keras_optim
-from keras_optim.paths import same_variables
+from keras_optim.variables.paths import same_variables
 from tests.conftest import BACKEND
 from tests.trajectories import numbers, tensor
 
@@ -237,12 +237,12 @@ def test_a_loaded_model_goes_on(kind, choice, tmp_path):
     model = MODELS[kind]()
     model.compile(CHOICES[choice](model), "mse", jit_compile=False)
     model.fit(X, Y, shuffle=False, verbose=0)
-    expected = model.optimizer._plan.constants
+    expected = model.optimizer.state.constants
     assert len({str(c) for c in expected}) > 1
     for i in range(2):
         model.save(tmp_path / f"{i}.keras")
         loaded = keras.models.load_model(tmp_path / f"{i}.keras")
-        assert loaded.optimizer._plan.constants == expected
+        assert loaded.optimizer.state.constants == expected
         if kind == "nested" and BACKEND == "torch":
             continue  # Keras 3.15 does not reset the gradient of one of two variables of one path
         for one in (model, loaded):
@@ -259,8 +259,8 @@ def test_a_model_that_is_saved_before_it_is_trained(choice, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     model.optimizer.build(model.trainable_variables)
-    assert loaded.optimizer._plan.constants == model.optimizer._plan.constants
-    assert len({str(c) for c in model.optimizer._plan.constants}) > 1
+    assert loaded.optimizer.state.constants == model.optimizer.state.constants
+    assert len({str(c) for c in model.optimizer.state.constants}) > 1
 
 
 OLD = {
@@ -276,7 +276,7 @@ def test_files_of_the_first_version(case):
     optimizer = keras_optim.AdamW.from_config({**keras_optim.AdamW().get_config(), **OLD[case]})
     names = ("dense.a/kernel", "dense.a/bias", "model/dense.b/bias", "densexa/bias")
     optimizer.build([at(name) for name in names])
-    assert [c["decayed"] for c in optimizer._plan.constants] == [True, False, True, True]
+    assert [c["decayed"] for c in optimizer.state.constants] == [True, False, True, True]
 
 
 def test_layer_wise_rates_of_the_first_version():
@@ -284,7 +284,7 @@ def test_layer_wise_rates_of_the_first_version():
     old = {"^sequential/a/kernel$": 0.5, "^sequential/a/bias$": 0.5, "^sequential/b/bias$": 1.0}
     optimizer = keras_optim.RateMultipliers.from_config({"inner": inner, "multipliers": old})
     optimizer.build([at(n) for n in ("a/kernel", "a/bias", "b/bias")])
-    assert [c["multiplier"] for c in optimizer._plan.constants] == [0.5, 0.5, 1.0]
+    assert [c["multiplier"] for c in optimizer.state.constants] == [0.5, 0.5, 1.0]
 
 
 def test_an_equal_path_comes_first():
@@ -293,7 +293,7 @@ def test_an_equal_path_comes_first():
         optimizer = keras_optim.AdamW()
         optimizer.exclude_from_weight_decay(var_names=[pattern])
         optimizer.build([at(name) for name in names])
-        found = [i for i, c in enumerate(optimizer._plan.constants) if not c["decayed"]]
+        found = [i for i, c in enumerate(optimizer.state.constants) if not c["decayed"]]
         assert found == expected
 
 

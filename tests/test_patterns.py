@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from keras_optim.patterns import DEEPEST, LONGEST, Pattern
+from keras_optim.variables.patterns import DEEPEST, LONGEST, Pattern
 from tests.conftest import one_backend
 
 pytestmark = one_backend

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_optim import saving
+from keras_optim.state import files
 from tests.portability import BACKENDS, MODELS, cases, continued, fit, folders, read
 
 TOLERANCE = 1e-6
@@ -30,7 +30,7 @@ def test_a_run_of_any_backend_goes_on(record):
 def test_without_the_state_it_would_not(label):
     """What is compared above would show a lost slot or a lost count."""
     name = cases()[label][0]
-    record = RECORDS[f"format-{saving.FORMAT}", keras.backend.backend()][label]
+    record = RECORDS[f"format-{files.FORMAT}", keras.backend.backend()][label]
     lost = np.max(np.abs(continued(record, with_state=False) - record["path"][1:]))
     stateless = name in STATELESS and not any("momentum" in key for key in record)
     assert (lost > 100 * TOLERANCE) != stateless
@@ -53,7 +53,7 @@ def test_a_model_of_any_backend_goes_on(folder, backend, label):
 def test_every_optimizer_is_in_the_files(backend):
     """Where one is missing: `python -m tests.portability` with this KERAS_BACKEND adds it."""
     expected = {*cases(), *(f"model-{label}" for label in MODELS)}
-    assert set(RECORDS[f"format-{saving.FORMAT}", backend]) == expected
+    assert set(RECORDS[f"format-{files.FORMAT}", backend]) == expected
 
 
 def test_the_files_are_small():

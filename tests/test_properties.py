@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from keras_optim import hyper
+from keras_optim.arguments import hyperparameters
 from tests.catalog_cases import EVERY, NAMES, make
 from tests.test_hyper import BOUND, values_in
 from tests.trajectories import numbers, tensor, variables
@@ -44,10 +44,10 @@ RATES = ("learning_rate", "weight_decay")
 def hyper_parameters(draw, name):
     """Anything in the declared ranges."""
     constructor = type(make(name)).__init__
-    hints = hyper.declared(constructor)
+    hints = hyperparameters.declared(constructor)
     return {
         parameter: draw(values_in(hints[parameter], 1.0 if parameter in RATES else 10.0))
-        for parameter in hyper.own_parameters(constructor)
+        for parameter in hyperparameters.own_parameters(constructor)
         if parameter not in BOUND
     }
 

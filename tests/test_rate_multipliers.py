@@ -46,7 +46,7 @@ def test_zero_freezes_weights_and_state(name):
         assert np.array_equal(x, value) == (i in (0, 2))
         assert np.all(np.isfinite(x))
         if i in (0, 2):
-            for slot in optimizer._plan.states[i].values():
+            for slot in optimizer.state.slots[i].values():
                 assert not numbers([slot])[0].any()
 
 
@@ -91,8 +91,8 @@ def test_in_fit_and_after_loading(jit_compile, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert list(loaded.optimizer.multipliers.items()) == list(optimizer.multipliers.items())
-    assert loaded.optimizer._plan.constants == optimizer._plan.constants
-    assert [c["decayed"] for c in optimizer._plan.constants] == [True, False] * 3
+    assert loaded.optimizer.state.constants == optimizer.state.constants
+    assert [c["decayed"] for c in optimizer.state.constants] == [True, False] * 3
     for m in (model, loaded):
         m.fit(x, y, batch_size=8, shuffle=False, verbose=0)
     for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import keras_optim
-from benchmarks import recording
+from benchmarks.training import step_recorder
 from tests.conftest import BACKEND
 
 STEPS = 5
@@ -46,11 +46,11 @@ def trained(optimizer, length=None, model=dense, x=IMAGES, batch=16, epochs=2):
     keras.utils.set_random_seed(3)
     model = model()
     if length:
-        recording.recording(optimizer, length)
+        step_recorder.recording(optimizer, length)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer=optimizer, loss=loss)
     if length:
-        recording.record_losses(model, length)
+        step_recorder.record_losses(model, length)
     model.before = model.get_weights()
     model.fit(x, CLASSES, batch_size=batch, epochs=epochs, verbose=0, shuffle=False)
     return model
@@ -71,14 +71,14 @@ def test_norm_is_that_of_the_gradient(model, x, optimizer):
     model = trained(optimizer(1.0), STEPS, model, x, batch=len(x), epochs=1)
     moved = [a - b for a, b in zip(model.before, model.get_weights(), strict=True)]
     norm = np.sqrt(sum(np.sum(np.square(m)) for m in moved))
-    recorded = recording.gradient_norms(model.optimizer, STEPS)
+    recorded = step_recorder.gradient_norms(model.optimizer, STEPS)
     assert len(recorded) == 1
     np.testing.assert_allclose(recorded[0], norm, rtol=1e-4)
 
 
 def test_loss_of_each_step():
     model = trained(keras_optim.SGD(0.0), STEPS, epochs=1)
-    losses = recording.step_losses(model, STEPS)
+    losses = step_recorder.step_losses(model, STEPS)
     expected = [
         model.test_on_batch(IMAGES[i : i + 16], CLASSES[i : i + 16])
         for i in range(0, 16 * STEPS, 16)
@@ -88,23 +88,25 @@ def test_loss_of_each_step():
 
 def test_epochs_follow_each_other():
     model = trained(keras_optim.SGD(0.1), 3 * STEPS, epochs=3)
-    losses = recording.step_losses(model, 3 * STEPS)
-    norms = recording.gradient_norms(model.optimizer, 3 * STEPS)
+    losses = step_recorder.step_losses(model, 3 * STEPS)
+    norms = step_recorder.gradient_norms(model.optimizer, 3 * STEPS)
     assert len(losses) == len(norms) == 3 * STEPS
     assert losses[-STEPS:].mean() < losses[:STEPS].mean()
-    np.testing.assert_array_equal(recording.step_losses(model, STEPS), losses[-STEPS:])
+    np.testing.assert_array_equal(step_recorder.step_losses(model, STEPS), losses[-STEPS:])
 
 
 def test_the_ring_keeps_the_last_steps_in_order():
-    whole = recording.gradient_norms(trained(keras_optim.SGD(0.1), 2 * STEPS).optimizer, 2 * STEPS)
-    short = recording.gradient_norms(trained(keras_optim.SGD(0.1), 3).optimizer, 2 * STEPS)
+    whole = step_recorder.gradient_norms(
+        trained(keras_optim.SGD(0.1), 2 * STEPS).optimizer, 2 * STEPS
+    )
+    short = step_recorder.gradient_norms(trained(keras_optim.SGD(0.1), 3).optimizer, 2 * STEPS)
     np.testing.assert_allclose(short, whole[-3:], rtol=1e-5)
     assert len(set(whole.tolist())) == 2 * STEPS
 
 
 def test_every_micro_batch_counts_under_accumulation():
     model = trained(keras_optim.Adam(gradient_accumulation_steps=2), 2 * STEPS)
-    norms = recording.gradient_norms(model.optimizer, 2 * STEPS)
+    norms = step_recorder.gradient_norms(model.optimizer, 2 * STEPS)
     assert len(norms) == 2 * STEPS
     assert np.all(norms > 0)
 
@@ -114,8 +116,8 @@ def test_loss_scale_is_taken_out():
         trained(keras_optim.SGD(0.1, loss_scale_factor=factor), STEPS, epochs=1).optimizer
         for factor in (None, 128.0)
     )
-    norms = recording.gradient_norms(plain, STEPS)
-    np.testing.assert_allclose(norms, recording.gradient_norms(scaled, STEPS), rtol=1e-4)
+    norms = step_recorder.gradient_norms(plain, STEPS)
+    np.testing.assert_allclose(norms, step_recorder.gradient_norms(scaled, STEPS), rtol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -123,14 +125,14 @@ def test_loss_scale_is_taken_out():
 )
 def test_bytes_of_state(name, share):
     model = trained(keras_optim.get(name), STEPS, epochs=1)
-    assert recording.state_bytes(model.optimizer) == share * recording.weight_bytes(model)
-    assert recording.weight_bytes(model) == 4 * model.count_params()
+    assert step_recorder.state_bytes(model.optimizer) == share * step_recorder.weight_bytes(model)
+    assert step_recorder.weight_bytes(model) == 4 * model.count_params()
 
 
 def test_a_built_optimizer_is_refused():
     optimizer = trained(keras_optim.SGD()).optimizer
     with pytest.raises(ValueError, match="built already"):
-        recording.recording(optimizer, STEPS)
+        step_recorder.recording(optimizer, STEPS)
 
 
 REPLICAS = """
@@ -138,7 +140,7 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import numpy as np
-from benchmarks import recording
+from benchmarks.training import step_recorder
 from tests.test_recording import *
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 def both(run):
@@ -146,7 +148,8 @@ def both(run):
         return run()
 def numbers():
     model = trained(keras_optim.Adam(), STEPS, embedded, WORDS)
-    return recording.gradient_norms(model.optimizer, STEPS), recording.step_losses(model, STEPS)
+    norms = step_recorder.gradient_norms(model.optimizer, STEPS)
+    return norms, step_recorder.step_losses(model, STEPS)
 for one, two in zip(numbers(), both(numbers)):
     assert len(one) == len(two) == STEPS
     np.testing.assert_allclose(one, two, rtol=1e-4)

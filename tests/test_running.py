@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 import keras_optim
-from keras_optim.rows import dense as dense_of
+from keras_optim.engine.sparse_rows import dense as dense_of
 from tests.catalog_cases import EVERY, make
 from tests.conftest import BACKEND
 from tests.trajectories import difference, gradients, numbers, run, starts, tensor, variables
@@ -44,7 +44,7 @@ def test_the_reduce_works_inside_fit():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile(Distance(0.01), "mse")
     model.fit(x, x[:, :1], verbose=0)
-    assert float(ops.convert_to_numpy(model.optimizer._plan.shared["longest"].value)) > 0
+    assert float(ops.convert_to_numpy(model.optimizer.state.shared["longest"].value)) > 0
 
 
 class Momentless(keras_optim.Optimizer):
@@ -63,7 +63,7 @@ def test_slots_of_any_shape_start_where_init_says():
     optimizer = Momentless(1.0)
     path = run(optimizer, VALUES, STEPS[:2])
     assert difference(path, [[v - 6.0 for v in VALUES], [v - 8.0 for v in VALUES]]) < 1e-5
-    shapes = [tuple(state["count"].shape) for state in optimizer._plan.states]
+    shapes = [tuple(state["count"].shape) for state in optimizer.state.slots]
     assert shapes == [(2,)] * len(VALUES)
 
 
@@ -161,7 +161,7 @@ def test_exclusion_by_variable_and_by_path_survives_saving():
 
 
 def decayed(optimizer):
-    return [constants["decayed"] for constants in optimizer._plan.constants]
+    return [constants["decayed"] for constants in optimizer.state.constants]
 
 
 def test_overwrite_with_gradient_variables_keep_no_state():
@@ -169,7 +169,7 @@ def test_overwrite_with_gradient_variables_keep_no_state():
     xs[1].overwrite_with_gradient = True
     optimizer = keras_optim.Adam()
     optimizer.apply([tensor(g) for g in STEPS[0]], xs)
-    assert [len(state) for state in optimizer._plan.states] == [2, 0, 2, 2]
+    assert [len(state) for state in optimizer.state.slots] == [2, 0, 2, 2]
     np.testing.assert_allclose(numbers(xs)[1], STEPS[0][1])
 
 

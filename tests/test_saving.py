@@ -59,7 +59,7 @@ def test_from_a_rate_to_a_schedule_all_state_is_kept():
     other = built(keras_optim.Adam(schedule))
     other.load_own_variables(saved(optimizer))
     assert int(numbers([other.iterations])[0]) == len(STEPS)
-    for ours, theirs in zip(optimizer._plan.states, other._plan.states, strict=True):
+    for ours, theirs in zip(optimizer.state.slots, other.state.slots, strict=True):
         for slot in ours:
             np.testing.assert_array_equal(numbers([ours[slot]])[0], numbers([theirs[slot]])[0])
 
@@ -70,8 +70,8 @@ def test_an_added_option_loads_the_rest_and_says_what_is_missing():
     with pytest.warns(UserWarning, match=r"left as it is: average.0, average.1, average.2, av"):
         other.load_own_variables(saved(optimizer))
     np.testing.assert_array_equal(
-        numbers([other._plan.states[1]["momentum"]])[0],
-        numbers([optimizer._plan.states[1]["momentum"]])[0],
+        numbers([other.state.slots[1]["momentum"]])[0],
+        numbers([optimizer.state.slots[1]["momentum"]])[0],
     )
 
 

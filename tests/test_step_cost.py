@@ -6,12 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks import step_cost
-from benchmarks import step_cost_models as models
-from benchmarks import step_cost_peers as peers
-from benchmarks import step_cost_report as report
-from benchmarks import step_cost_timing as timing
-from benchmarks.step_cost_libraries import COMPILED
+from benchmarks.step_cost import __main__, contenders, report, shapes, timing
+from benchmarks.step_cost.other_libraries import COMPILED
 from tests.conftest import BACKEND, one_backend
 
 EXPECTED = {
@@ -25,7 +21,7 @@ EXPECTED = {
 
 
 def test_the_workloads_are_what_the_page_says():
-    counts = [(len(s), round(models.size(s) / 1e6, 2)) for s in models.WORKLOADS.values()]
+    counts = [(len(s), round(shapes.size(s) / 1e6, 2)) for s in shapes.WORKLOADS.values()]
     assert counts == [(4, 0.09), (61, 0.27), (150, 9.83), (20, 20.0)]
 
 
@@ -33,9 +29,9 @@ def test_every_contender_makes_the_same_kind_of_step():
     """Adam's first step is the rate, whoever makes it."""
     starts = [np.ones((3, 2), "float32")]
     gradients = [np.full((3, 2), 0.5, "float32")]
-    contenders = peers.contenders("adam")
-    assert set(contenders) == EXPECTED[BACKEND]
-    for name, build in contenders.items():
+    chosen = contenders.of("adam")
+    assert set(chosen) == EXPECTED[BACKEND]
+    for name, build in chosen.items():
         if name != COMPILED:  # takes a compiler, and its time
             build(starts, gradients)()
 
@@ -54,14 +50,14 @@ def test_it_measures_and_writes(tmp_path, monkeypatch):
         "1",
         "--fit",
     ]
-    assert step_cost.main([*flags, "--folder", str(tmp_path)]) == 0
+    assert __main__.main([*flags, "--folder", str(tmp_path)]) == 0
     with (tmp_path / f"step_cost_{BACKEND}.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert {row["contender"] for row in rows} == set(peers.contenders("sgd")) - {COMPILED}
+    assert {row["contender"] for row in rows} == set(contenders.of("sgd")) - {COMPILED}
     assert [float(row["ratio"]) for row in rows if row["contender"] == report.OURS] == [1.0] * 3
     assert all(float(row["milliseconds"]) > 0 for row in rows)
     fits = [row for row in rows if row["workload"].startswith("fit")]
-    assert {row["contender"] for row in fits} == set(peers.keras_optimizers("sgd"))
+    assert {row["contender"] for row in fits} == set(contenders.keras_optimizers("sgd"))
     assert all(float(row["share"]) > 0 for row in fits)
     assert all(float(row["of_floor"]) > 0 for row in rows if row not in fits)
     page = (tmp_path / f"step_cost_{BACKEND}.md").read_text(encoding="utf-8")

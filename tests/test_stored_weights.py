@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_optim
-from keras_optim import swapping
+from keras_optim.state import evaluation_weights
 from tests.catalog_cases import EVERY, NAMES, make
 from tests.conftest import BACKEND
 from tests.loops import repeat
@@ -85,9 +85,9 @@ def test_averages_are_those_of_the_stored_weights(constraint, float64):
         xs, averages = constrained(constraint), []
 
         def look(optimizer=optimizer, xs=xs, averages=averages):
-            swapping.swap_in(optimizer)
+            evaluation_weights.swap_in(optimizer)
             averages.append(numbers(xs))
-            swapping.swap_out(optimizer)
+            evaluation_weights.swap_out(optimizer)
 
         path, average = walk(optimizer, xs, each=look), VALUES
         for t, values in enumerate(path, start=1):
@@ -118,12 +118,12 @@ def test_many_compiled_steps_below_the_resolution_of_a_weight_move_nothing(name,
     optimizer = keras_optim.get(name, inner=inner, **({"start_step": 1} if name == "swa" else {}))
     [x] = xs = variables([np.ones(4)], dtype)
     repeat(optimizer, xs, lambda t, xs: [keras.ops.full((4,), 1.0, dtype=dtype)], 60)
-    swapping.swap_in(optimizer)
+    evaluation_weights.swap_in(optimizer)
     np.testing.assert_array_equal(numbers([x])[0], 1.0)
-    swapping.swap_out(optimizer)
+    evaluation_weights.swap_out(optimizer)
     np.testing.assert_array_equal(numbers([x])[0], 1.0)
     slot = {"lookahead": "drift"}.get(name, "lag")
-    np.testing.assert_array_equal(np.array(optimizer._plan.states[0][slot].numpy()), 0.0)
+    np.testing.assert_array_equal(np.array(optimizer.state.slots[0][slot].numpy()), 0.0)
 
 
 def test_compiled_steps_under_a_constraint():
@@ -132,7 +132,7 @@ def test_compiled_steps_under_a_constraint():
     x.constraint = keras.constraints.NonNeg()
     repeat(optimizer, xs, lambda t, xs: [keras.ops.convert_to_tensor([1.0, -1.0, 0.0])], 3)
     np.testing.assert_allclose(numbers(xs)[0], [0.0, 0.3, 0.0], atol=1e-6)
-    swapping.swap_in(optimizer)  # 0.5 * 0.3 + 0.25 * 0.2 + 0.125 * 0.1
+    evaluation_weights.swap_in(optimizer)  # 0.5 * 0.3 + 0.25 * 0.2 + 0.125 * 0.1
     np.testing.assert_allclose(numbers(xs)[0], [0.0, 0.2125, 0.0], atol=1e-6)
 
 
@@ -146,7 +146,7 @@ def test_a_weight_set_by_hand_takes_its_average_along(name):
         optimizer.apply([tensor([1.0])], xs)  # 4, 3, 2
     average = {"ema": 2.75, "swa": 2.5}[name]
     x.assign(np.array([12.0], "float32"))
-    swapping.swap_in(optimizer)
+    evaluation_weights.swap_in(optimizer)
     assert numbers(xs)[0] == pytest.approx(average + 10.0)
 
 

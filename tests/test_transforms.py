@@ -108,11 +108,11 @@ def test_skipped_steps_leave_no_trace(name):
     assert difference([path[i] for i in (0, 3, 4)], [VALUES, path[2], path[2]]) == 0.0
     assert optimizer.skipped == 3
     assert int(numbers([optimizer.iterations])[0]) == 9
-    for ours, theirs in zip(optimizer._plan.states, plain._plan.states, strict=True):
+    for ours, theirs in zip(optimizer.state.slots, plain.state.slots, strict=True):
         for slot in theirs:
             np.testing.assert_array_equal(numbers([ours[slot]])[0], numbers([theirs[slot]])[0])
     for scalar in plain.scalars:
-        ours, theirs = optimizer._plan.shared[scalar], plain._plan.shared[scalar]
+        ours, theirs = optimizer.state.shared[scalar], plain.state.shared[scalar]
         assert numbers([ours])[0] == numbers([theirs])[0]
 
 
@@ -227,7 +227,7 @@ def test_in_fit_each_step_has_its_own_noise_and_a_resumed_training_the_same(jit_
         return model
 
     def seen(model):
-        return np.array([numbers([s["seen"]])[0] for s in model.optimizer._plan.states])
+        return np.array([numbers([s["seen"]])[0] for s in model.optimizer.state.slots])
 
     whole = fitted(fitted(compiled(), 12), 12)
     assert np.unique(seen(whole)).size == 12

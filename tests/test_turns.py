@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_optim
-from keras_optim import turns
+from keras_optim.engine import tensorflow_memory
 
 if keras.backend.backend() != "tensorflow":
     pytest.skip("elsewhere a step is one call", allow_module_level=True)
@@ -50,12 +50,14 @@ def ancestors(operation):
 
 
 def test_large_variables_wait_for_those_behind_them():
-    _, step = traced(keras_optim.SGD(0.1, momentum=0.5), turns.LARGE)
+    _, step = traced(keras_optim.SGD(0.1, momentum=0.5), tensorflow_memory.LARGE)
     found = set(waits(step))
-    assert found == {(n, n + turns.LANES) for n in range(8 - turns.LANES)}
+    assert found == {(n, n + tensorflow_memory.LANES) for n in range(8 - tensorflow_memory.LANES)}
 
 
-@pytest.mark.parametrize(("momentum", "size"), [(0.5, turns.LARGE - 1), (0.0, turns.LARGE)])
+@pytest.mark.parametrize(
+    ("momentum", "size"), [(0.5, tensorflow_memory.LARGE - 1), (0.0, tensorflow_memory.LARGE)]
+)
 def test_small_ones_and_those_without_slots_do_not_wait(momentum, size):
     _, step = traced(keras_optim.SGD(0.1, momentum=momentum), size)
     assert writes(step.graph.get_operations()) and not waits(step)
@@ -64,7 +66,7 @@ def test_small_ones_and_those_without_slots_do_not_wait(momentum, size):
 @pytest.mark.parametrize("compiled", [False, True])
 def test_numbers_are_those_of_small_variables(compiled, monkeypatch):
     def trained(large):
-        monkeypatch.setattr(turns, "LARGE", large)
+        monkeypatch.setattr(tensorflow_memory, "LARGE", large)
         optimizer = keras_optim.Lamb(0.1)
         xs, _ = traced(optimizer, 100)
         gs = [tf.ones(100) * n for n in range(len(xs))]

@@ -2,8 +2,8 @@
 
 from typing import Annotated, Unpack
 
-from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import KerasOptions, LearningRate, Range
+from keras_optim.arguments.hyperparameters import KerasOptions, LearningRate, Range
+from keras_optim.optimizer import Optimizer, Slots, Tensor
 
 AtLeastOne = Annotated[float, Range(1)]
 

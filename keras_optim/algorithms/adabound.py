@@ -1,7 +1,7 @@
 """AdaBound: Adam that turns into SGD."""
 
 from keras_optim.algorithms.bounded import Bounded
-from keras_optim.base import Slots, Tensor
+from keras_optim.optimizer import Slots, Tensor
 
 
 class AdaBound(Bounded):

@@ -4,9 +4,16 @@ from typing import Annotated, Unpack
 
 from keras import ops
 
-from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import Epsilon, KerasOptions, LearningRate, NonNegative, Positive, Range
+from keras_optim.arguments.hyperparameters import (
+    Epsilon,
+    KerasOptions,
+    LearningRate,
+    NonNegative,
+    Positive,
+    Range,
+)
 from keras_optim.numerics import between, larger, mean, smaller
+from keras_optim.optimizer import Optimizer, Slots, Tensor
 
 
 class Adafactor(Optimizer):

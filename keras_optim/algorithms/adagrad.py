@@ -4,9 +4,9 @@ from typing import Unpack
 
 from keras import ops
 
-from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import Epsilon, KerasOptions, LearningRate, NonNegative
+from keras_optim.arguments.hyperparameters import Epsilon, KerasOptions, LearningRate, NonNegative
 from keras_optim.numerics import root
+from keras_optim.optimizer import Optimizer, Slots, Tensor
 
 
 class Adagrad(Optimizer):

@@ -1,8 +1,8 @@
 """Adam: momentum over a running root mean square, both bias-corrected."""
 
 from keras_optim.algorithms.moments import Moments
-from keras_optim.base import Slots, Tensor
 from keras_optim.numerics import unbias, unbiased_root
+from keras_optim.optimizer import Slots, Tensor
 
 
 class Adam(Moments):

@@ -3,9 +3,16 @@
 from typing import Unpack
 
 from keras_optim.algorithms.projected import Projected
-from keras_optim.base import Slots, Tensor
-from keras_optim.hyper import Decay, Epsilon, Fraction, KerasOptions, LearningRate, NonNegative
+from keras_optim.arguments.hyperparameters import (
+    Decay,
+    Epsilon,
+    Fraction,
+    KerasOptions,
+    LearningRate,
+    NonNegative,
+)
 from keras_optim.numerics import ema, unbias, unbiased_root
+from keras_optim.optimizer import Slots, Tensor
 
 
 class AdamP(Projected):

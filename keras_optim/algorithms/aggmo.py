@@ -2,8 +2,8 @@
 
 from typing import Unpack
 
-from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import Decay, KerasOptions, LearningRate
+from keras_optim.arguments.hyperparameters import Decay, KerasOptions, LearningRate
+from keras_optim.optimizer import Optimizer, Slots, Tensor
 
 
 class AggMo(Optimizer):

@@ -1,8 +1,8 @@
 """AMSBound: AMSGrad that turns into SGD."""
 
 from keras_optim.algorithms.bounded import Bounded
-from keras_optim.base import Slots, Tensor
 from keras_optim.numerics import larger
+from keras_optim.optimizer import Slots, Tensor
 
 
 class AMSBound(Bounded):

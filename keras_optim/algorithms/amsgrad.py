@@ -1,8 +1,8 @@
 """AMSGrad: Adam whose rates never rise again."""
 
 from keras_optim.algorithms.moments import Moments
-from keras_optim.base import Slots, Tensor
 from keras_optim.numerics import larger, unbias, unbiased_root
+from keras_optim.optimizer import Slots, Tensor
 
 
 class AMSGrad(Moments):

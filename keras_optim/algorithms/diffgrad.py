@@ -3,8 +3,8 @@
 from keras import ops
 
 from keras_optim.algorithms.moments import Moments
-from keras_optim.base import Slots, Tensor
 from keras_optim.numerics import unbias, unbiased_root
+from keras_optim.optimizer import Slots, Tensor
 
 
 class DiffGrad(Moments):

@@ -4,9 +4,9 @@ from typing import Annotated, Unpack
 
 from keras import ops
 
-from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import KerasOptions, LearningRate, NonNegative, Range
+from keras_optim.arguments.hyperparameters import KerasOptions, LearningRate, NonNegative, Range
 from keras_optim.numerics import between, larger, smaller
+from keras_optim.optimizer import Optimizer, Slots, Tensor
 
 
 class Ftrl(Optimizer):

@@ -2,9 +2,15 @@
 
 from typing import Unpack
 
-from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import Decay, Epsilon, KerasOptions, LearningRate, NonNegative
+from keras_optim.arguments.hyperparameters import (
+    Decay,
+    Epsilon,
+    KerasOptions,
+    LearningRate,
+    NonNegative,
+)
 from keras_optim.numerics import ema, power, unbiased_root
+from keras_optim.optimizer import Optimizer, Slots, Tensor
 
 
 class Moments(Optimizer):

@@ -3,7 +3,13 @@
 from typing import Unpack
 
 from keras_optim.algorithms.moments import NesterovMoments
-from keras_optim.hyper import Decay, Epsilon, KerasOptions, LearningRate, NonNegative
+from keras_optim.arguments.hyperparameters import (
+    Decay,
+    Epsilon,
+    KerasOptions,
+    LearningRate,
+    NonNegative,
+)
 
 
 class NadamW(NesterovMoments):

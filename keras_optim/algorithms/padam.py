@@ -3,9 +3,9 @@
 from typing import Annotated, Unpack
 
 from keras_optim.algorithms.moments import Moments
-from keras_optim.base import Slots, Tensor
-from keras_optim.hyper import Decay, Epsilon, KerasOptions, LearningRate, Range
+from keras_optim.arguments.hyperparameters import Decay, Epsilon, KerasOptions, LearningRate, Range
 from keras_optim.numerics import larger, root
+from keras_optim.optimizer import Slots, Tensor
 
 
 class PAdam(Moments):

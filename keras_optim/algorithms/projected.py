@@ -5,9 +5,15 @@ from typing import Unpack
 
 from keras import ops
 
-from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import Epsilon, Fraction, KerasOptions, LearningRate, NonNegative
+from keras_optim.arguments.hyperparameters import (
+    Epsilon,
+    Fraction,
+    KerasOptions,
+    LearningRate,
+    NonNegative,
+)
 from keras_optim.numerics import larger
+from keras_optim.optimizer import Optimizer, Slots, Tensor
 
 
 class Projected(Optimizer):

@@ -3,9 +3,15 @@
 from typing import Unpack
 
 from keras_optim.algorithms.moments import Moments
-from keras_optim.base import Slots, Tensor
-from keras_optim.hyper import Decay, Epsilon, Fraction, KerasOptions, LearningRate
+from keras_optim.arguments.hyperparameters import (
+    Decay,
+    Epsilon,
+    Fraction,
+    KerasOptions,
+    LearningRate,
+)
 from keras_optim.numerics import ema, root, unbias
+from keras_optim.optimizer import Slots, Tensor
 
 
 class QHAdam(Moments):

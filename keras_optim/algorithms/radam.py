@@ -6,9 +6,9 @@ from typing import Annotated, Unpack
 from keras import ops
 
 from keras_optim.algorithms.moments import Moments
-from keras_optim.base import Slots, Tensor
-from keras_optim.hyper import Decay, Epsilon, KerasOptions, LearningRate, Range
+from keras_optim.arguments.hyperparameters import Decay, Epsilon, KerasOptions, LearningRate, Range
 from keras_optim.numerics import bias, root, unbias
+from keras_optim.optimizer import Slots, Tensor
 
 
 class RAdam(Moments):

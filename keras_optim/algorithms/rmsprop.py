@@ -4,9 +4,9 @@ from typing import Unpack
 
 from keras import ops
 
-from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import Decay, Epsilon, KerasOptions, LearningRate
+from keras_optim.arguments.hyperparameters import Decay, Epsilon, KerasOptions, LearningRate
 from keras_optim.numerics import ema, larger, root
+from keras_optim.optimizer import Optimizer, Slots, Tensor
 
 
 class RMSprop(Optimizer):

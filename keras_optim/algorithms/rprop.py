@@ -4,9 +4,15 @@ from typing import Annotated, Unpack
 
 from keras import ops
 
-from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import Epsilon, KerasOptions, LearningRate, Positive, Range
+from keras_optim.arguments.hyperparameters import (
+    Epsilon,
+    KerasOptions,
+    LearningRate,
+    Positive,
+    Range,
+)
 from keras_optim.numerics import between, sign
+from keras_optim.optimizer import Optimizer, Slots, Tensor
 
 
 class Rprop(Optimizer):

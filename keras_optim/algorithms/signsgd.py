@@ -2,9 +2,9 @@
 
 from typing import Unpack
 
-from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import KerasOptions, LearningRate
+from keras_optim.arguments.hyperparameters import KerasOptions, LearningRate
 from keras_optim.numerics import sign
+from keras_optim.optimizer import Optimizer, Slots, Tensor
 
 
 class SignSGD(Optimizer):

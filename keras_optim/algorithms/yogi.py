@@ -5,9 +5,15 @@ from typing import Unpack
 from keras import ops
 
 from keras_optim.algorithms.moments import Moments
-from keras_optim.base import Slots, Tensor
-from keras_optim.hyper import Decay, Epsilon, KerasOptions, LearningRate, NonNegative
+from keras_optim.arguments.hyperparameters import (
+    Decay,
+    Epsilon,
+    KerasOptions,
+    LearningRate,
+    NonNegative,
+)
 from keras_optim.numerics import ema, unbias, unbiased_root
+from keras_optim.optimizer import Slots, Tensor
 
 
 class Yogi(Moments):

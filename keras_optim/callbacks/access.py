@@ -5,8 +5,9 @@ from typing import Any
 import keras
 
 from keras_optim import callers
-from keras_optim.base import Optimizer
-from keras_optim.showing import shown
+from keras_optim.arguments.formatting import shown
+from keras_optim.engine.tensors import BACKEND
+from keras_optim.optimizer import Optimizer
 
 
 def inside_loss_scale(optimizer: Any) -> Any:
@@ -35,7 +36,7 @@ def between_batches(model: keras.Model) -> None:
 
     They may then be read and assigned until the next batch.
     """
-    if keras.backend.backend() == "jax":
+    if BACKEND == "jax":
         model.jax_state_sync()
 
 

@@ -9,8 +9,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_optim import hyper, running, swapping
-from keras_optim.showing import shown
+from keras_optim.arguments import hyperparameters
+from keras_optim.arguments.formatting import shown
+from keras_optim.engine import tensors
+from keras_optim.engine.tensors import BACKEND
+from keras_optim.state import evaluation_weights
 
 _NAMES = ("moving_mean", "moving_variance", "moving_stddev")
 
@@ -70,8 +73,8 @@ def update_batch_statistics(
     title = "update_batch_statistics"
     if not isinstance(model, keras.Model) or not model.built:
         raise ValueError(f"{title}: `model` must be a built Keras model. Received: {shown(model)}")
-    batch_size = hyper.check(title, "batch_size", batch_size, hyper.Period)
-    steps = hyper.check(title, "steps", steps, hyper.Period | None)
+    batch_size = hyperparameters.check(title, "batch_size", batch_size, hyperparameters.Period)
+    steps = hyperparameters.check(title, "steps", steps, hyperparameters.Period | None)
     Recorder(model).update(data, batch_size, steps)
 
 
@@ -83,8 +86,8 @@ def statistics(model: keras.Model) -> list[Any]:
 
 def keep(variables: list[Any], kept: dict[str, Any]) -> None:
     """Copy the statistics into `kept`, under their names in a file, see `swapping`."""
-    with running.no_gradients():
-        kept.update({_name(k): ops.copy(running.tensor(v)) for k, v in enumerate(variables)})
+    with tensors.no_gradients():
+        kept.update({_name(k): ops.copy(tensors.tensor(v)) for k, v in enumerate(variables)})
 
 
 def are_kept(kept: dict[str, Any]) -> bool:
@@ -94,7 +97,7 @@ def are_kept(kept: dict[str, Any]) -> bool:
 
 def put_back(variables: list[Any], kept: dict[str, Any]) -> None:
     """Give the statistics the values in `kept`, if there are any."""
-    with running.no_gradients():
+    with tensors.no_gradients():
         for k, variable in enumerate(variables):
             value = kept.get(_name(k))
             if value is not None and tuple(value.shape) == tuple(variable.shape):
@@ -136,8 +139,8 @@ class Recorder(keras.Model):
         layers = [layer for layer in _normalizers(self.model) if layer.trainable]
         if not layers:
             return
-        with running.no_gradients():  # spectral normalisation changes even weights
-            before = [(v, ops.copy(running.tensor(v))) for v in self.model.variables]
+        with tensors.no_gradients():  # spectral normalisation changes even weights
+            before = [(v, ops.copy(tensors.tensor(v))) for v in self.model.variables]
         try:
             with contextlib.ExitStack() as stack:
                 stack.enter_context(_as_before(self.model))
@@ -145,7 +148,7 @@ class Recorder(keras.Model):
                     stack.enter_context(self._recording(layer))
                 rows = self.predict(data, batch_size=batch_size, steps=steps, verbose=0)
         finally:
-            with running.no_gradients():
+            with tensors.no_gradients():
                 for variable, value in before:
                     variable.assign(value)
         for layer, row in zip(_normalizers(self.model), rows, strict=True):
@@ -163,13 +166,13 @@ class Recorder(keras.Model):
             arguments = signature.bind(*args, **kwargs).arguments
             if arguments.get("training"):
                 n = _count(layer, next(iter(arguments.values())), arguments.get("mask"))
-                now = [running.tensor(getattr(layer, name)) for name in _NAMES[:2]]
+                now = [tensors.tensor(getattr(layer, name)) for name in _NAMES[:2]]
                 self.recorded.setdefault(id(layer), []).append((n, *map(ops.copy, now)))
             return outputs
 
         for name, value in zip(_NAMES, (0.0, 1.0, 1.0), strict=True):
             if (variable := getattr(layer, name, None)) is not None:  # 0 times NaN would be NaN
-                variable.assign(value * ops.ones_like(running.tensor(variable)))
+                variable.assign(value * ops.ones_like(tensors.tensor(variable)))
         layer.momentum = 0.0
         vars(layer)["call"] = noting
         try:
@@ -180,7 +183,7 @@ class Recorder(keras.Model):
 
 
 def _name(k: int) -> str:
-    return f"{swapping.PREFIX}statistics.{k}"
+    return f"{evaluation_weights.PREFIX}statistics.{k}"
 
 
 def _normalizers(model: keras.Model) -> list[Any]:
@@ -193,7 +196,7 @@ def _normalizers(model: keras.Model) -> list[Any]:
 
 
 def _nothing(layer: Any) -> tuple[Any, Any, Any]:
-    zeros = ops.zeros_like(running.tensor(layer.moving_mean))
+    zeros = ops.zeros_like(tensors.tensor(layer.moving_mean))
     return ops.sum(zeros), zeros, zeros
 
 
@@ -223,7 +226,7 @@ def _give(layer: Any, counts: Any, means: Any, variances: Any) -> None:
 @contextlib.contextmanager
 def _as_before(model: keras.Model) -> Iterator[None]:
     """Leave PyTorch's random state and the mode of its modules as they are."""
-    if keras.backend.backend() != "torch":
+    if BACKEND != "torch":
         yield
         return
     import torch

@@ -7,11 +7,12 @@ from typing import Any
 
 import keras
 
-from keras_optim import hyper, swapping
-from keras_optim.base import Optimizer
+from keras_optim.arguments import hyperparameters
+from keras_optim.arguments.hyperparameters import Period
 from keras_optim.callbacks import batch_statistics
 from keras_optim.callbacks.access import move_to_front, optimizer_of
-from keras_optim.hyper import Period
+from keras_optim.optimizer import Optimizer
+from keras_optim.state import evaluation_weights
 
 
 class EvaluateAveraged(keras.callbacks.Callback):
@@ -56,7 +57,7 @@ class EvaluateAveraged(keras.callbacks.Callback):
     >>> history = model.fit(x, x, validation_data=(x, x), callbacks=[averaged], verbose=0)
     """
 
-    @hyper.checked
+    @hyperparameters.checked
     def __init__(self, data: Any = None, batch_size: Period = 32, steps: Period | None = None):
         super().__init__()
         self.data = data
@@ -100,7 +101,7 @@ class EvaluateAveraged(keras.callbacks.Callback):
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Test with the averaged weights."""
-        self._swapped_here = not swapping.swapped(self._optimizer())
+        self._swapped_here = not evaluation_weights.swapped(self._optimizer())
         self._test()
 
     def on_test_end(self, logs: Any = None) -> None:
@@ -121,10 +122,10 @@ class EvaluateAveraged(keras.callbacks.Callback):
     def _test(self) -> None:
         """Put the averaged weights into the model, and the statistics that fit them."""
         optimizer = self._optimizer()
-        swapping.swap_in(optimizer)
+        evaluation_weights.swap_in(optimizer)
         if self._recorder is None or not optimizer.built:
             return
-        kept, variables = optimizer._plan.kept, batch_statistics.statistics(self.model)
+        kept, variables = optimizer.state.trained, batch_statistics.statistics(self.model)
         if variables and not batch_statistics.are_kept(kept):
             batch_statistics.keep(variables, kept)
             self._recorder.update(self.data, self.batch_size, self.steps)
@@ -134,9 +135,11 @@ class EvaluateAveraged(keras.callbacks.Callback):
         optimizer = self._optimizer()
         if optimizer._awaited and not optimizer.built:  # the state of a file holds them
             self.model.optimizer.build(self.model.trainable_variables)
-        if swapping.swapped(optimizer):
-            batch_statistics.put_back(batch_statistics.statistics(self.model), optimizer._plan.kept)
-        swapping.swap_out(optimizer)
+        if evaluation_weights.swapped(optimizer):
+            batch_statistics.put_back(
+                batch_statistics.statistics(self.model), optimizer.state.trained
+            )
+        evaluation_weights.swap_out(optimizer)
 
     def _averaged(self, save: Callable[..., Any]) -> Callable[..., Any]:
         """`save` with the averaged weights, wherever in `fit` it is called."""
@@ -150,7 +153,7 @@ class EvaluateAveraged(keras.callbacks.Callback):
 
     @contextlib.contextmanager
     def _testing(self) -> Iterator[None]:
-        trained = not swapping.swapped(self._optimizer())
+        trained = not evaluation_weights.swapped(self._optimizer())
         self._test()
         try:
             yield

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import keras
 import numpy as np
 
-from keras_optim import hyper
+from keras_optim.arguments import hyperparameters
+from keras_optim.arguments.formatting import shown
+from keras_optim.arguments.hyperparameters import Positive, Range
 from keras_optim.callbacks.access import between_batches, inside_loss_scale
 from keras_optim.callbacks.draw_rates import draw_rates
 from keras_optim.callbacks.rate_curve import NoFall, RateCurve, rate_curve
 from keras_optim.callbacks.sweep import Sweep
-from keras_optim.hyper import Positive, Range
-from keras_optim.showing import shown
 
 
 class LearningRateFinder(keras.callbacks.Callback):
@@ -72,7 +72,7 @@ class LearningRateFinder(keras.callbacks.Callback):
         https://arxiv.org/abs/1506.01186
     """
 
-    @hyper.checked
+    @hyperparameters.checked
     def __init__(
         self,
         min_learning_rate: Positive = 1e-6,

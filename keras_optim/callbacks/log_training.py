@@ -4,8 +4,9 @@ from typing import Any
 
 import keras
 
-from keras_optim import hyper, recording
+from keras_optim.arguments import hyperparameters
 from keras_optim.callbacks.access import between_batches, optimizer_of
+from keras_optim.engine import norms
 
 
 class LogTraining(keras.callbacks.Callback):
@@ -54,12 +55,12 @@ class LogTraining(keras.callbacks.Callback):
     True
     """
 
-    @hyper.checked
+    @hyperparameters.checked
     def __init__(self, per_batch: bool = False, per_layer: bool = False):
         super().__init__()
         self.per_batch = per_batch
         self.per_layer = per_layer
-        self.batches: dict[str, list[float]] = {name: [] for name in recording.LAST}
+        self.batches: dict[str, list[float]] = {name: [] for name in norms.LAST}
         if per_batch:
             # Only then: Keras waits for each step where a callback looks at batches.
             self.on_train_batch_end = self._log_batch
@@ -67,22 +68,22 @@ class LogTraining(keras.callbacks.Callback):
     def set_model(self, model: keras.Model) -> None:
         """Begin to record, before the step is compiled."""
         super().set_model(model)
-        if recording.start(optimizer_of(self), model if self.per_layer else None):
+        if norms.start(optimizer_of(self), model if self.per_layer else None):
             model.train_function = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Begin the means anew."""
-        recording.forget(optimizer_of(self))
+        norms.forget(optimizer_of(self))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Add the means over the epoch to its logs, and the last rate."""
         optimizer = optimizer_of(self)
-        if logs is not None and (means := recording.means(optimizer)):
-            logs.update({**means, "learning_rate": recording.last(optimizer)["learning_rate"]})
+        if logs is not None and (means := norms.means(optimizer)):
+            logs.update({**means, "learning_rate": norms.last(optimizer)["learning_rate"]})
 
     def _log_batch(self, batch: int, logs: Any = None) -> None:
         between_batches(self.model)
-        last = recording.last(optimizer_of(self))
+        last = norms.last(optimizer_of(self))
         for name, value in last.items():
             self.batches.setdefault(name, []).append(value)
         if logs is not None:

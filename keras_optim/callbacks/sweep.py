@@ -12,10 +12,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_optim import running
 from keras_optim.callbacks.access import inside_loss_scale
-
-_JAX = keras.backend.backend() == "jax"
+from keras_optim.engine import tensors
+from keras_optim.engine.tensors import BACKEND
 
 
 class Sweep:
@@ -46,7 +45,7 @@ class Sweep:
             model.train_function = self.step
         # Past Keras's `__setattr__`, so that the methods of the classes can come back.
         vars(model)["make_train_function"] = self._make_train_function
-        if _JAX:
+        if BACKEND == "jax":
             # Its `fit` takes the weights out of the model; in the end, even of a failure, it puts
             # them back, and averages in their place.
             vars(model.optimizer)["finalize_variable_values"] = self._finalize
@@ -62,7 +61,7 @@ class Sweep:
     def step(self, *arguments: Any) -> Any:
         """What `fit` calls in place of the train function; it raises where the data end."""
         try:
-            result = self._step_on_jax(*arguments) if _JAX else self._step(*arguments)
+            result = self._step_on_jax(*arguments) if BACKEND == "jax" else self._step(*arguments)
             self.steps += 1
             return result
         except BaseException:  # also where it came while values were put back
@@ -118,11 +117,11 @@ class Sweep:
 
 
 def _copies(variables: list[Any]) -> list[tuple[Any, Any]]:
-    with running.no_gradients():
-        return [(v, ops.copy(running.tensor(v))) for v in variables]
+    with tensors.no_gradients():
+        return [(v, ops.copy(tensors.tensor(v))) for v in variables]
 
 
 def _assign(values: list[tuple[Any, Any]]) -> None:
-    with running.no_gradients():
+    with tensors.no_gradients():
         for variable, value in values:
             variable.assign(value)

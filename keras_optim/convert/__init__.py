@@ -4,7 +4,7 @@ Arguments, state and step count are carried over, so that a run begun there goes
 would have gone on there. `print(table())` says what converts.
 """
 
-from keras_optim.convert import keras_optimizers, optax_functions, rows, torch_optim
+from keras_optim.convert import counterparts, keras_optimizers, optax_functions, torch_optim
 from keras_optim.convert.keras_optimizers import from_keras, to_keras
 from keras_optim.convert.optax_functions import from_optax, to_optax
 from keras_optim.convert.torch_optim import from_torch, to_torch
@@ -20,4 +20,4 @@ def table() -> str:
     >>> print(table().splitlines()[0])
     | `torch.optim` | ours | what differs |
     """
-    return rows.table(LIBRARIES)
+    return counterparts.table(LIBRARIES)

@@ -20,12 +20,12 @@ from keras_optim.algorithms.nadam import Nadam
 from keras_optim.algorithms.nadamw import NadamW
 from keras_optim.algorithms.rmsprop import RMSprop
 from keras_optim.algorithms.sgd import SGD
-from keras_optim.base import Optimizer
+from keras_optim.arguments.formatting import shown
+from keras_optim.arguments.hyperparameters import OPTION_DEFAULTS
 from keras_optim.convert import states
-from keras_optim.convert.rows import Array, Library, Row, Slot
+from keras_optim.convert.counterparts import Array, Library, Row, Slot
 from keras_optim.convert.states import folded, without_axis
-from keras_optim.hyper import OPTION_DEFAULTS
-from keras_optim.showing import shown
+from keras_optim.optimizer import Optimizer
 
 _COMMON = {name: name for name in ("learning_rate", *OPTION_DEFAULTS) if name != "name"}
 _UNDECAYED = {name: name for name in _COMMON if name != "weight_decay"}
@@ -251,7 +251,7 @@ def to_keras(optimizer: Optimizer) -> keras.optimizers.Optimizer:
     theirs = getattr(keras.optimizers, row.theirs)(**arguments)
     variables = optimizer._trainable_variables
     excluded = [
-        v for v, c in zip(variables, optimizer._plan.constants, strict=True) if not c["decayed"]
+        v for v, c in zip(variables, optimizer.state.constants, strict=True) if not c["decayed"]
     ]
     if excluded:
         theirs.exclude_from_weight_decay(var_list=excluded)
@@ -266,7 +266,7 @@ def to_keras(optimizer: Optimizer) -> keras.optimizers.Optimizer:
                 b.assign(a)
     if isinstance(row.scalars, Mapping):
         for theirs_name, ours_name in row.scalars.items():
-            getattr(theirs, theirs_name).assign(optimizer._plan.shared[ours_name])
+            getattr(theirs, theirs_name).assign(optimizer.state.shared[ours_name])
     theirs._iterations.assign(optimizer._iterations)
     return theirs
 

@@ -24,11 +24,11 @@ from keras_optim.algorithms.sgd import SGD
 from keras_optim.algorithms.signsgd import SignSGD
 from keras_optim.algorithms.signum import Signum
 from keras_optim.algorithms.yogi import Yogi
-from keras_optim.base import Optimizer
+from keras_optim.arguments.formatting import shown
 from keras_optim.convert import states
-from keras_optim.convert.rows import Array, Library, Row
+from keras_optim.convert.counterparts import Array, Library, Row
 from keras_optim.convert.states import folded
-from keras_optim.showing import shown
+from keras_optim.optimizer import Optimizer
 
 _RATE = {"learning_rate": "learning_rate"}
 _BETAS = {**_RATE, "b1": "beta_1", "b2": "beta_2"}
@@ -255,7 +255,7 @@ def to_optax(optimizer: Optimizer, params: Any) -> tuple[Any, Any]:
                 f"{tuple(variable.shape)}. Received: shape {np.shape(leaf)}. Are they in the order "
                 "of the variables?"
             )
-    decayed = [c["decayed"] for c in optimizer._plan.constants]
+    decayed = [c["decayed"] for c in optimizer.state.constants]
     if not all(decayed) and arguments.get("weight_decay"):
         arguments["mask"] = tree.unflatten(decayed)
     transformation = getattr(optax, row.theirs)(**arguments)

@@ -7,11 +7,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_optim import saving
-from keras_optim.base import Optimizer
-from keras_optim.convert.rows import Array, Row, Slot
-from keras_optim.paths import path_of
-from keras_optim.showing import shown
+from keras_optim.arguments.formatting import shown
+from keras_optim.convert.counterparts import Array, Row, Slot
+from keras_optim.optimizer import Optimizer
+from keras_optim.state import files
+from keras_optim.variables.paths import path_of
 
 
 def rate_of(optimizer: Optimizer) -> float:
@@ -64,7 +64,7 @@ def take(
     Raises:
         ValueError: an array has not the shape that it must have.
     """
-    variables, constants = optimizer._trainable_variables, optimizer._plan.constants
+    variables, constants = optimizer._trainable_variables, optimizer.state.constants
     rule: Any = getattr(optimizer, "inner", optimizer)
     store: dict[str, Any] = {"iteration": np.array(count), **others}
     for i, (variable, state) in enumerate(zip(variables, states, strict=True)):
@@ -78,7 +78,7 @@ def take(
     if callable(row.scalars):
         computed: Mapping[str, float] = row.scalars(rule, count)
         store.update({n: np.array(v) for n, v in computed.items()})
-    named = saving.named_state(optimizer)
+    named = files.named_state(optimizer)
     for name, value in store.items():
         if tuple(value.shape) != tuple(named[name].shape):
             slot, _, index = name.rpartition(".")
@@ -94,9 +94,9 @@ def take(
 
 def give(row: Row, optimizer: Optimizer) -> list[dict[str, Array]]:
     """The state of a built optimizer of ours as theirs: a dict of arrays for each variable."""
-    rule, plan, states = getattr(optimizer, "inner", optimizer), optimizer._plan, []
+    rule, kept, states = getattr(optimizer, "inner", optimizer), optimizer.state, []
     for variable, ours, constants in zip(
-        optimizer._trainable_variables, plan.states, plan.constants, strict=True
+        optimizer._trainable_variables, kept.slots, kept.constants, strict=True
     ):
         rate = rate_of(optimizer) * constants.get("multiplier", 1.0)
         x = keras.ops.convert_to_numpy(variable.value)

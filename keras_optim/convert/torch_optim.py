@@ -19,10 +19,10 @@ from keras_optim.algorithms.radam import RAdam
 from keras_optim.algorithms.rmsprop import RMSprop
 from keras_optim.algorithms.rprop import Rprop
 from keras_optim.algorithms.sgd import SGD
-from keras_optim.base import Optimizer
+from keras_optim.arguments.formatting import shown
 from keras_optim.convert import states
-from keras_optim.convert.rows import Library, Row, Slot
-from keras_optim.showing import shown
+from keras_optim.convert.counterparts import Library, Row, Slot
+from keras_optim.optimizer import Optimizer
 from keras_optim.wrappers.rate_multipliers import RateMultipliers
 from keras_optim.wrappers.variable_rates import VariableRates
 
@@ -257,7 +257,7 @@ def to_torch(optimizer: Optimizer, parameters: Sequence[Any], axes: Axes = None)
     states.check_lengths("to_torch", variables, parameters)
 
     groups: dict[Any, dict[str, Any]] = {}
-    for parameter, constants in zip(parameters, optimizer._plan.constants, strict=True):
+    for parameter, constants in zip(parameters, optimizer.state.constants, strict=True):
         decayed, multiplier = constants["decayed"], constants.get("multiplier", 1.0)
         group = groups.setdefault((decayed, multiplier), {"params": [], "lr": rate * multiplier})
         if not decayed and arguments.get("weight_decay"):
@@ -281,7 +281,7 @@ def to_torch(optimizer: Optimizer, parameters: Sequence[Any], axes: Axes = None)
             kept[name] = torch.tensor(_transposed(value, back)).to(parameter)
         if isinstance(row.scalars, Mapping):
             for name, ours in row.scalars.items():
-                number = float(keras.ops.convert_to_numpy(optimizer._plan.shared[ours].value))
+                number = float(keras.ops.convert_to_numpy(optimizer.state.shared[ours].value))
                 kept[name] = torch.tensor(number, dtype=torch.float64)
         theirs.state[parameter] = kept
     return theirs

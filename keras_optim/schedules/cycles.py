@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from keras import ops
 
-from keras_optim.hyper import Fraction, NonNegative, Period, Range
+from keras_optim.arguments.hyperparameters import Fraction, NonNegative, Period, Range
+from keras_optim.arguments.scalar import LARGEST
 from keras_optim.numerics import power
-from keras_optim.scalar import LARGEST
 from keras_optim.schedules.decays import half_cosine
 from keras_optim.schedules.schedule import Schedule, Tensor, between, check_sum, floating
 

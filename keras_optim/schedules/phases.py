@@ -5,7 +5,8 @@ from typing import Literal
 
 from keras import ops
 
-from keras_optim.hyper import NonNegative, Period
+from keras_optim.arguments.formatting import shown
+from keras_optim.arguments.hyperparameters import NonNegative, Period
 from keras_optim.schedules.decays import half_cosine
 from keras_optim.schedules.schedule import (
     Rate,
@@ -18,7 +19,6 @@ from keras_optim.schedules.schedule import (
     rate_at,
     warmed,
 )
-from keras_optim.showing import shown
 
 
 class Warmup(Schedule):

@@ -11,9 +11,10 @@ import keras
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_optim import describing, hyper, running
-from keras_optim.hyper import NonNegative, Range
-from keras_optim.scalar import LARGEST
+from keras_optim.arguments import descriptions, hyperparameters
+from keras_optim.arguments.hyperparameters import NonNegative, Range
+from keras_optim.arguments.scalar import LARGEST
+from keras_optim.engine import tensors
 
 Tensor = Any
 
@@ -47,7 +48,7 @@ class Schedule(LearningRateSchedule):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):
-            cls.__init__ = hyper.checked(cls.__init__)  # type: ignore[method-assign]
+            cls.__init__ = hyperparameters.checked(cls.__init__)  # type: ignore[method-assign]
         keras.saving.register_keras_serializable(cls.__module__.partition(".")[0])(cls)
 
     def rate(self, step: Tensor) -> Tensor:
@@ -56,14 +57,14 @@ class Schedule(LearningRateSchedule):
 
     def __call__(self, step: Any) -> Tensor:
         """The rate at `step`: an integer, a tensor or a variable."""
-        return self.rate(running.tensor(step))
+        return self.rate(tensors.tensor(step))
 
     def __repr__(self) -> str:
-        return describing.schedule(self)
+        return descriptions.schedule(self)
 
     def get_config(self) -> dict[str, Any]:
         """Every argument of the constructor; schedules inside are serialised as well."""
-        names = hyper.own_parameters(type(self).__init__)
+        names = hyperparameters.own_parameters(type(self).__init__)
         return {n: keras.saving.serialize_keras_object(getattr(self, n)) for n in names}
 
     @classmethod
@@ -84,7 +85,7 @@ def check_sum(owner: str, **steps: int) -> None:
 
 def floating() -> str:
     """The dtype of rates: Keras's default one, at least float32."""
-    return running.wide(keras.config.floatx()) or "float32"
+    return tensors.wide(keras.config.floatx()) or "float32"
 
 
 def progress(step: Tensor, start: int, length: int) -> Tensor:

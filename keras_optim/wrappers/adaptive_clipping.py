@@ -5,10 +5,10 @@ from typing import Any, Unpack
 
 from keras import ops
 
-from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import Positive, WrapperOptions
+from keras_optim.arguments.hyperparameters import Positive, WrapperOptions
 from keras_optim.numerics import larger
-from keras_optim.paths import first_matches
+from keras_optim.optimizer import Optimizer, Slots, Tensor
+from keras_optim.variables.paths import first_matches
 from keras_optim.wrappers.wrapper import GradientTransform
 
 

@@ -1,7 +1,7 @@
 """Gradient centralisation: gradients without the mean of each unit."""
 
-from keras_optim.base import Slots, Tensor
 from keras_optim.numerics import mean
+from keras_optim.optimizer import Slots, Tensor
 from keras_optim.wrappers.wrapper import GradientTransform
 
 

@@ -8,9 +8,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_optim import distribution
-from keras_optim.base import Optimizer, Slots, Tensor
-from keras_optim.hyper import NonNegative, Range, WrapperOptions
+from keras_optim.arguments.hyperparameters import NonNegative, Range, WrapperOptions
+from keras_optim.engine import distribution
+from keras_optim.engine.tensors import BACKEND
+from keras_optim.optimizer import Optimizer, Slots, Tensor
 from keras_optim.wrappers.wrapper import GradientTransform
 
 
@@ -99,5 +100,5 @@ class SeedOfStep(keras.random.SeedGenerator):
 
     def next(self, ordered: bool = True) -> Tensor:
         """The pair that every backend's generator starts from."""
-        dtype = "uint32" if keras.backend.backend() == "jax" else "int64"
+        dtype = "uint32" if BACKEND == "jax" else "int64"
         return ops.stack([ops.convert_to_tensor(self.number, dtype), ops.cast(self.t, dtype)])

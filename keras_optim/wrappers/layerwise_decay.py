@@ -8,8 +8,8 @@ from typing import Any
 
 import keras
 
-from keras_optim.hyper import Decay, Fraction, check
-from keras_optim.showing import shown
+from keras_optim.arguments.formatting import shown
+from keras_optim.arguments.hyperparameters import Decay, Fraction, check
 from keras_optim.wrappers.variable_rates import VariableRates
 
 SMALL = 1e-4

@@ -5,11 +5,11 @@ from typing import Any, Unpack
 
 from keras import ops
 
-from keras_optim.base import Optimizer, Slots, Tensor
+from keras_optim.arguments.hyperparameters import WrapperOptions
 from keras_optim.contract import layers
-from keras_optim.hyper import WrapperOptions
-from keras_optim.paths import first_matches
-from keras_optim.rows import LAZY
+from keras_optim.engine.sparse_rows import LAZY
+from keras_optim.optimizer import Optimizer, Slots, Tensor
+from keras_optim.variables.paths import first_matches
 from keras_optim.wrappers.wrapper import Wrapper
 
 

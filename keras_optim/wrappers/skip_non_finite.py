@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optim.base import Slots, Tensor
+from keras_optim.optimizer import Slots, Tensor
 from keras_optim.wrappers.wrapper import Wrapper
 
 
@@ -54,8 +54,7 @@ class SkipNonFinite(Wrapper):
     @property
     def skipped(self) -> int:
         """How many steps were left out so far."""
-        plan = getattr(self, "_plan", None)
-        return int(ops.convert_to_numpy(plan.shared["skipped"].value)) if plan else 0
+        return int(ops.convert_to_numpy(self.state.shared["skipped"].value)) if self.state else 0
 
     def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
         bad = ops.sum(ops.cast(ops.logical_not(ops.isfinite(g)), x.dtype))

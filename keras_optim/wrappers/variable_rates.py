@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from keras_optim.hyper import NonNegative, check
-from keras_optim.paths import Place, path_of, positions, same_variables
+from keras_optim.arguments.hyperparameters import NonNegative, check
+from keras_optim.variables.paths import Place, path_of, positions, same_variables
 
 _OWNER, _NAME = "RateMultipliers", "multipliers"
 

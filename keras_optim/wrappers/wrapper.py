@@ -5,12 +5,12 @@ from typing import Any, Unpack
 
 import keras
 
-from keras_optim import hyper
-from keras_optim.base import Optimizer, Slots, Tensor
+from keras_optim.arguments import hyperparameters
+from keras_optim.arguments.formatting import shown
+from keras_optim.arguments.hyperparameters import WrapperOptions
 from keras_optim.contract import layers
-from keras_optim.hyper import WrapperOptions
-from keras_optim.paths import Choice
-from keras_optim.showing import shown
+from keras_optim.optimizer import Optimizer, Slots, Tensor
+from keras_optim.variables.paths import Choice
 
 
 class Wrapper(Optimizer):
@@ -55,7 +55,7 @@ class Wrapper(Optimizer):
             raise ValueError(f"{title}: `inner` must not have a {title} inside already.")
         inherited = {
             name: getattr(inner, name)
-            for name, default in hyper.OPTION_DEFAULTS.items()
+            for name, default in hyperparameters.OPTION_DEFAULTS.items()
             if name != "name" and getattr(inner, name) != default
         }
         if both := sorted(set(inherited) & set(kwargs)):
@@ -88,7 +88,7 @@ class Wrapper(Optimizer):
     def build(self, variables: Sequence[Any]) -> None:
         super().build(variables)
         for rule in layers(self.inner):
-            rule._plan = self._plan  # so that what it counts can be read from it
+            rule.state = self.state  # so that what it counts can be read from it
 
     def init(self, x: Tensor) -> Slots:
         return self.inner.init(x)

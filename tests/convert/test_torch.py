@@ -319,11 +319,11 @@ def test_variables_of_one_path_are_told_apart():
     groups = [{"params": ps[:2], "lr": 0.1}, {"params": ps[2:], "lr": 0.2}]
     xs = [keras.Variable(v, dtype="float64", name="same") for v in STARTS]
     ours = convert.from_torch(torch.optim.Adam(groups), xs)
-    assert [c["multiplier"] for c in ours._plan.constants] == [1.0] * 2 + [2.0] * (len(xs) - 2)
+    assert [c["multiplier"] for c in ours.state.constants] == [1.0] * 2 + [2.0] * (len(xs) - 2)
     for group, decay in zip(groups, (0.0, 0.1)):
         group.update(lr=0.1, weight_decay=decay)
     ours = convert.from_torch(torch.optim.AdamW(groups), xs)
-    assert [c["decayed"] for c in ours._plan.constants] == [False] * 2 + [True] * (len(xs) - 2)
+    assert [c["decayed"] for c in ours.state.constants] == [False] * 2 + [True] * (len(xs) - 2)
 
 
 def test_what_does_not_fit():

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_optim.minimizing.model_loss import model_loss
-from keras_optim.minimizing.objective import Objective
+from keras_optim.full_batch.model_loss import model_loss
+from keras_optim.full_batch.objective import Objective
 
 
 def numbers(variable):

@@ -6,8 +6,8 @@ import pytest
 from keras import layers, ops
 
 from keras_optim import minimize
-from keras_optim.minimizing.model_loss import model_loss
-from keras_optim.minimizing.objective import Loss, Objective
+from keras_optim.full_batch.model_loss import model_loss
+from keras_optim.full_batch.objective import Loss, Objective
 from tests.conftest import BACKEND
 from tests.minimizing.functions import network, quadratic, regression, rosenbrock
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from keras_optim.minimizing.line_search import Trial, cubic_minimum, strong_wolfe
+from keras_optim.full_batch.line_search import Trial, cubic_minimum, strong_wolfe
 from tests.conftest import one_backend
 
 pytestmark = one_backend

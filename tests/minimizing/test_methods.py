@@ -9,10 +9,10 @@ from keras import ops
 
 import keras_optim
 from keras_optim import ConjugateGradient, TruncatedNewton, minimize
-from keras_optim.minimizing.conjugate_gradient import conjugate
-from keras_optim.minimizing.lbfgs import LBFGS
-from keras_optim.minimizing.method import Method, Step, downhill
-from keras_optim.minimizing.minimize import METHODS
+from keras_optim.full_batch.conjugate_gradient import conjugate
+from keras_optim.full_batch.lbfgs import LBFGS
+from keras_optim.full_batch.method import Method, Step, downhill
+from keras_optim.full_batch.minimize import METHODS
 from tests.minimizing.functions import numbers, quadratic, rosenbrock
 
 FORMULAS = (

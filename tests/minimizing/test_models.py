@@ -6,9 +6,9 @@ import pytest
 from keras import layers, ops
 
 from keras_optim import minimize
-from keras_optim.minimizing.minimize import METHODS
-from keras_optim.minimizing.model_loss import model_loss
-from keras_optim.minimizing.objective import Objective
+from keras_optim.full_batch.minimize import METHODS
+from keras_optim.full_batch.model_loss import model_loss
+from keras_optim.full_batch.objective import Objective
 from tests.minimizing.functions import compiled, network, numbers, regression, value_of
 
 X, Y, WEIGHTS = regression()

@@ -6,8 +6,8 @@ import pytest
 from keras import ops
 
 from keras_optim import minimize
-from keras_optim.minimizing.minimize import METHODS
-from keras_optim.minimizing.objective import Objective
+from keras_optim.full_batch.minimize import METHODS
+from keras_optim.full_batch.objective import Objective
 from tests.conftest import BACKEND
 from tests.minimizing.functions import numbers, rosenbrock
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from keras_optim.native import compilers
+from keras_optim.codegen import compilers
 
 THREADS = 4
 PRELUDE = """

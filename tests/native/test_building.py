@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from keras_optim.native import building, compilers
-from keras_optim.native.compilers import BuildError
+from keras_optim.codegen import building, compilers
+from keras_optim.codegen.compilers import BuildError
 
 SOURCE = """
 #include <stdint.h>
@@ -183,16 +183,16 @@ def test_a_link_is_no_private_folder(tmp_path, monkeypatch):
 def test_two_processes_build_at_once(cache):
     script = textwrap.dedent(f"""
         import importlib.util, sys, types
-        for name in ("keras_optim", "keras_optim.native"):
+        for name in ("keras_optim", "keras_optim.codegen"):
             sys.modules[name] = types.ModuleType(name)
             sys.modules[name].__path__ = []
         folder = {str(Path(building.__file__).parent)!r}
         for name in ("compilers", "building"):
-            whole = "keras_optim.native." + name
+            whole = "keras_optim.codegen." + name
             spec = importlib.util.spec_from_file_location(whole, folder + "/" + name + ".py")
             module = sys.modules[whole] = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(module)
-            setattr(sys.modules["keras_optim.native"], name, module)
+            setattr(sys.modules["keras_optim.codegen"], name, module)
         sys.stdin.readline()
         module.load({SOURCE!r})
         print(module.builds)
@@ -208,7 +208,7 @@ def test_two_processes_build_at_once(cache):
 
 
 def test_importing_builds_nothing(cache):
-    script = "import keras_optim.fused; from keras_optim.native import building as b"
+    script = "import keras_optim.engine.torch_native; from keras_optim.codegen import building as b"
     script += "; print(b.builds)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.strip() == "0"

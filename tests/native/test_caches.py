@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import keras_optim
-from keras_optim import fused
-from keras_optim.native import building, on_cpu
+from keras_optim.codegen import building, on_cpu
+from keras_optim.engine import torch_native
 from tests.catalog_cases import EVERY, make
 from tests.native.test_steps import (
     OPERATION_BY_OPERATION,
@@ -21,7 +21,7 @@ from tests.trajectories import difference, run, tensor, variables
 
 @pytest.mark.parametrize("name", ["adam", "lamb", "lookahead(adam)", "skipnonfinite(adam)"])
 def test_one_build_for_a_rule(name, builds, monkeypatch):
-    monkeypatch.setenv(fused.SETTING, "native")
+    monkeypatch.setenv(torch_native.SETTING, "native")
     optimizer, xs = make(name), variables(VALUES)
     gs = [tensor(g) for g in STEPS[0]]
     optimizer.apply(gs, xs)
@@ -45,7 +45,7 @@ def test_one_build_for_a_rule(name, builds, monkeypatch):
 
 def test_one_build_for_a_model(builds, monkeypatch):
     """A ragged last batch, a frozen layer, a second optimizer, another model."""
-    monkeypatch.setenv(fused.SETTING, "native")
+    monkeypatch.setenv(torch_native.SETTING, "native")
     x = np.random.default_rng(0).normal(size=(20, 4)).astype("float32")
     for width in (3, 5):
         layers = [keras.layers.Dense(width), keras.layers.Dense(1)]

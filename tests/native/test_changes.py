@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import keras_optim
-from keras_optim import fused
-from keras_optim.native import building
+from keras_optim.codegen import building
+from keras_optim.engine import torch_native
 from tests.catalog_cases import make
 from tests.native.test_steps import (
     STEPS,
@@ -37,7 +37,7 @@ def pair(name="adam", **options):
 def step(monkeypatch, pairs, gs, change=lambda optimizer, xs: None):
     """The same step by both, after `change`; they must agree."""
     for setting, optimizer, xs in pairs:
-        monkeypatch.setenv(fused.SETTING, setting)
+        monkeypatch.setenv(torch_native.SETTING, setting)
         change(optimizer, xs)
         optimizer.apply([g() if callable(g) else g for g in gs], xs)
     (_, _, ours), (_, _, theirs) = pairs
@@ -48,7 +48,7 @@ def test_gradients_of_every_kind(monkeypatch):
     pairs = pair()
     plain = [tensor(g) for g in STEPS[0]]
     step(monkeypatch, pairs, plain)
-    bound = next(iter(pairs[0][1]._plan.fused.steps[True].calls.values()))
+    bound = next(iter(pairs[0][1].state.native.steps[True].calls.values()))
     native_calls = []
     inner = bound.call
     bound.call = lambda leading: (native_calls.append(1), inner(leading))
@@ -116,13 +116,13 @@ def test_constraints(monkeypatch):
 
 
 def test_recording_is_part_of_it(monkeypatch):
-    from keras_optim import recording
+    from keras_optim.engine import norms
 
     pairs = pair()
     gs = [tensor(g) for g in STEPS[0]]
     step(monkeypatch, pairs, gs)
-    step(monkeypatch, pairs, gs, lambda optimizer, xs: recording.start(optimizer))
-    ours, theirs = (recording.last(optimizer) for _, optimizer, _ in pairs)
+    step(monkeypatch, pairs, gs, lambda optimizer, xs: norms.start(optimizer))
+    ours, theirs = (norms.last(optimizer) for _, optimizer, _ in pairs)
     assert native(pairs[0][1])
     assert ours == pytest.approx(theirs, rel=1e-5)
     assert ours["update_norm"] > 0
@@ -141,7 +141,7 @@ def test_copies_hold_no_addresses():
     gs = [tensor(g) for g in STEPS[0]]
     optimizer.apply(gs, xs)
     for again in (copy.deepcopy, lambda plan: pickle.loads(pickle.dumps(plan))):
-        assert again(optimizer._plan.fused).steps == {}
+        assert again(optimizer.state.native).steps == {}
 
 
 # ---- stepping aside
@@ -180,7 +180,7 @@ def test_a_variable_twice_and_variables_in_one_memory():
     optimizer.build([x, y])
     bound = []
     optimizer.apply([gs[1], gs[1]], [x, y])
-    for step in optimizer._plan.fused.steps.values():
+    for step in optimizer.state.native.steps.values():
         bound += step.calls.values()
     assert [one.call for one in bound] == [None]
     with pytest.raises(ValueError, match="given twice"):
@@ -245,7 +245,7 @@ def test_another_setting_is_refused(monkeypatch):
 def test_without_a_compiler_one_warning_and_the_right_result(monkeypatch, caplog, builds):
     monkeypatch.setenv("PATH", "")
     building.forget()
-    fused._told.clear()
+    torch_native._told.clear()
     paths = [run(make("adam"), VALUES, STEPS) for _ in range(2)]
     assert [r.levelname for r in caplog.records] == ["WARNING"]
     assert "no C compiler was found" in caplog.text
@@ -264,7 +264,7 @@ def test_a_compiler_that_fails_is_called_for_one_optimizer_alone(
     (tmp_path / "gcc").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/no")
     building.forget()
-    fused._told.clear()
+    torch_native._told.clear()
     optimizer, xs = make("adam"), variables(VALUES)
     for rate in (0.1, 0.2, 0.3):
         optimizer.learning_rate = rate

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from keras_optim.native import building, compilers
-from keras_optim.native.compilers import BuildError
+from keras_optim.codegen import building, compilers
+from keras_optim.codegen.compilers import BuildError
 from tests.native.test_building import SOURCE, cache, works  # noqa: F401
 
 GCC = shutil.which("gcc")

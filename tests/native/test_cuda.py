@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from keras_optim import fused, native
-from keras_optim.native import kernel, on_cuda
+from keras_optim import codegen
+from keras_optim.codegen import kernel, on_cuda
+from keras_optim.engine import torch_native
 from tests.catalog_cases import EVERY, make
 from tests.native import emulator, test_steps
 from tests.native.test_steps import (
@@ -66,7 +67,7 @@ def test_few_launches(name, monkeypatch):
     """Two for a rule without sums, on any number of tensors; three more for each pass of sums."""
     optimizer = make(name)
     trajectory("native", optimizer, monkeypatch, steps=STEPS[:1])
-    [step] = optimizer._plan.fused.steps.values()
+    [step] = optimizer.state.native.steps.values()
     passes = step.kernel._text.phases.count("items")
     assert len(emulator.launches) == len(step.kernel._text.phases) <= 2 + 3 * passes
     assert passes == 0 or not optimizer.elementwise
@@ -92,10 +93,10 @@ def test_sums_of_columns(shape):
 
 def test_without_a_compiler_for_it_the_rule_runs_operation_by_operation(monkeypatch, caplog):
     def load(source):
-        raise native.BuildError("NVRTC: none")
+        raise codegen.BuildError("NVRTC: none")
 
     monkeypatch.setattr(ENGINE, "load", load)
-    monkeypatch.setattr(fused, "_told", set())
+    monkeypatch.setattr(torch_native, "_told", set())
     optimizer = make("adam")
     trajectory("auto", optimizer, monkeypatch, steps=STEPS[:1])
     assert not test_steps.native(optimizer)
@@ -112,7 +113,7 @@ def test_on_a_device(monkeypatch):
         x = arrays["x"]
         return {"y": x - x.sum() / x.numel()}, {}
 
-    native.Kernel(step, [{"x": x, "y": y}], [{}], {}, leading="x").bind(
+    codegen.Kernel(step, [{"x": x, "y": y}], [{}], {}, leading="x").bind(
         [0], [{"x": x, "y": y}], {}
     )([x.data_ptr()])
     assert torch.allclose(y, x - 2499.5)

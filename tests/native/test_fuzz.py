@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import keras_optim
-from keras_optim import fused
+from keras_optim.engine import torch_native
 from tests.catalog_cases import make
 from tests.trajectories import numbers, variables
 
@@ -133,7 +133,7 @@ def test_any_gradients_and_any_changes(name, seed, monkeypatch):
         kinds = np.where(random.random(len(SHAPES)) < 0.6, "plain", kinds)
         change = CHANGES[random.integers(len(CHANGES)) if step else 0]
         for setting, optimizer, xs in pairs:
-            monkeypatch.setenv(fused.SETTING, setting)
+            monkeypatch.setenv(torch_native.SETTING, setting)
             change(optimizer, xs)
             gs = [torch.tensor(g, dtype=torch.float32) for g in numbers_of_step]
             gs = [GRADIENTS[kind](g, x) for kind, g, x in zip(kinds, gs, xs)]
@@ -141,7 +141,7 @@ def test_any_gradients_and_any_changes(name, seed, monkeypatch):
                 warnings.simplefilter("ignore", UserWarning)  # sparse tensors are not checked
                 optimizer.apply(gs, xs)
         (_, optimizer, ours), (_, _, theirs) = pairs
-        assert step or any(optimizer._plan.fused.steps.values())  # there is something to compare
+        assert step or any(optimizer.state.native.steps.values())  # there is something to compare
         for a, b in zip(numbers(ours), numbers(theirs)):
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=2e-6, err_msg=f"{change} {kinds}")
 
@@ -151,7 +151,7 @@ def test_each_kind_after_a_plain_step(kind, monkeypatch):
     """At the address of the gradient before, as far as PyTorch takes the same memory again."""
     ends = []
     for setting in ("auto", "eager"):
-        monkeypatch.setenv(fused.SETTING, setting)
+        monkeypatch.setenv(torch_native.SETTING, setting)
         optimizer, xs = keras_optim.SGD(0.1), variables([np.full((3, 3), 0.5)])
         for step in ("plain", kind, "plain"):
             g = torch.arange(9.0).reshape(3, 3)
@@ -165,7 +165,7 @@ def test_each_kind_after_a_plain_step(kind, monkeypatch):
 
 @pytest.mark.parametrize("setting", ["auto", "eager"])
 def test_a_gradient_on_the_meta_device_is_an_error(setting, monkeypatch):
-    monkeypatch.setenv(fused.SETTING, setting)
+    monkeypatch.setenv(torch_native.SETTING, setting)
     optimizer, xs = keras_optim.SGD(0.1), variables([np.ones((3, 3))])
     optimizer.apply([torch.ones(3, 3)], xs)
     with pytest.raises(ValueError, match="the gradient of x0 must hold numbers. .* device meta"):

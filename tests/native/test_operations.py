@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from keras_optim.native import Kernel
-from keras_optim.native.operations import OPERATIONS
+from keras_optim.codegen import Kernel
+from keras_optim.codegen.operations import OPERATIONS
 
 aten = torch.ops.aten
 SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-40, -1e-40, 3e-39, 1.0, -1.0, 0.5, 2.5, -2.5]

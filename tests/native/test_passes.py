@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from keras_optim.native import Kernel
-from keras_optim.native.layout import Layout
-from keras_optim.native.passes import Plan
-from keras_optim.native.tracing import trace
+from keras_optim.codegen import Kernel
+from keras_optim.codegen.grouping import Layout
+from keras_optim.codegen.schedule import Plan
+from keras_optim.codegen.tracing import trace
 
 # ---- new values of x, m and v; and what the first pass stores
 

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from keras_optim import fused
-from keras_optim.native import Kernel, building, kernel, on_cpu, on_cuda, proving
-from keras_optim.native.operations import OPERATIONS, Operation
+from keras_optim.codegen import Kernel, building, kernel, on_cpu, on_cuda, proving
+from keras_optim.codegen.operations import OPERATIONS, Operation
+from keras_optim.engine import torch_native
 from tests.catalog_cases import make
 from tests.native import emulator
 from tests.native.test_steps import STEPS, VALUES
@@ -22,9 +22,9 @@ MIXED = "lamb"  # sums, and different kinds of variables
 def afresh(tmp_path, monkeypatch):
     """Nothing is known from before."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.delenv(fused.SETTING, raising=False)
+    monkeypatch.delenv(torch_native.SETTING, raising=False)
     monkeypatch.setattr(proving, "_proved", {})
-    monkeypatch.setattr(fused, "_told", set())
+    monkeypatch.setattr(torch_native, "_told", set())
 
 
 @pytest.fixture(params=["cpu", "cuda"])
@@ -37,9 +37,9 @@ def engine(request, monkeypatch):
 def refused(name, monkeypatch, caplog, **options):
     """Whether the step of an optimizer is made by the rule, with a warning; what that says."""
     path = run(make(name, **options), VALUES, STEPS[:2])
-    monkeypatch.setenv(fused.SETTING, "eager")
+    monkeypatch.setenv(torch_native.SETTING, "eager")
     assert difference(path, run(make(name, **options), VALUES, STEPS[:2])) == 0.0
-    monkeypatch.setenv(fused.SETTING, "native")
+    monkeypatch.setenv(torch_native.SETTING, "native")
     with pytest.raises(RuntimeError, match="native, but: a compiled step gives wrong numbers"):
         run(make(name, **options), VALUES, STEPS[:1])
     assert [record.levelname for record in caplog.records] == ["WARNING"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import keras_optim
-from keras_optim import fused
+from keras_optim.engine import torch_native
 from tests.catalog_cases import EVERY, VARIANTS, make
 from tests.trajectories import difference, gradients, numbers, run, starts, tensor, variables
 
@@ -23,13 +23,13 @@ OPERATION_BY_OPERATION = {
 
 
 def trajectory(setting, optimizer, monkeypatch, values=VALUES, steps=STEPS, **kwargs):
-    monkeypatch.setenv(fused.SETTING, setting)
+    monkeypatch.setenv(torch_native.SETTING, setting)
     return run(optimizer, values, steps, **kwargs)
 
 
 def native(optimizer):
     """Whether the last step was made natively."""
-    return any(optimizer._plan.fused.steps.values())
+    return any(optimizer.state.native.steps.values())
 
 
 def scale(path):
@@ -47,13 +47,13 @@ def test_a_gradient_in_the_memory_of_a_variable_is_copied(monkeypatch):
     """The loop may assume that nothing it reads is something else that it writes."""
     ends = []
     for setting in ("native", "eager"):
-        monkeypatch.setenv(fused.SETTING, setting)
+        monkeypatch.setenv(torch_native.SETTING, setting)
         optimizer, [x] = keras_optim.SGD(0.1, momentum=0.9), variables([np.arange(5.0)])
         for _ in range(3):
             optimizer.apply([x.value.detach()], [x])
         ends.append(numbers([x]))
         if native(optimizer):
-            [bound] = optimizer._plan.fused.steps[True].calls.values()
+            [bound] = optimizer.state.native.steps[True].calls.values()
             assert bound._found([x.value.detach()]) is None
             assert bound._found([x.value.detach().clone()])
     assert difference(ends[:1], ends[1:]) < 1e-6

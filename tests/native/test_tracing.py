@@ -5,8 +5,8 @@ import itertools
 import pytest
 import torch
 
-from keras_optim.native import Kernel, Refused, on_cpu
-from keras_optim.native.tracing import trace
+from keras_optim.codegen import Kernel, Refused, on_cpu
+from keras_optim.codegen.tracing import trace
 
 
 def write(graphs):

@@ -47,7 +47,7 @@ def lies(variable):
 def misplaced(optimizer):
     """State that does not lie over the devices as it should."""
     wrong = []
-    for x, state in zip(optimizer._trainable_variables, optimizer._plan.states):
+    for x, state in zip(optimizer._trainable_variables, optimizer.state.slots):
         for slot in state.values():
             expected = lies(x) if slot.shape == x.shape else (None,) * len(slot.shape)
             if lies(slot) != expected or slot.value.sharding.device_set != set(jax.devices()):
@@ -63,7 +63,7 @@ def compared(case, of):
     of["model"][case] = problem.difference(problem.numbers(model), one)
     of["misplaced"] += [*misplaced(data.optimizer), *misplaced(model.optimizer)]
     of["sharded"][case] = sum(
-        "model" in lies(v) for state in model.optimizer._plan.states for v in state.values()
+        "model" in lies(v) for state in model.optimizer.state.slots for v in state.values()
     )
 
 

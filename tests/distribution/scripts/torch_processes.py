@@ -16,7 +16,6 @@ from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
 import keras_optim
-from keras_optim import recording
 from tests.distribution import problem
 
 
@@ -77,7 +76,7 @@ def fully_sharded(case):
     network, weights = native(sharded=True)
     rule = problem.optimizer(case)
     ours = trained(network, weights, rule, MINE)
-    for x, state in zip(weights, rule._plan.states):
+    for x, state in zip(weights, rule.state.slots):
         for slot in state.values():
             same = slot.shape == x.shape
             assert isinstance(slot.value, DTensor), slot.path
@@ -112,10 +111,10 @@ def saved(case):
     stores, norms = [], []
     for sharded, rows in ((True, MINE), (False, ALL)):
         rule, store = problem.optimizer(case), {}
-        recording.start(rule)
+        norms.start(rule)
         trained(*native(sharded), rule, rows)
         rule.save_own_variables(store)
-        norms.append(recording.last(rule))
+        norms.append(norms.last(rule))
         stores.append(store)
     again, copy = problem.optimizer(case), {}
     again.build(native(sharded=True)[1])

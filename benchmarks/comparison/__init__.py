@@ -1,0 +1,1 @@
+"""What is compared: from the command line to runs."""

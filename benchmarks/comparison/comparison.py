@@ -1,0 +1,238 @@
+"""From what was asked for to what is left in the results folder: plan, run, tabulate, draw."""
+
+import platform
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks.backend import devices, processes
+from benchmarks.comparison import probe_cache
+from benchmarks.comparison.progress import Progress
+from benchmarks.errors import UsageError
+from benchmarks.report import tables
+from benchmarks.results import json_files
+from benchmarks.results.runs import PROTOCOL, Run
+from benchmarks.workloads import datasets
+from benchmarks.workloads.models import Workload
+
+SCHEMA = 1
+"""Version of the layout of the results folder."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything the command line decided; `None` means the workload's own value."""
+
+    workloads: Sequence[Workload]
+    optimizers: Sequence[str]
+    results: Path
+    data_dir: Path | None
+    epochs: int | None
+    num_train: int | None
+    batch_size: int | None
+    seed: int
+    backend: str
+    device: str
+    force: bool
+    command: str
+
+    @property
+    def cache(self) -> Path:
+        """Where the arrays of the data sets are."""
+        return datasets.cache(self.results)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of the processes that train."""
+        return processes.environment(devices.environment(self.backend, self.device))
+
+
+def compare(comparison: Comparison, console: Console) -> int:
+    """Run what is missing, then write tables and figures of all that was asked for.
+
+    Raises:
+        UsageError: something asked for cannot be had; nothing was run.
+    """
+    kept = probe_cache.kept(comparison)
+    with console.status("importing the backend, checking optimizers and device"):
+        known = kept or probe_cache.ask(comparison)
+    with console.status("reading the data"):
+        editions = _editions(comparison)
+    runs = _plan(comparison, known, editions)
+    if comparison.force or not all(run.finished for run in runs):
+        if kept:  # The device may have gone since then: ask again before anything is trained.
+            with console.status("checking the device"):
+                known = probe_cache.ask(comparison)
+        _check_batches(runs, known["device"]["count"])
+        with console.status("reading the data"):
+            results = comparison.results
+            absent = [e.name for e in editions.values() if not datasets.intact(e, results)]
+            editions |= _fetch(comparison, absent)
+        runs = _plan(comparison, known, editions)
+    missing = [run for run in runs if comparison.force or not run.finished]
+    for run in runs:
+        run.write_spec()
+    _write_manifest(comparison, known)
+    _train(missing, comparison, console, len(runs) - len(missing))
+
+    rows = tables.rows(runs)
+    tables.write(rows, comparison.results / "tables")
+    from benchmarks.report import figures  # matplotlib takes a second: not before it is needed
+
+    drawn = figures.draw(runs, known["names"], comparison.results / "plots")
+    tables.show(rows, console)
+    console.print(f"{drawn} figures in {comparison.results / 'plots'}", soft_wrap=True)
+    return 1 if any(run.state == "failed" for run in runs) else 0
+
+
+def _train(missing: Sequence[Run], comparison: Comparison, console: Console, kept: int) -> None:
+    """Train `missing`, one after the other. A run that fails is noted, and the next one begins."""
+    for run in missing:
+        if not run.finished:
+            run.reset()
+    if kept:
+        console.print(f"{kept} of {kept + len(missing)} runs are done already.")
+    with Progress(console, len(missing)) as progress:
+        for run in missing:
+            progress.begin(run)
+            run.reset()
+            try:
+                code = processes.train(
+                    run.folder, comparison.environment, partial(progress.advance, run)
+                )
+            except KeyboardInterrupt:
+                with suppress(OSError):
+                    run.reset()
+                raise
+            if not run.finished and run.state != "failed":
+                last = processes.log_end(run.folder)
+                reason = f"the process ended with status {code}: {last}"
+                run.write_status("failed", reason)
+            progress.end(run)
+
+
+def _plan(
+    comparison: Comparison, known: dict[str, Any], editions: dict[str, datasets.Edition]
+) -> list[Run]:
+    """Every run that was asked for."""
+    versions = probe_cache.versions(comparison.backend)
+    return [
+        Run(_spec(comparison, w, editions[w.dataset], label, code, versions), comparison.results)
+        for w in comparison.workloads
+        for label, code in known["optimizers"].items()
+    ]
+
+
+def _spec(
+    comparison: Comparison,
+    workload: Workload,
+    edition: datasets.Edition,
+    label: str,
+    code: str,
+    versions: dict[str, str],
+) -> dict[str, Any]:
+    """All that the numbers of a run depend on (see `Run`)."""
+    most = edition.train - edition.held_out
+    return {
+        "protocol": PROTOCOL,
+        "workload": workload.name,
+        "data": vars(edition),
+        "optimizer": label,
+        "code": code,
+        "epochs": comparison.epochs or workload.epochs,
+        "num_train": min(comparison.num_train or most, most),
+        "batch_size": comparison.batch_size or workload.batch_size,
+        "seed": comparison.seed,
+        "backend": comparison.backend,
+        "device": comparison.device,
+        "versions": versions,
+    }
+
+
+def _editions(comparison: Comparison) -> dict[str, datasets.Edition]:
+    """The edition of each data set that would be trained on, fetched where it is not known yet."""
+    wanted = [datasets.DATASETS[workload.dataset] for workload in comparison.workloads]
+    found = {
+        dataset.name: datasets.edition_at_hand(dataset, comparison.data_dir, comparison.results)
+        for dataset in wanted
+    }
+    fetched = _fetch(comparison, [name for name, edition in found.items() if edition is None])
+    return {name: edition or fetched[name] for name, edition in found.items()}
+
+
+def _fetch(comparison: Comparison, names: Sequence[str]) -> dict[str, datasets.Edition]:
+    """Put the arrays of the data sets `names` into the cache; their editions."""
+    if not names:
+        return {}
+    request = {
+        "datasets": list(names),
+        "data_dir": str(comparison.data_dir) if comparison.data_dir else None,
+        "cache": str(comparison.cache),
+    }
+    # TensorFlow reads the records and indexes the words; keep it off the accelerator.
+    env = processes.environment(devices.environment("tensorflow", "cpu"))
+    answer = processes.ask("benchmarks.workloads.prepare_data", request, env)
+    return {name: datasets.Edition(**edition) for name, edition in answer.items()}
+
+
+def _check_batches(runs: Sequence[Run], devices: int) -> None:
+    fewest = min(run.spec["num_train"] for run in runs)
+    if fewest < devices:
+        raise UsageError(f"--num-train {fewest}: {devices} devices need an example each")
+    for size in sorted({run.spec["batch_size"] for run in runs}):
+        if size % devices:
+            raise UsageError(
+                f"a batch of {size} cannot be shared by {devices} devices; give --batch-size a "
+                f"multiple of {devices}, or use --device cpu"
+            )
+
+
+def _write_manifest(comparison: Comparison, known: dict[str, Any]) -> None:
+    """What this folder is and which call wrote it last."""
+    json_files.write_json(
+        comparison.results / "manifest.json",
+        {
+            "schema": SCHEMA,
+            "command": comparison.command,
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "git_revision": _git_revision(),
+            "versions": {
+                "python": platform.python_version(),
+                **probe_cache.versions(comparison.backend),
+                "matplotlib": metadata.version("matplotlib"),
+                "numpy": metadata.version("numpy"),
+            },
+            "host": {
+                "name": platform.node(),
+                "system": platform.platform(),
+                "machine": platform.machine(),
+            },
+            "device": {"asked": comparison.device, **known["device"]},
+        },
+    )
+
+
+def _git_revision() -> str | None:
+    """The commit of this checkout; `None` where there is no git or no repository."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        git = subprocess.run(
+            command,
+            cwd=processes.ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+    except OSError:
+        return None
+    return git.stdout.strip() or None

@@ -1,0 +1,110 @@
+"""A run: what it is (its spec), where it lives (its folder) and how far it came (its status)."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from benchmarks import checks
+from benchmarks.errors import UsageError
+from benchmarks.results import json_files
+
+PROTOCOL = 1
+"""Part of every spec: raise it when models, splits or measurements change, so that results of the
+old protocol are not taken for results of the new one."""
+
+FINISHED = ("done", "diverged")
+"""States that a second call does not run again."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One optimizer on one workload; two calls that mean the same training make the same run.
+
+    The spec holds what the numbers depend on: workload, edition of the data, optimizer and its
+    code, epochs, examples, batch size, seed, backend, device as asked for, versions, protocol. It
+    holds no path and no host, so that results can be copied from machine to machine.
+    """
+
+    spec: dict[str, Any]
+    results: Path
+
+    @cached_property
+    def id(self) -> str:
+        """Short hash of the spec; the order of its keys does not matter."""
+        return hashlib.sha256(json_files.canonical(self.spec).encode()).hexdigest()[:12]
+
+    @property
+    def folder(self) -> Path:
+        """Where spec, metrics, status and log lie."""
+        return self.results / "runs" / self.id
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """What `write_status` wrote last; that of a run that has not begun, if it is damaged."""
+        status = json_files.read_json(self.folder / "status.json")
+        return status if checks.status(status) else {"state": "queued"}
+
+    @property
+    def state(self) -> str:
+        """queued, running, done, diverged or failed."""
+        return str(self.status["state"])
+
+    @property
+    def finished(self) -> bool:
+        """Whether its results can be used as they are: it ended, and all it measured is there."""
+        status = self.status
+        if status["state"] not in FINISHED:
+            return False
+        epochs = status["result"]["epochs"]
+        if status["state"] == "done" and epochs != self.spec["epochs"]:
+            return False
+        return checks.metrics(self.metrics, epochs)
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What was measured over the whole run; empty unless it finished."""
+        return dict(self.status.get("result", {}))
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """One entry per epoch, the first of them before training."""
+        return json_files.read_lines(self.folder / "metrics.jsonl")
+
+    def reset(self) -> None:
+        """Make the folder that of a run that has not begun."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "metrics.jsonl").unlink(missing_ok=True)
+        self.write_spec()
+        self.write_status("queued")
+
+    def write_spec(self) -> None:
+        """Write the spec, unless it is there."""
+        path = self.folder / "spec.json"
+        if json_files.read_json(path) != self.spec:
+            json_files.write_json(path, self.spec)
+
+    def add(self, metrics: dict[str, Any]) -> None:
+        """Append what one epoch measured."""
+        json_files.append_line(self.folder / "metrics.jsonl", metrics)
+
+    def write_status(self, state: str, reason: str = "", **more: Any) -> None:
+        """Replace the status; a reason belongs to `failed` and `diverged`."""
+        status = {"state": state, "time": datetime.now(UTC).isoformat(timespec="seconds"), **more}
+        if reason:
+            status["reason"] = reason
+        json_files.write_json(self.folder / "status.json", status)
+
+
+def open_run(folder: Path) -> Run:
+    """The run whose spec lies in `folder`.
+
+    Raises:
+        UsageError: there is none, or it is damaged.
+    """
+    spec = json_files.read_json(folder / "spec.json")
+    if not checks.fits(spec, checks.SPEC):
+        raise UsageError(f"{folder / 'spec.json'} is not the spec of a run")
+    return Run(spec, folder.parent.parent)

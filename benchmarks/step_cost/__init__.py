@@ -1,0 +1,1 @@
+"""The cost of one step, beside other implementations."""

@@ -1,0 +1,25 @@
+"""The cost of one optimizer step: `python -m benchmarks.step_cost`, on the backend at hand."""
+
+import sys
+from collections.abc import Sequence
+
+from benchmarks import endings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print and write; the exit status."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    return endings.ended("step_cost", lambda: _run(given))
+
+
+def _run(arguments: list[str]) -> int:
+    from benchmarks.backend import devices
+
+    devices.chosen(None)  # before Keras is imported, which has a traceback for it
+    from benchmarks.step_cost import measure
+
+    return measure.run(arguments)
+
+
+if __name__ == "__main__":
+    endings.program("step_cost", main)

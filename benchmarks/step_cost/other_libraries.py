@@ -1,0 +1,99 @@
+"""Steps of libraries that are not for Keras: torch.optim, pytorch-optimizer, optax."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks.step_cost.device import on_gpu
+
+Step = Callable[[], Any]
+Build = Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], Step]
+COMPILED = "torch.optim compiled"
+"""The contender that takes minutes to begin."""
+
+TORCH = {
+    "sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "adagrad": "Adagrad", "rmsprop": "RMSprop",
+    "adadelta": "Adadelta", "adamax": "Adamax", "nadam": "NAdam", "radam": "RAdam",
+    "rprop": "Rprop",
+}  # fmt: skip
+FUSED = ("sgd", "adam", "adamw", "adagrad")
+OPTAX = {
+    "sgd": "sgd", "adam": "adam", "adamw": "adamw", "adagrad": "adagrad", "rmsprop": "rmsprop",
+    "adadelta": "adadelta", "adamax": "adamax", "nadam": "nadam", "lion": "lion", "lamb": "lamb",
+    "radam": "radam", "yogi": "yogi", "adabelief": "adabelief", "lars": "lars",
+    "novograd": "novograd", "fromage": "fromage", "rprop": "rprop", "adafactor": "adafactor",
+}  # fmt: skip
+
+
+def of_torch(name: str) -> dict[str, Build]:
+    """Those of PyTorch for the catalog's `name`."""
+    import torch
+
+    device = "cuda" if on_gpu() else "cpu"
+
+    def build(make: Callable[[Any], Any], compiled: bool = False) -> Build:
+        def with_values(starts: Sequence[np.ndarray], gradients: Sequence[np.ndarray]) -> Step:
+            parameters = [torch.nn.Parameter(torch.tensor(x, device=device)) for x in starts]
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.grad = torch.tensor(gradient, device=device)
+            step: Step = make(parameters).step
+            if not compiled:
+                return step
+            torch.compiler.reset()  # or the limit of recompilations ends in running it as it is
+            return torch.compile(step)
+
+        return with_values
+
+    found: dict[str, Build] = {}
+    if name in TORCH:
+        cls = getattr(torch.optim, TORCH[name])
+        found["torch.optim loop"] = build(lambda p: cls(p, foreach=False))
+        found["torch.optim foreach"] = build(lambda p: cls(p, foreach=True))
+        found[COMPILED] = build(lambda p: cls(p, foreach=True), compiled=True)
+    if name in FUSED:
+        found["torch.optim fused"] = build(lambda p: cls(p, fused=True))
+    try:
+        import pytorch_optimizer
+    except ImportError:
+        return found
+    known = {key.lower(): value for key, value in vars(pytorch_optimizer).items()}
+    outer, _, inner = name.rstrip(")").partition("(")
+    if name == "lookahead(adam)":
+        found["pytorch-optimizer"] = build(
+            lambda p: pytorch_optimizer.Lookahead(torch.optim.Adam(p, fused=True))
+        )
+    elif not inner and name not in TORCH and isinstance(known.get(outer), type):
+        found["pytorch-optimizer"] = build(known[outer])
+    return found
+
+
+def optax(name: str) -> dict[str, Build]:
+    """Optax under jit: with buffers donated, as Keras does it, and as its documentation does."""
+    if name not in OPTAX:
+        return {}
+    import jax
+    import optax
+
+    def build(donated: tuple[int, ...]) -> Build:
+        def with_values(starts: Sequence[np.ndarray], gradients: Sequence[np.ndarray]) -> Step:
+            rule = getattr(optax, OPTAX[name])(1e-3)
+            xs = [jax.numpy.asarray(x) for x in starts]
+            gs = [jax.numpy.asarray(g) for g in gradients]
+
+            def pure(xs: Any, state: Any, gs: Any) -> Any:
+                updates, state = rule.update(gs, state, xs)
+                return optax.apply_updates(xs, updates), state
+
+            compiled = jax.jit(pure, donate_argnums=donated)
+            kept = [xs, rule.init(xs)]
+
+            def step() -> Any:
+                kept[:] = compiled(*kept, gs)
+                return jax.block_until_ready(kept)
+
+            return step
+
+        return with_values
+
+    return {"optax": build((0, 1)), "optax, not donated": build(())}

@@ -1,0 +1,1 @@
+"""One run: training, and what is recorded of it."""

@@ -1,0 +1,218 @@
+"""Which data there is, where its arrays are cached, and how they are split.
+
+Nothing here imports TensorFlow: sizes are read from the files that tensorflow_datasets leaves
+beside its records, and the records themselves are read once, by `benchmarks.loading` in a process
+of its own, which writes the arrays as one `.npz` file into the results folder.
+"""
+
+import os
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import checks
+from benchmarks.errors import UsageError
+from benchmarks.results import json_files
+
+VOCABULARY = 20_000
+"""Number of word indices of `imdb_reviews`; 0 is padding, 1 is an unknown word."""
+WORDS = 200
+"""Words kept of each review."""
+HELD_OUT = 0.1
+"""Share of the training split that is kept for validation."""
+FORMAT = 1
+"""Part of the cache's file name: raise it when `benchmarks.loading` prepares the data otherwise."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A row of the table below."""
+
+    name: str
+    builder: str | None
+    """Its name in tensorflow_datasets; `None` for data that comes with scikit-learn."""
+    source: str = ""
+    """The server it is downloaded from."""
+
+
+DATASETS = {
+    row.name: row
+    for row in (
+        Dataset("digits", None),
+        Dataset("mnist", "mnist", "https://storage.googleapis.com"),
+        Dataset("cifar10", "cifar10", "https://www.cs.toronto.edu"),
+        Dataset("imdb_reviews", "imdb_reviews/plain_text", "https://ai.stanford.edu"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Edition:
+    """A data set as it really is: a subset is another edition than the whole."""
+
+    name: str
+    version: str
+    train: int
+    test: int
+
+    @property
+    def held_out(self) -> int:
+        """Examples of the training split that serve as validation set."""
+        return int(self.train * HELD_OUT)
+
+    @property
+    def file_name(self) -> str:
+        """Name of the cached arrays."""
+        return f"{self.name}-{self.version}-{self.train}-{self.test}-v{FORMAT}.npz"
+
+    @classmethod
+    def of_file(cls, path: Path) -> "Edition | None":
+        """The edition that `file_name` was made from; `None` for another file's name."""
+        parts = path.stem.split("-")
+        if len(parts) != 5 or not (parts[2] + parts[3]).isdecimal():
+            return None
+        edition = cls(parts[0], parts[1], int(parts[2]), int(parts[3]))
+        return edition if edition.file_name == path.name else None
+
+    @classmethod
+    def of_spec(cls, spec: Any) -> "Edition | None":
+        """The edition that a run with `spec` was trained on; `None` if that is damaged."""
+        if not checks.fits(spec, {"data": lambda data: checks.fits(data, checks.EDITION)}):
+            return None
+        return cls(**{key: spec["data"][key] for key in checks.EDITION})
+
+
+def records_folder(dataset: Dataset, data_dir: Path | None) -> Path | None:
+    """The newest folder of `dataset` that tensorflow_datasets prepared in `data_dir`, if any."""
+    if dataset.builder is None:
+        return None
+    default = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    root = (data_dir or Path(default)).expanduser() / dataset.builder
+    versions = [path.parent for path in root.glob("*/dataset_info.json")]
+    return max(versions, key=lambda path: _version_key(path.name), default=None)
+
+
+def cache(results: Path) -> Path:
+    """The folder of a results folder that holds the arrays."""
+    return results / "data"
+
+
+def edition_at_hand(dataset: Dataset, data_dir: Path | None, results: Path) -> Edition | None:
+    """What a run would train on, without reading any data; `None` if it has to be fetched first.
+
+    Records in `data_dir` decide; where there are none (a results folder that came from another
+    machine), the largest edition that is cached or that a run was trained on does.
+    """
+    if dataset.builder is None:
+        return Edition(dataset.name, f"sklearn{metadata.version('scikit-learn')}", 1437, 360)
+    folder = records_folder(dataset, data_dir)
+    if folder is not None:
+        return _of_records(dataset, folder)
+    cached = map(Edition.of_file, cache(results).glob(f"{dataset.name}-*-v{FORMAT}.npz"))
+    trained = map(Edition.of_spec, map(json_files.read_json, results.glob("runs/*/spec.json")))
+    for found in (cached, trained):
+        seen = [edition for edition in found if edition and edition.name == dataset.name]
+        if seen:
+            return max(seen, key=lambda edition: edition.train)
+    return None
+
+
+def _of_records(dataset: Dataset, folder: Path) -> Edition:
+    """The edition that tensorflow_datasets prepared in `folder`."""
+    path = folder / "dataset_info.json"
+    try:
+        splits = json_files.read_json(path)["splits"]
+        sizes = {split["name"]: sum(map(int, split["shardLengths"])) for split in splits}
+        edition = Edition(dataset.name, folder.name, sizes["train"], sizes["test"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{path} is damaged; let tensorflow_datasets prepare {dataset.builder} again, or give "
+            "--data-dir another folder"
+        ) from error
+    return edition
+
+
+@dataclass(frozen=True)
+class Part:
+    """Inputs and labels."""
+
+    x: Any
+    y: Any
+
+    def first(self, count: int) -> "Part":
+        """The first `count` examples."""
+        return Part(self.x[:count], self.y[:count])
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The three parts of a data set."""
+
+    train: Part
+    validation: Part
+    test: Part
+
+    def divisible(self, count: int) -> "Parts":
+        """Without the last few examples of each part, so that `count` devices share it evenly."""
+        parts = (self.train, self.validation, self.test)
+        return Parts(*(part.first(len(part.y) // count * count) for part in parts))
+
+
+def read(edition: Edition, results: Path, num_train: int | None = None) -> Parts:
+    """The arrays of `edition`: images as float32 in [0, 1], words as int32.
+
+    The examples are put into one fixed order that depends on no seed: its first tenth is the
+    validation set, and training uses the first `num_train` of the rest.
+    """
+    loaded = _arrays(edition, results)
+    scale = float(loaded["scale"])
+    order = fixed_order(edition.train)
+    held, rest = order[: edition.held_out], order[edition.held_out :][:num_train]
+
+    def part(x: Any, y: Any) -> Part:
+        return Part(
+            x.astype("float32") / np.float32(scale) if scale else x.astype("int32"),
+            y.astype("int32"),
+        )
+
+    x, y = loaded["train_x"], loaded["train_y"]
+    return Parts(
+        train=part(x[rest], y[rest]),
+        validation=part(x[held], y[held]),
+        test=part(loaded["test_x"], loaded["test_y"]),
+    )
+
+
+def intact(edition: Edition, results: Path) -> bool:
+    """Whether the cached arrays of `edition` are there, readable and of its sizes."""
+    try:
+        loaded = _arrays(edition, results)
+        float(loaded["scale"])
+    except Exception:  # NumPy, zipfile and zlib have many kinds for bytes that nobody wrote
+        return False
+    sizes = {"train": edition.train, "test": edition.test}
+    return all(
+        loaded[f"{part}_{name}"].dtype.kind in "uif"
+        and loaded[f"{part}_{name}"].shape[:1] == (size,)
+        and (loaded[f"{part}_{name}"].ndim == 1) == (name == "y")
+        for part, size in sizes.items()
+        for name in "xy"
+    )
+
+
+def _arrays(edition: Edition, results: Path) -> dict[str, Any]:
+    # NumPy leaves a damaged file open that it opened itself.
+    with (cache(results) / edition.file_name).open("rb") as file, np.load(file) as arrays:
+        return {name: arrays[name] for name in ("scale", "train_x", "train_y", "test_x", "test_y")}
+
+
+def fixed_order(count: int) -> Any:
+    """The same permutation of `count` examples for ever (NumPy promises it for RandomState)."""
+    return np.random.RandomState(0).permutation(count)
+
+
+def _version_key(version: str) -> list[int]:
+    return [int(part) for part in version.split(".") if part.isdigit()]

@@ -1,0 +1,139 @@
+"""What is trained: one row per data set, with the model, the loss and the metric.
+
+The builders import Keras when they are called, so that reading this table costs nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.workloads.datasets import VOCABULARY, WORDS
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A model, its data set and how long it is trained by default."""
+
+    name: str
+    """The flag of the command line, and the last part of every figure's name."""
+    dataset: str
+    """A name of `datasets.DATASETS`."""
+    batch_size: int
+    epochs: int
+    build: Callable[[], Any]
+    """The Keras model, not compiled."""
+    binary: bool = False
+    """One logit per example instead of one probability per class."""
+
+    def losses(self) -> dict[str, Any]:
+        """The arguments of `model.compile` besides the optimizer."""
+        import keras
+
+        if self.binary:
+            return {
+                "loss": keras.losses.BinaryCrossentropy(from_logits=True),
+                "metrics": [keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy")],
+            }
+        return {
+            "loss": keras.losses.SparseCategoricalCrossentropy(),
+            "metrics": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        }
+
+
+def digits() -> Any:
+    """8x8 digits: one hidden layer of 64."""
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Flatten(),
+            layers.Dense(64, activation="relu"),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
+def mnist() -> Any:
+    """The network of the TensorFlow and Keras quick start."""
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Flatten(),
+            layers.Dense(128, activation="relu"),
+            layers.Dropout(0.2),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
+def cifar() -> Any:
+    """DeepOBS's 3c3d (Schneider et al. 2019), with its L2 penalty on the kernels.
+
+    There the penalty is 0.002 / 2 * sum(w**2), which Keras spells L2(0.001); the loss before
+    training is about 3.6. It is part of the loss that is reported, as it is there.
+    """
+    import keras
+    from keras import layers
+
+    def penalty() -> Any:
+        return keras.regularizers.L2(0.001)
+
+    def convolution(filters: int, size: int, padding: str) -> Any:
+        return layers.Conv2D(
+            filters, size, padding=padding, activation="relu", kernel_regularizer=penalty()
+        )
+
+    def dense(units: int, activation: str) -> Any:
+        return layers.Dense(units, activation=activation, kernel_regularizer=penalty())
+
+    def pool() -> Any:
+        return layers.MaxPooling2D(3, strides=2, padding="same")
+
+    return keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            convolution(64, 5, "valid"),
+            pool(),
+            convolution(96, 3, "valid"),
+            pool(),
+            convolution(128, 3, "same"),
+            pool(),
+            layers.Flatten(),
+            dense(512, "relu"),
+            dense(256, "relu"),
+            dense(10, "softmax"),
+        ]
+    )
+
+
+def imdb() -> Any:
+    """Mean of word vectors, then a small classifier; the embedding's gradients are sparse."""
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input((WORDS,), dtype="int32"),
+            layers.Embedding(VOCABULARY, 32),
+            layers.GlobalAveragePooling1D(),
+            layers.Dense(16, activation="relu"),
+            layers.Dense(1),
+        ]
+    )
+
+
+WORKLOADS = {
+    row.name: row
+    for row in (
+        Workload("digits", "digits", batch_size=32, epochs=20, build=digits),
+        Workload("mnist", "mnist", batch_size=32, epochs=5, build=mnist),
+        Workload("cifar", "cifar10", batch_size=128, epochs=10, build=cifar),
+        Workload("imdb", "imdb_reviews", batch_size=128, epochs=10, build=imdb, binary=True),
+    )
+}
+"""Every workload by its name; the first is the default."""

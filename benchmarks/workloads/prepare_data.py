@@ -1,0 +1,140 @@
+"""Read a data set once and cache its arrays: `python -m benchmarks.loading`, a process of its own.
+
+tensorflow_datasets needs TensorFlow, which a process that trains with JAX or PyTorch must not
+import. The request comes as JSON on standard input, the answer goes out as JSON (see
+`benchmarks.processes`).
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.backend import processes
+from benchmarks.errors import UsageError, one_line
+from benchmarks.workloads.datasets import (
+    DATASETS,
+    VOCABULARY,
+    WORDS,
+    Dataset,
+    Edition,
+    fixed_order,
+    records_folder,
+)
+
+
+def load(request: dict[str, Any]) -> dict[str, Any]:
+    """Write the arrays of each of `request["datasets"]` into `request["cache"]`.
+
+    Returns:
+        Their editions, by name.
+    """
+    data_dir = Path(request["data_dir"]) if request["data_dir"] else None
+    cache = Path(request["cache"])
+    cache.mkdir(parents=True, exist_ok=True)
+    for left in cache.glob(".*.npz"):  # by a process that was killed while it wrote
+        left.unlink()
+    editions = {}
+    for name in request["datasets"]:
+        dataset = DATASETS[name]
+        if dataset.builder is None:
+            version, arrays = _from_scikit_learn()
+        else:
+            version, arrays = _from_tensorflow_datasets(dataset, data_dir)
+        edition = Edition(name, version, len(arrays["train_y"]), len(arrays["test_y"]))
+        temporary = cache / f".{os.getpid()}.npz"
+        try:
+            np.savez(temporary, **arrays)
+            os.replace(temporary, cache / edition.file_name)
+        finally:
+            temporary.unlink(missing_ok=True)
+        editions[name] = vars(edition)
+    return editions
+
+
+def _from_scikit_learn() -> tuple[str, dict[str, Any]]:
+    """The 1,797 digits of 8x8 pixels, 0 to 16, that scikit-learn has; 360 are the test set."""
+    import sklearn
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    order = fixed_order(len(digits.target))
+    x, y = digits.images[order, :, :, None].astype("uint8"), digits.target[order].astype("uint8")
+    arrays = {"train_x": x[:-360], "train_y": y[:-360], "test_x": x[-360:], "test_y": y[-360:]}
+    return f"sklearn{sklearn.__version__}", {**arrays, "scale": 16.0}
+
+
+def _from_tensorflow_datasets(
+    dataset: Dataset, data_dir: Path | None
+) -> tuple[str, dict[str, Any]]:
+    """The records in `data_dir` where they are, else what tensorflow_datasets downloads into it."""
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError as error:
+        raise UsageError(
+            f"{dataset.name} is read by tensorflow-datasets, which cannot be imported "
+            f"({one_line(error)}): pip install -e .[bench]"
+        ) from error
+    folder = records_folder(dataset, data_dir)
+    where = str(data_dir.expanduser()) if data_dir else None
+    if folder is not None:
+        builder = _prepared(tfds, dataset, folder)
+    else:
+        try:
+            _reach(dataset.source)
+            builder = tfds.builder(dataset.builder, data_dir=where)
+            builder.download_and_prepare()
+        except Exception as error:
+            raise UsageError(
+                f"{dataset.name} is not in {where or 'the default folder of tensorflow_datasets'} "
+                f"and could not be downloaded from {dataset.source} ({type(error).__name__}). "
+                "Connect to the network, or give --data-dir a folder where tensorflow_datasets "
+                f"prepared {dataset.builder}."
+            ) from error
+    arrays = {}
+    try:
+        for split in ("train", "test"):
+            x, y = builder.as_dataset(split=split, batch_size=-1, as_supervised=True)
+            arrays[f"{split}_x"], arrays[f"{split}_y"] = x.numpy(), y.numpy().astype("uint8")
+    except Exception as error:  # whatever kind TensorFlow raises about damaged records
+        raise _damaged(dataset, folder or where, error) from error
+    text = arrays["train_x"].dtype == object
+    if text:
+        arrays["train_x"], arrays["test_x"] = _indices(arrays["train_x"], arrays["test_x"])
+    return str(builder.version), {**arrays, "scale": 0.0 if text else 255.0}
+
+
+def _prepared(tfds: Any, dataset: Dataset, folder: Path) -> Any:
+    """What reads the records of `folder`."""
+    try:
+        return tfds.builder_from_directory(str(folder))
+    except Exception as error:  # whatever kind it raises about damaged descriptions
+        raise _damaged(dataset, folder, error) from error
+
+
+def _damaged(dataset: Dataset, folder: Path | str | None, error: Exception) -> UsageError:
+    return UsageError(
+        f"the records of {dataset.name} in {folder} cannot be read ({type(error).__name__}); "
+        f"let tensorflow_datasets prepare {dataset.builder} again"
+    )
+
+
+def _reach(server: str) -> None:
+    """Fail at once where there is no network: tensorflow_datasets tries for three minutes."""
+    import requests
+
+    requests.head(server, timeout=10)
+
+
+def _indices(train: Any, test: Any) -> list[Any]:
+    """Reviews as word indices; the vocabulary is that of the training texts alone."""
+    import keras
+
+    vectorize = keras.layers.TextVectorization(max_tokens=VOCABULARY, output_sequence_length=WORDS)
+    vectorize.adapt(train)
+    return [np.asarray(vectorize(texts)).astype("uint16") for texts in (train, test)]
+
+
+if __name__ == "__main__":
+    processes.serve(load, "datasets", "data_dir", "cache")

@@ -1,0 +1,1 @@
+"""Arguments: what constructors and methods take, and the messages about what they refuse."""

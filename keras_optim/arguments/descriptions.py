@@ -1,0 +1,124 @@
+"""What an optimizer or a schedule is, in a line: for a `repr`, and for errors that name another."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras.optimizers.schedules import LearningRateSchedule
+
+from keras_optim.arguments import hyperparameters
+from keras_optim.arguments.formatting import call, shown
+
+
+def described(optimizer: Any) -> str:
+    """An optimizer as the call that makes it: its rate, and what differs from the defaults.
+
+    Whatever the state of the optimizer, it does not fail.
+
+    >>> import keras_optim
+    >>> described(keras_optim.EMA(keras_optim.AdamW(3e-4, weight_decay=0.1), decay=0.99))
+    'EMA(AdamW(learning_rate=0.0003, weight_decay=0.1), decay=0.99)'
+    """
+    own = None if getattr(optimizer, "_wrapped_by", None) else _Text(_rate_of(optimizer))
+    return _with_rate(optimizer, own)
+
+
+def rate(value: Any) -> str:
+    """A rate: a number as short as its precision allows, a schedule by its arguments.
+
+    >>> rate(np.float32(0.1)), rate(keras.optimizers.schedules.CosineDecay(0.1, 10, alpha=0.5))
+    ('0.1', 'CosineDecay(initial_learning_rate=0.1, decay_steps=10, alpha=0.5, warmup_steps=0)')
+    """
+    if isinstance(value, keras.Variable):
+        try:
+            return str(keras.ops.convert_to_numpy(value.value)[()])
+        except Exception:  # while a function is traced; or the memory was given away, on JAX
+            return "..."
+    if isinstance(value, LearningRateSchedule):
+        return schedule(value)
+    return str(value) if isinstance(value, float | np.floating) else shown(value)
+
+
+def schedule(value: LearningRateSchedule) -> str:
+    """A schedule, ours or Keras's, as the call that makes it."""
+    try:
+        if hasattr(type(value), "rate"):
+            named = list(_changed(value))
+        else:
+            named = [(n, v) for n, v in value.get_config().items() if n != "name" and v is not None]
+    except Exception:  # a class of the user's own, half made or without a configuration
+        return f"{type(value).__name__}(...)"
+    return call(type(value).__name__, [], named)
+
+
+def instead(owner: str, value: Any, base: type) -> str:
+    """What to write instead of `value`, which is no optimizer of keras_optim.
+
+    The classes looked at are those derived from `base`: the catalogue is not, because whatever
+    mentions it depends on the code of every algorithm.
+    """
+    if isinstance(value, keras.optimizers.LossScaleOptimizer):
+        return f". Put the LossScaleOptimizer around {owner}, not into it"
+    if isinstance(value, type):
+        name = value.__name__ if issubclass(value, keras.optimizers.Optimizer) else ""
+    elif isinstance(value, str):
+        name = value.lower()
+    else:
+        name = type(value).__name__ if isinstance(value, keras.optimizers.Optimizer) else ""
+    ours = {cls.__name__.lower(): cls.__name__ for cls in _derived(base)}.get(name.lower())
+    return f". Write `keras_optim.{ours}(...)`" if ours else ""
+
+
+def _derived(base: type) -> Iterator[type]:
+    classes: list[type] = base.__subclasses__()
+    for cls in classes:
+        if cls.__module__.startswith("keras_optim."):
+            yield cls
+        yield from _derived(cls)
+
+
+class _Text(str):
+    """What is shown as it is."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _rate_of(optimizer: Any) -> str:
+    return rate(getattr(optimizer, "_learning_rate", None))
+
+
+def _with_rate(optimizer: Any, learning_rate: Any) -> str:
+    inner = vars(optimizer).get("inner")
+    first = [] if inner is None else [_with_rate(inner, learning_rate)]
+    named = [n for n in _changed(optimizer) if n[0] not in ("inner", "learning_rate")]
+    if inner is None and learning_rate is not None:
+        named = [("learning_rate", learning_rate), *named]
+    inherited = {n: getattr(inner, n, None) for n in vars(optimizer).get("_inherited", ())}
+    named += [
+        (name, value)
+        for name, value in _options(optimizer)
+        if name not in dict(named) and not (name in inherited and inherited[name] == value)
+    ]
+    return call(type(optimizer).__name__, first, named)
+
+
+def _changed(made: Any) -> Iterator[tuple[str, Any]]:
+    """The arguments of the constructor that differ from their defaults."""
+    defaults = hyperparameters.defaults(type(made).__init__)
+    for name, default in defaults.items():
+        value = vars(made).get(name, default)
+        value = hyperparameters.plain(value)
+        if isinstance(value, LearningRateSchedule):
+            yield name, _Text(schedule(value))
+        elif value != hyperparameters.plain(default):
+            yield name, value
+
+
+def _options(optimizer: Any) -> Iterator[tuple[str, Any]]:
+    own = hyperparameters.defaults(type(optimizer).__init__)
+    for name, default in hyperparameters.OPTION_DEFAULTS.items():
+        value = vars(optimizer).get(name, default)
+        if name != "name" and name not in own and value != default:
+            yield name, value

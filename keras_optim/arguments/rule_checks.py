@@ -1,0 +1,120 @@
+"""What a rule reads and returns, checked when it first runs: names of slots, shapes, a pair.
+
+It costs nothing afterwards: a variable's shape is checked once for each optimizer, and where a
+step is traced or compiled, only while that happens.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from keras_optim.arguments.formatting import shown
+
+Tensor = Any
+
+
+def check_methods(cls: type) -> None:
+    """Make the methods that a class defines check, at first, what they read and return."""
+    for name, check in (("update", _check_update), ("measure", _check_dict), ("pool", _check_dict)):
+        if name in vars(cls):
+            setattr(cls, name, _checking(name, vars(cls)[name], check))
+
+
+def check_slots(
+    rule: Any, method: str, slots: Mapping[str, Any], given: Mapping[str, Any] | None = None
+) -> None:
+    """Raise a ValueError where `method` returned slots that the class does not declare.
+
+    What was `given`, all of `s`, may be handed back: `{**s, "momentum": m}`.
+    """
+    if unknown := sorted(set(slots) - set(rule.slots) - set(given or ())):
+        raise ValueError(
+            f"{_title(rule)}: `{method}` returned {_listed(unknown)}, which is not in `slots`. "
+            f"Declared: slots={tuple(rule.slots)}"
+        )
+
+
+class _State(dict[str, Any]):
+    """The dict `s`, with a clear error for what is not in it."""
+
+    def __init__(self, s: Mapping[str, Any], rule: Any, method: str):
+        super().__init__(s)
+        self.rule, self.method = rule, method
+
+    def __missing__(self, key: str) -> Any:
+        raise ValueError(
+            f"{_title(self.rule)}: `{self.method}` reads s[{key!r}], which is neither in `slots` "
+            f"nor in `scalars`. Declared: slots={tuple(self.rule.slots)}, "
+            f"scalars={tuple(self.rule.scalars)}"
+        )
+
+
+def _checking(name: str, method: Callable[..., Any], check: Callable[..., None]) -> Any:
+    at = 1 if name == "pool" else 2  # where `s` stands
+
+    @functools.wraps(method)
+    def checking(self: Any, *args: Any) -> Any:
+        if getattr(type(self), name) is not checking:  # called by a derived class
+            return method(self, *args)
+        seen = vars(self).setdefault("_seen", set())
+        key = (name, () if name == "pool" else tuple(args[1].shape))
+        if key in seen:
+            return method(self, *args)
+        returned = method(self, *args[:at], _State(args[at], self, name), *args[at + 1 :])
+        check(self, name, returned, *args)
+        seen.add(key)
+        return returned
+
+    return checking
+
+
+def _check_dict(rule: Any, method: str, returned: Any, *args: Any) -> None:
+    if not isinstance(returned, Mapping):
+        raise TypeError(
+            f"{_title(rule)}: `{method}` must return a dict of tensors. Received: {shown(returned)}"
+        )
+
+
+def _check_update(
+    rule: Any, method: str, returned: Any, g: Tensor, x: Tensor, s: Mapping[str, Any], *rest: Any
+) -> None:
+    pair = isinstance(returned, tuple | list) and len(returned) == 2
+    if not pair or not isinstance(returned[1], Mapping):
+        raise TypeError(
+            f"{_title(rule)}: `{method}` must return a pair, the new value of the variable and "
+            f"a dict of its slots. Received: {shown(returned)}"
+        )
+    value, slots = returned
+    check_slots(rule, method, slots, s)
+    if missing := [name for name in rule.slots if name not in slots]:
+        raise ValueError(
+            f"{_title(rule)}: `{method}` must return all slots. "
+            f"Missing: {_listed(missing)}. Declared: slots={tuple(rule.slots)}"
+        )
+    _check_shape(rule, method, "the new value of the variable", value, x)
+    for name in rule.slots:
+        _check_shape(rule, method, f"slot `{name}`", slots[name], s[name])
+
+
+def _check_shape(rule: Any, method: str, what: str, value: Any, like: Tensor) -> None:
+    expected = tuple(like.shape)
+    shape = () if isinstance(value, int | float) else getattr(value, "shape", None)
+    known = shape is not None and getattr(shape, "rank", 0) is not None
+    if shape is None or (known and not _fits(tuple(shape), expected)):
+        raise ValueError(
+            f"{_title(rule)}: `{method}` must return {what} in the shape {expected}. "
+            f"Received: {shown(value)}"
+        )
+
+
+def _fits(shape: tuple[Any, ...], expected: tuple[Any, ...]) -> bool:
+    pairs = zip(shape, expected, strict=False)
+    return len(shape) == len(expected) and all(None in pair or pair[0] == pair[1] for pair in pairs)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _title(rule: Any) -> str:
+    return type(rule).__name__

@@ -1,0 +1,132 @@
+"""Which items the same text can do, and in which order their numbers can be known."""
+
+from collections.abc import Sequence, Set
+from typing import Any
+
+from keras_optim.codegen.graph import NUMBER, Graph, Refused
+
+SHARED, ITEM, PARTIAL, ELEMENT = 0, 1, 2, 3
+"""Levels of a node: one number for all, for each item, for each place of some of its axes, for
+each element."""
+
+
+class Body:
+    """Items whose graphs differ in numbers alone.
+
+    Attributes:
+        varying: Literals that differ from item to item, with their places in the item's row.
+        by_rows: Whether a loop over elements must know where in the array each one is.
+        levels: The level of each node.
+        depths: How many passes over the elements must have ended before a node is known.
+    """
+
+    def __init__(self, graphs: Sequence[Graph]):
+        graph = graphs[0]
+        self.nodes, self.literals = graph.nodes, graph.literals
+        self.arrays, self.shared, self.axes = graph.arrays, graph.shared, graph.axes
+        self.totals = [i for i, node in enumerate(self.nodes) if node.op == "total"]
+        self.sums = [i for i, node in enumerate(self.nodes) if node.op == "sum"]
+        self.partial_sums = [i for i, node in enumerate(self.nodes) if node.op == "partial_sum"]
+        self.by_rows = any(node.partial for node in self.nodes)
+        varying = [i for i, v in graph.literals.items() if any(g.literals[i] != v for g in graphs)]
+        self.varying = {i: place for place, i in enumerate(varying)}
+        self.levels = self._levels()
+        self.depths: list[int] = []
+
+    def _levels(self) -> list[int]:
+        levels: list[int] = []
+        for i, node in enumerate(self.nodes):
+            if node.op == "total":
+                level = SHARED
+            elif node.spread != NUMBER and node.op != "literal":
+                level = ELEMENT if node.element else PARTIAL
+            elif i in self.varying or node.op in ("sum", "array"):
+                level = ITEM
+            else:
+                level = max((levels[k] for k in node.operands), default=SHARED)
+            levels.append(level)
+        return levels
+
+    def deepen(self, totals: Sequence[int]) -> list[int]:
+        """Set the depths, given the least that totals have, and return those of the totals."""
+        self.depths = []
+        for i, node in enumerate(self.nodes):
+            depth = max((self.depths[k] for k in node.operands), default=0)
+            if node.op in ("sum", "partial_sum"):
+                depth = max(depth, 1) if self.over_parts(i) else depth + 1
+            elif node.op == "total":
+                depth = max(depth, totals[self.totals.index(i)])
+            self.depths.append(depth)
+        return [self.depths[i] for i in self.totals]
+
+    def over_parts(self, i: int) -> bool:
+        """Whether a sum is not of elements, so that it takes no pass over them."""
+        return self.nodes[self.nodes[i].operands[0]].partial
+
+    def ancestors(self, roots: Sequence[int], known: Set[int] = frozenset()) -> list[int]:
+        """All nodes to have for `roots`, in order.
+
+        What goes into sums is done before, and so is what goes into those that are `known`.
+        """
+        seen: set[int] = set()
+        stack = list(roots)
+        while stack:
+            i = stack.pop()
+            if i not in seen:
+                seen.add(i)
+                if i not in known and self.nodes[i].op not in ("sum", "partial_sum", "total"):
+                    stack += self.nodes[i].operands
+        return sorted(seen)
+
+    def stores(self, level: int) -> dict[str, int]:
+        """Arrays that change, as far as they hold numbers of `level`, and their new nodes."""
+        levels = {n.name: self.levels[i] for i, n in enumerate(self.nodes) if n.op == "array"}
+        return {
+            name: i
+            for name, i in self.arrays.items()
+            if levels[name] == level and self.nodes[i].name != name
+        }
+
+
+class Layout:
+    """All bodies.
+
+    Attributes:
+        bodies: Each for some items.
+        body_of: The number of the body of each item.
+        totals: The depth of each total.
+        passes: How many passes end in sums.
+
+    Raises:
+        Refused: there are no items, or they differ in what they sum up over all of them.
+    """
+
+    def __init__(self, graphs: Sequence[Graph]):
+        if not graphs:
+            raise Refused("there are no items")
+        groups: dict[Any, list[int]] = {}
+        for i, graph in enumerate(graphs):
+            groups.setdefault(graph.skeleton, []).append(i)
+        self.bodies = [Body([graphs[i] for i in members]) for members in groups.values()]
+        numbers = {skeleton: number for number, skeleton in enumerate(groups)}
+        self.body_of = [numbers[graph.skeleton] for graph in graphs]
+        self.totals = [0] * len(self.bodies[0].totals)
+        if any(len(body.totals) != len(self.totals) for body in self.bodies):
+            raise Refused("items differ in what they sum up")
+        while True:
+            depths = [body.deepen(self.totals) for body in self.bodies]
+            deepest = [max(depth) for depth in zip(*depths, strict=True)]
+            if deepest == self.totals:
+                break
+            self.totals = deepest
+        self.passes = max(max(body.depths, default=0) for body in self.bodies)
+        if any(
+            self._too_early(body, i)
+            for body in self.bodies
+            for i in (*body.sums, *body.partial_sums)
+        ):
+            raise Refused("columns are added up with a total that is not known by then")
+
+    def _too_early(self, body: Body, i: int) -> bool:
+        used = body.ancestors(body.nodes[i].operands) if body.over_parts(i) else []
+        return any(body.nodes[k].op == "total" and body.depths[k] == body.depths[i] for k in used)

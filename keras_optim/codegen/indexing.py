@@ -1,0 +1,42 @@
+"""Where numbers are: the place of an element, or of what lies along some axes only, as C."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from keras_optim.codegen.graph import Spread
+
+
+def at_name(spread: Spread) -> str:
+    """What a place along some axes is called."""
+    return "at_" + "_".join(str(-axis) for axis in sorted(spread, reverse=True))
+
+
+def product(axes: Iterable[int]) -> str:
+    """How many places some axes have."""
+    return " * ".join(f"D[{-axis - 1}]" for axis in axes)
+
+
+def place(to: Spread, of: Sequence[int], position: str) -> str:
+    """The place along the axes `to` of a position along the axes `of`, which hold them."""
+    axes = sorted(of, reverse=True)
+    terms, inner, stride = [], list[int](), list[int]()
+    for held, group in groupby(axes, lambda axis: axis in to):
+        run = list(group)
+        if held:
+            term = f"{position} / ({product(inner)})" if inner else position
+            term = f"({term}) % ({product(run)})" if run[-1] != axes[-1] else f"({term})"
+            terms.append(f"{term} * ({product(stride)})" if stride else term)
+            stride += run
+        inner += run
+    return " + ".join(terms) or "0"
+
+
+def place_of_row(to: Spread, lead: Sequence[int]) -> str:
+    """The place along the axes `to` at which the row of an element begins."""
+    at = place(to - {-1}, lead, "row")
+    return f"({at}) * C" if -1 in to else at
+
+
+def joined(lines: Iterable[str]) -> str:
+    """The lines, one below the other, without empty ones."""
+    return "\n".join(line for line in lines if line)

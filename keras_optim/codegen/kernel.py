@@ -1,0 +1,130 @@
+"""A pure function bound to tensors: traced, built, and called on them in place."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from keras_optim.codegen import on_cpu, on_cuda
+from keras_optim.codegen.graph import Graph, Refused
+from keras_optim.codegen.proving import prove
+from keras_optim.codegen.tracing import Function, trace
+
+Tensors = Mapping[str, torch.Tensor]
+ENGINES: dict[str, Any] = {"cpu": on_cpu, "cuda": on_cuda}
+"""By the kind of device: modules with `write`, `load` and `Tables`."""
+
+
+class Kernel:
+    """`function` for items that are there for good; each call does some of them, in one loop.
+
+    Args:
+        function: See `tracing.Function`.
+        items: The arrays of each item.
+        constants: What `function` gets as its third argument for each item; hashable.
+        shared: What it gets as its second.
+        leading: The array that is new in each call, of the shape that the others follow.
+
+    Raises:
+        Refused: the function, or a tensor, is not of a kind that can be done.
+        BuildError: there is no compiler, or it failed, or what it built gives wrong numbers.
+
+    Example:
+
+    >>> import torch
+    >>> def add(arrays, shared, constants, total):
+    ...     return {"y": arrays["y"] + shared["a"] * arrays["x"]}, {}
+    >>> x, y, a = torch.ones(3), torch.zeros(3), torch.tensor(2.0)
+    >>> kernel = Kernel(add, [{"x": x, "y": y}], [{}], {"a": a}, leading="x")
+    >>> kernel.bind([0], [{"x": x, "y": y}], {"a": a})([x.data_ptr()])
+    >>> y
+    tensor([2., 2., 2.])
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        items: Sequence[Tensors],
+        constants: Sequence[Any],
+        shared: Tensors,
+        leading: str,
+    ):
+        graphs: dict[Any, Graph] = {}
+        chosen = []
+        for arrays, constant in zip(items, constants, strict=True):
+            key = (_signature(arrays), tuple((k, type(v), v) for k, v in constant.items()))
+            if key not in graphs:
+                graphs[key] = trace(function, arrays, shared, constant, leading)
+            chosen.append(graphs[key])
+        devices = {v.device for arrays in (*items, shared) for v in arrays.values()}
+        self._device = devices.pop()
+        if devices or self._device.type not in ENGINES:
+            raise Refused(f"tensors on {self._device.type}, or on several devices")
+        self._engine = ENGINES[self._device.type]
+        self._text = self._engine.write(chosen, leading)
+        self._run = self._engine.load(self._text.source)
+        self._leading = leading
+        self._sizes = [arrays[leading].numel() for arrays in items]
+        self._shapes = [tuple(arrays[leading].shape) for arrays in items]
+        prove(self._engine, self._text, self._run, chosen, self._shapes, leading, self._device)
+        self._signatures = [_signature(arrays) for arrays in (*items, shared)]
+
+    def bind(self, indices: Sequence[int], items: Sequence[Tensors], shared: Tensors) -> "Call":
+        """The function on the items that `indices` count, all but the leading array fixed.
+
+        Raises:
+            Refused: a tensor is not what it was when the function was traced.
+        """
+        return Call(self, indices, items, shared)
+
+
+class Call:
+    """A kernel and the addresses of what it works on."""
+
+    def __init__(
+        self, kernel: Kernel, indices: Sequence[int], items: Sequence[Tensors], shared: Tensors
+    ):
+        text, signatures = kernel._text, kernel._signatures
+        for arrays, i in zip((*items, shared), (*indices, -1), strict=True):
+            for name, value in arrays.items():
+                check(name, value)
+            if not _signature(arrays) <= signatures[i]:
+                raise Refused("tensors are not those that the function was traced for")
+        self._held = (*items, shared)
+        used = [v.data_ptr() for arrays in self._held for v in arrays.values() if v.numel()]
+        if len(set(used)) < len(used):
+            raise Refused("two tensors share their memory")
+        names = [name for name in text.arrays if name != kernel._leading]
+        self.run = kernel._engine.Tables(
+            text,
+            kernel._run,
+            [kernel._sizes[i] for i in indices],
+            [kernel._shapes[i] for i in indices],
+            indices,
+            {name: [arrays[name].data_ptr() for arrays in items] for name in names},
+            [shared[name].data_ptr() for name in text.shared],
+            kernel._device,
+        ).run
+
+    def __call__(self, leading: list[Any]) -> None:
+        """Do it, with one leading array for each item, given by its address.
+
+        They must be plain, contiguous, on the device, and of the shape and type they had for the
+        kernel.
+        """
+        self.run(leading)
+
+
+def check(name: str, value: torch.Tensor) -> None:
+    """Refuse what is not a plain tensor.
+
+    Raises:
+        Refused: it is not.
+    """
+    plain = type(value) in (torch.Tensor, torch.nn.Parameter) and value.layout == torch.strided
+    if not plain or value.device.type not in ENGINES or not value.is_contiguous():
+        raise Refused(f"{name} is no plain, contiguous tensor on a CPU or a CUDA device")
+
+
+def _signature(arrays: Tensors) -> frozenset[Any]:
+    return frozenset((name, tuple(v.shape), v.dtype) for name, v in arrays.items())

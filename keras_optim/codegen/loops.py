@@ -1,0 +1,245 @@
+"""The parts of the function, as text: what is the same on each kind of device."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar
+
+from keras_optim.codegen.expressions import Names, c_type, memory_type
+from keras_optim.codegen.graph import Refused, Spread
+from keras_optim.codegen.grouping import ELEMENT, ITEM, PARTIAL, Body
+from keras_optim.codegen.indexing import at_name, joined, place, place_of_row, product
+from keras_optim.codegen.schedule import Pass
+
+Loads = Mapping[int, str]
+"""Expressions of nodes that are there already."""
+
+
+class Writer(Names):
+    """Loops, and what comes before them.
+
+    Raises:
+        Refused: see `source.Names`.
+    """
+
+    LEADING = "p[i * ARRAYS + {column}]"
+    """The expression of the address of the leading array of item `i`."""
+    PLACE: ClassVar[str]
+    """Declares `c`, the column of the element `j`, and `row`, where that is not known."""
+    TO_PART: ClassVar[str]
+    """Adds `{value}` to the partial sum with the place `{place}`, the number `{i}`, at `{at}`."""
+    SHAPE: ClassVar[str]
+    """Declares `D`, the lengths of the axes of item `i` from the last on, and `C`, the first."""
+    PART: ClassVar[str]
+    """Declares `part_{place}`, of the `{type}`: numbers at places of some axes."""
+
+    def _known_to_all(self, depth: int) -> str:
+        return joined(line for at, line in self.shared_lines if at == depth)
+
+    def _head(self, body: Body, nodes: Sequence[int], stores: Iterable[str] = ()) -> str:
+        """What is computed once for an item, and the pointers that are needed."""
+        used = {body.nodes[i].name for i in nodes} | set(stores)
+        lines = [
+            f"{memory_type(dtype)} *__restrict__ {name}_p = ({memory_type(dtype)} *)"
+            f"{self._address(name).format(column=column)};"
+            for column, (name, dtype) in enumerate(self.arrays.items())
+            if name in used
+        ]
+        lines += [
+            f"const double q{place} = parameters[i * WIDTH + {place}];"
+            for i, place in body.varying.items()
+            if i in nodes
+        ]
+        return joined([*self._parts(body), *lines, *self._lines(body, ITEM, nodes)])
+
+    def _parts(self, body: Body) -> list[str]:
+        types = ["double"] * len(body.partial_sums)
+        types += [c_type(body.nodes[i].dtype) for i in self.plans[body].kept]
+        parts = [self.PART.format(place=k, type=kind) for k, kind in enumerate(types)]
+        return [self.SHAPE, *parts] if body.by_rows else []
+
+    def _address(self, name: str) -> str:
+        return self.LEADING if name == self.leading else Writer.LEADING
+
+    def _storing(self, body: Body, stores: Mapping[str, int], at: str) -> list[str]:
+        return [
+            f"{name}_p[{at}] = {self._operand(body, i, self.arrays[name])};"
+            for name, i in stores.items()
+        ]
+
+    def _by_body(self, texts: Sequence[str]) -> str:
+        """The text of the body of item `i`."""
+        if len(texts) == 1:
+            return texts[0]
+        cases = [f"case {k}: {{\n{text}\n}} break;" for k, text in enumerate(texts)]
+        return "switch (body[i]) {\n" + joined(cases) + "\n}"
+
+    # ---- loops over elements
+
+    def _loop(self, body: Body, depth: int) -> dict[str, str]:
+        """The pieces of a pass over the elements of an item, which adds up in `s1`, ... of the
+        sums' own types; what all of a row goes into is added up in `w1`, ... first.
+        """
+        now = self.plans[body].passes[depth]
+        roots = {i: body.nodes[i].operands[0] for i in now.adds}
+        loads = self._loads(body, now, depth)
+        nodes = body.ancestors([*roots.values(), *now.stores.values()], loads.keys())
+        if not (roots or now.stores):
+            return {}
+        of_rows = [i for i in now.partial_sums if -1 not in body.nodes[i].spread]
+        starts = [f"{c_type(body.nodes[i].dtype)} s{i} = 0;" for i in now.sums]
+        adds = [f"s{i} += {self._operand(body, roots[i], body.nodes[i].dtype)};" for i in now.sums]
+        arrays = [*now.stores, *(name for i, name in now.loads.items() if i in nodes)]
+        of_row, of_element = self._each_element(body, nodes, loads)
+        if (condition := self._condition(body, now)) is not None:
+            of_row.append(f"if (!v{condition}) continue;")
+        of_element += self._storing(body, now.stores, "j")
+        return {
+            "head": self._head(body, nodes, arrays),
+            "start": joined(f"double sum{i} = 0;" for i in now.sums),
+            "block": joined([*starts, *[f"double w{i} = 0;" for i in of_rows], *of_row]),
+            "sums": ", ".join([f"s{i}" for i in now.sums] + [f"w{i}" for i in of_rows]),
+            "lines": joined(of_element),
+            "add": joined([*adds, *[f"w{i} += {self.names[body][roots[i]]};" for i in of_rows]]),
+            "add_block": joined(
+                [
+                    *[f"sum{i} += s{i};" for i in now.sums],
+                    *[self._to_part(body, i, f"w{i}") for i in of_rows],
+                ]
+            ),
+            "add_to_parts": joined(
+                self._to_part(body, i, self.names[body][roots[i]])
+                for i in now.partial_sums
+                if i not in of_rows
+            ),
+        }
+
+    def _condition(self, body: Body, now: Pass) -> int | None:
+        """What says that a whole row stays as it is, if that is all that can happen to rows."""
+        found = set[int]()
+        for name, i in now.stores.items():
+            node = body.nodes[i]
+            if node.op != "where" or body.nodes[node.operands[2]].name != name:
+                return None
+            found.add(node.operands[0])
+        condition = next(iter(found)) if len(found) == 1 and not now.adds else None
+        if condition is None or body.levels[condition] != PARTIAL:
+            return None
+        return condition if -1 not in body.nodes[condition].spread else None
+
+    def _loads(self, body: Body, now: Pass, depth: int) -> dict[int, str]:
+        """What a pass finds ready, after `depth` others."""
+        loads = {i: f"{name}_p[j]" for i, name in now.loads.items()}
+        for i in self.plans[body].kept:
+            if body.depths[i] <= depth:
+                loads[i] = f"part_{self._part(body, i)}[{at_name(body.nodes[i].spread)}]"
+        return loads
+
+    def _each_element(
+        self, body: Body, nodes: Sequence[int], loads: Loads
+    ) -> tuple[list[str], list[str]]:
+        """What is computed for each row, and for each element."""
+        if not body.by_rows:
+            return [], self._lines(body, ELEMENT, nodes, loads)
+        of_row, of_element = list[str](), [self.PLACE]
+        for spread in self._used(body, nodes, loads):
+            name, first = at_name(spread), place_of_row(spread, range(-body.axes, -1))
+            of_row.append(f"const int64_t row_{name} = {first};" if spread != {-1} else "")
+            if -1 in spread:
+                start = f"row_{name} + " if spread != {-1} else ""
+                of_element.append(f"const int64_t {name} = {start}c;")
+            else:
+                of_row.append(f"const int64_t {name} = row_{name};")
+        for i in nodes:
+            lines = of_element if -1 in body.nodes[i].spread else of_row
+            lines += self._lines(body, PARTIAL, [i], loads)
+        return of_row, [*of_element, *self._lines(body, ELEMENT, nodes, loads)]
+
+    def _to_part(self, body: Body, i: int, value: str) -> str:
+        """Add to a partial sum where the element, or its row, is."""
+        spread = body.nodes[i].spread
+        at = place_of_row(spread, range(-body.axes, -1))
+        if -1 in spread:
+            at = f"{at} + c" if spread != {-1} else "c"
+        return self.TO_PART.format(place=body.partial_sums.index(i), value=value, i=i, at=at)
+
+    # ---- loops over places of some axes
+
+    def _each_part(
+        self, body: Body, of: Spread, nodes: Sequence[int], loads: Loads
+    ) -> tuple[str, list[str]]:
+        """How many places some axes have, and what is computed at the place `p`."""
+        places = [
+            f"const int64_t {at_name(spread)} = {place(spread, sorted(of), 'p')};"
+            for spread in self._used(body, nodes, loads)
+        ]
+        return product(sorted(of)), [*places, *self._lines(body, PARTIAL, nodes, loads)]
+
+    def _used(self, body: Body, nodes: Sequence[int], loads: Loads) -> list[Spread]:
+        def there(i: int) -> bool:
+            return i in loads or body.nodes[i].op in ("array", "partial_sum")
+
+        spreads = {body.nodes[i].spread for i in nodes if body.nodes[i].partial and there(i)}
+        return sorted(spreads, key=sorted)
+
+    def _parts_at(self, depth: int) -> bool:
+        """Whether something is added up at places of some axes after so many passes."""
+        plans = (plan.passes[depth] for plan in self.plans.values())
+        return any(now.partial_sums or now.over_parts for now in plans)
+
+    def _over_parts(self, body: Body, i: int) -> tuple[str, str, str, str]:
+        """Head, length, lines and value of a loop that adds up parts."""
+        root = body.nodes[i].operands[0]
+        nodes = body.ancestors([root])
+        length, lines = self._each_part(body, body.nodes[root].spread, nodes, {})
+        return self._head(body, nodes), length, joined(lines), self.names[body][root]
+
+    def _keeping(self, body: Body, i: int) -> tuple[str, str, str]:
+        """Head, length and lines of a loop that keeps what is made of sums of parts."""
+        nodes, spread = body.ancestors([i]), body.nodes[i].spread
+        length, lines = self._each_part(body, spread, nodes, {})
+        lines.append(f"part_{self._part(body, i)}[p] = v{i};")
+        return self._head(body, nodes), length, joined(lines)
+
+    def _storing_parts(self, body: Body) -> list[tuple[str, str, str]]:
+        """New values of what is kept for some axes: head, length and lines of a loop for each."""
+        stores = body.stores(PARTIAL)
+        spreads = {n.name: n.spread for n in body.nodes if n.op == "array"}
+        loops = []
+        for name, i in stores.items():
+            nodes = body.ancestors([i])
+            read = {body.nodes[k].name for k in nodes if body.nodes[k].op == "array"}
+            if read & set(stores) - {name}:
+                raise Refused("one of two arrays of some axes is made from the other")
+            length, lines = self._each_part(body, spreads[name], nodes, {})
+            lines += self._storing(body, {name: i}, at_name(spreads[name]))
+            loops.append((self._head(body, nodes, [name]), length, joined(lines)))
+        return loops
+
+    # ---- numbers
+
+    def _adding(self, body: Body, totals: Sequence[int]) -> str:
+        """What an item adds to those totals."""
+        roots = [body.nodes[body.totals[k]].operands[0] for k in totals]
+        adds = [f"over{k} += {self.names[body][i]};" for k, i in zip(totals, roots, strict=True)]
+        return joined([self._head(body, body.ancestors(roots)), *adds])
+
+    def _totals_at(self, depth: int) -> list[int]:
+        return [k for k, at in enumerate(self.layout.totals) if at == depth]
+
+    def _total_type(self, k: int) -> str:
+        body = self.layout.bodies[0]
+        return c_type(body.nodes[body.totals[k]].dtype)
+
+    def _storing_numbers(self, body: Body) -> str:
+        """New values of what is one number for the item."""
+        stores = body.stores(ITEM)
+        head = self._head(body, body.ancestors(list(stores.values())), list(stores))
+        return joined([head, *self._storing(body, stores, "0")]) if stores else ""
+
+    def _storing_shared(self) -> str:
+        body = self.layout.bodies[0]
+        return joined(
+            f"*({memory_type(dtype)} *)shared[{place}] = "
+            f"{self._operand(body, body.shared[name], dtype)};"
+            for place, (name, dtype) in enumerate(self.shared.items())
+            if name in body.shared and body.nodes[body.shared[name]].name != name
+        )

@@ -1,0 +1,173 @@
+"""The operations of graphs, replayed one by one in PyTorch: what a kernel must give.
+
+Every value has two axes before its own: the *rounds*, for several inputs at once, and the *doubts*.
+Sums and some functions differ in their last bits from one library, order or device to another. How
+much that matters for a result shows when it is computed again with such values moved by a few bits.
+The first of the doubts is the plain result; what no such value goes into has this one alone.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from keras_optim.codegen.graph import ELEMENT, NUMBER, Graph, Node, Spread
+
+DOUBTS = 7
+"""How often a value is computed: once plainly, and six times with moved inputs."""
+FUNCTIONS = {"pow", "exp", "expm1", "log", "log1p", "tanh", "sqrt", "rsqrt", "sigmoid"}
+"""Functions that libraries do not round correctly, but to one or two units in the last place (ulp).
+That holds for `sqrt` too, which MKL computes for PyTorch on some processors."""
+OF_FUNCTIONS = 4
+"""How many ulp they are moved by: two libraries, each off by up to two."""
+OF_SUMS = 64
+"""How many ulp of the sum of magnitudes: sums of some thousand numbers, in any order."""
+Tensors = Mapping[str, torch.Tensor]
+SPECIAL: dict[str, Callable[..., torch.Tensor]] = {"cube": lambda x: x.pow(3)}
+"""Operations that PyTorch has under another name."""
+
+
+def along(shape: Sequence[int], spread: Spread) -> tuple[int, ...]:
+    """The shape of what lies along an array of the shape `shape`."""
+    axes = range(-len(shape), 0)
+    return tuple(
+        n if spread == ELEMENT or a in spread else 1 for a, n in zip(axes, shape, strict=True)
+    )
+
+
+@dataclass
+class Replay:
+    """One item of a kernel, whose operations are replayed as far as its inputs are known.
+
+    Attributes:
+        graph: What it does.
+        shape: Of the array that the others follow.
+        inputs: Arrays and what is shared, each of the shape `(rounds, 1, ...)`.
+        values: Of the nodes, as far as they are known.
+        count: How many of them were moved.
+    """
+
+    graph: Graph
+    shape: tuple[int, ...]
+    inputs: Tensors
+    values: list[torch.Tensor] = field(default_factory=list)
+    count: int = 0
+
+    def go_on(self, totals: Sequence[torch.Tensor]) -> torch.Tensor | None:
+        """Go on until a total beyond `totals` is needed: what this item adds to it, if so."""
+        seen = sum(node.op == "total" for node in self.graph.nodes[: len(self.values)])
+        for node in self.graph.nodes[len(self.values) :]:
+            if node.op != "total":
+                value = self._value(node)
+            elif seen == len(totals):
+                return self.values[node.operands[0]]
+            else:
+                value = totals[seen].reshape(*totals[seen].shape, *[1] * len(self.shape))
+                seen += 1
+            self.values.append(value)
+        return None
+
+    def result(self, i: int) -> torch.Tensor:
+        """The value of a node, after all."""
+        return self.values[i]
+
+    def _value(self, node: Node) -> torch.Tensor:
+        place = len(self.values)
+        if node.op in ("array", "shared"):
+            return self.inputs[node.name]
+        if node.op == "literal":
+            like = next(iter(self.inputs.values()))
+            found = torch.tensor(
+                self.graph.literals[place], dtype=torch.float64, device=like.device
+            ).to(node.dtype)
+            return found.expand((1, 1, *along(self.shape, node.spread)))
+        operands = [self.values[i] for i in node.operands]
+        if node.op in ("sum", "partial_sum"):
+            return self._sum(operands[0], node)
+        target = node.computed_in or node.dtype
+        types = [target] * len(operands)
+        if node.op == "where":
+            types[0] = torch.bool
+        operands = [v.to(dtype) for v, dtype in zip(operands, types, strict=True)]
+        if node.op == "cast":
+            value = operands[0]
+        else:
+            function = SPECIAL.get(node.op) or getattr(torch.ops.aten, node.op)
+            value = function(*operands).to(node.dtype)
+        value = value.expand((*value.shape[:2], *along(self.shape, node.spread)))
+        if node.op in FUNCTIONS or (node.op == "div" and self._by_multiplication(node, value)):
+            return moved(value, OF_FUNCTIONS * _unit(value) * value.abs(), self._next())
+        return value
+
+    def _next(self) -> int:
+        """Count the values that were moved, so that each has moves of its own."""
+        self.count += 1
+        return self.count
+
+    def _by_multiplication(self, node: Node, value: torch.Tensor) -> bool:
+        """Whether PyTorch multiplies by the reciprocal: to divide by a number on CUDA."""
+        return value.is_cuda and self.graph.nodes[node.operands[1]].op == "literal"
+
+    def _sum(self, value: torch.Tensor, node: Node) -> torch.Tensor:
+        axes = range(-len(self.shape), 0)
+        over = [a for a in axes if node.spread == NUMBER or a not in node.spread]
+        return added(value.to(node.dtype), over, OF_SUMS, self._next())
+
+
+def replay(
+    items: Sequence[Replay],
+) -> tuple[list[dict[str, torch.Tensor]], dict[str, torch.Tensor]]:
+    """New arrays of all items, and new shared numbers."""
+    totals: list[torch.Tensor] = []
+    while True:
+        parts = [item.go_on(totals) for item in items]
+        found = [part for part in parts if part is not None]
+        if not found:
+            break
+        doubts = max(part.shape[1] for part in found)
+        flat = [part.reshape(*part.shape[:2], 1).expand(-1, doubts, 1) for part in found]
+        rounds = max(part.shape[0] for part in found)
+        stacked = torch.cat([part.expand(rounds, -1, -1) for part in flat], -1)
+        totals.append(added(stacked, [-1], OF_FUNCTIONS, len(totals))[..., 0])
+    arrays = [{n: item.result(i) for n, i in item.graph.arrays.items()} for item in items]
+    return arrays, {n: items[0].result(i) for n, i in items[0].graph.shared.items()}
+
+
+def added(value: torch.Tensor, over: Sequence[int], units: int, number: int) -> torch.Tensor:
+    """The sum over some axes, which stay; moved."""
+    if not over:
+        return value
+    total = value.sum(list(over), keepdim=True)
+    if not value.numel():
+        return total
+    size = value.abs()
+    # Finite numbers whose sum is none may give anything: one order overflows, another does not.
+    finite = size.amax(list(over), keepdim=True) < math.inf
+    by = units * _unit(value) * size.sum(list(over), keepdim=True)
+    return moved(total, torch.where(finite, by, 0), number)
+
+
+def moved(value: torch.Tensor, by: torch.Tensor, number: int) -> torch.Tensor:
+    """Return `values`, and copies of them that are moved up or down.
+
+    Of any two such values, one goes up sometimes where the other goes up, and sometimes where it
+    goes down: what they do to a result never cancels each time.
+    """
+    tiny = torch.finfo(value.dtype).tiny
+    by = torch.where((value.abs() < tiny) & (value != 0) & (by != 0), tiny, by)
+    value, by = (v.expand(v.shape[0], DOUBTS, *v.shape[2:]) for v in (value, by))
+    cycle, code = divmod(number, 7)
+    odd = [
+        (((code + 1) & d).bit_count() + (cycle * 0x9E3779B1 >> d + 8)) % 2 for d in range(DOUBTS)
+    ]
+    signs = [0, *[1 - 2 * bit for bit in odd[1:]]]
+    places = torch.arange(math.prod(value.shape[2:]), device=value.device)
+    up = ((places * 2654435761 >> 16) % 2).reshape(value.shape[2:]) * 2 - 1  # as if by chance
+    up = up * torch.tensor(signs, device=value.device).reshape(-1, *[1] * up.dim())
+    return torch.where((up == 0) | (by == 0), value, value + up * by)
+
+
+def _unit(value: torch.Tensor) -> Any:
+    return torch.finfo(value.dtype).eps

@@ -1,0 +1,234 @@
+"""One row per algorithm that another library has too: read in one direction and in the other."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from keras_optim.arguments import hyperparameters
+from keras_optim.arguments.formatting import shown
+from keras_optim.optimizer import Optimizer
+
+Array = Any
+Change = Callable[[Mapping[str, Array], Array, float, Any], Array]
+"""From all slots of a variable, its value, the rate and our optimizer, to one slot."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A slot that holds other numbers there than here."""
+
+    ours: str
+    take: Change
+    """Theirs to ours."""
+    give: Change
+    """Ours to theirs."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """An algorithm under its name there and here: what corresponds to what."""
+
+    theirs: str
+    ours: type[Optimizer]
+    arguments: Mapping[str, str | tuple[str, ...]]
+    """Their arguments, and what each is called here."""
+    slots: Mapping[str, str | Slot]
+    """Their state of a variable, and what it is called here."""
+    short_slots: Mapping[str, str] | None = None
+    """The same for variables of fewer than two axes, where it differs."""
+    scalars: Mapping[str, str] | Callable[[Optimizer, int], Mapping[str, float]] | None = None
+    """Their state of all variables; or ours, from the optimizer and its step count."""
+    fixed: Mapping[str, Any] | None = None
+    """Their arguments that must have this value."""
+    ours_fixed: Mapping[str, Any] | None = None
+    """Our arguments that must have this value."""
+    ours_free: tuple[str, ...] = ()
+    """Our arguments that no longer matter once there is a state."""
+    factors: Mapping[str, float] | None = None
+    """Ours is theirs times this."""
+    count: Literal["used", "kept", "none"] = "used"
+    """What becomes of the number of steps there."""
+    note: str = ""
+    """What is not the same. Nothing: equal to rounding."""
+
+    def slots_of(self, variable: Any) -> Mapping[str, str | Slot]:
+        """The slots for a variable of this shape."""
+        short = self.short_slots is not None and len(variable.shape) < 2
+        return self.short_slots if short else self.slots  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Library:
+    """Another library: its rows, and what is said of the rest."""
+
+    name: str
+    rows: Sequence[Row]
+    refused: Mapping[str, str]
+    """Its algorithms that are not converted, and why."""
+    ignored: frozenset[str] = frozenset()
+    """Its arguments that do not change the numbers."""
+    fixed: Mapping[str, Any] | None = None
+    """Arguments of all its algorithms that must have this value."""
+    advice: Mapping[str, str] | None = None
+    """What to do about an argument, theirs or ours, that has no counterpart."""
+
+    def read(self, theirs: str, arguments: Mapping[str, Any]) -> tuple[Row, dict[str, Any]]:
+        """The row for their algorithm with these arguments, and our arguments.
+
+        Raises:
+            ValueError: there is none; the message says which argument is in the way.
+        """
+        found = [(row, *self._read_row(row, arguments)) for row in self.rows_of(theirs)]
+        return self._first(f"{theirs} of {self.name}", found)
+
+    def rows_of(self, theirs: str) -> list[Row]:
+        """The rows of their algorithm.
+
+        Raises:
+            ValueError: there is none.
+        """
+        rows = [row for row in self.rows if row.theirs == theirs]
+        if not rows:
+            known = ", ".join(dict.fromkeys(row.theirs for row in self.rows))
+            why = self.refused.get(theirs, f"it is not in the table, which has: {known}.")
+            raise ValueError(f"{theirs} of {self.name} cannot be converted: {why}")
+        return rows
+
+    def _read_row(self, row: Row, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        ours: dict[str, Any] = {}
+        problems = []
+        fixed = {**(self.fixed or {}), **(row.fixed or {})}
+        for name, must in fixed.items():
+            if not _same(arguments.get(name), must):
+                problems.append(self._problem(name, arguments.get(name), must))
+        for name, value in arguments.items():
+            if name in row.arguments:
+                target = row.arguments[name]
+                values = value if isinstance(target, tuple) else (value,)
+                for key, number in zip(_keys(target), values, strict=True):
+                    number = _plain(number, key)
+                    if key in (row.factors or {}):
+                        number *= row.factors[key]  # type: ignore[index]
+                    if ours.setdefault(key, number) != number:
+                        problems.append(f"`{name}` must be {ours[key]} too, not {number}")
+            elif name not in fixed and name not in self.ignored:
+                problems.append(self._problem(name, value))
+        return {**ours, **(row.ours_fixed or {})}, problems
+
+    def write(self, optimizer: Optimizer, rule: Optimizer, rate: Any) -> tuple[Row, dict[str, Any]]:
+        """The row for our algorithm `rule` with the options of `optimizer`, and their arguments.
+
+        Raises:
+            ValueError: there is none; the message says which argument is in the way.
+        """
+        rows = [row for row in self.rows if row.ours is type(rule)]
+        title = f"{type(rule).__name__} to {self.name}"
+        if not rows:
+            raise ValueError(f"{title}: no algorithm there has the same rule and state.")
+        found = [(row, *self._write_row(row, optimizer, rule, rate)) for row in rows]
+        return self._first(title, found)
+
+    def _write_row(
+        self, row: Row, optimizer: Optimizer, rule: Optimizer, rate: Any
+    ) -> tuple[dict[str, Any], list[str]]:
+        ours = {
+            name: getattr(rule, name)
+            for name in hyperparameters.own_parameters(type(rule).__init__)
+        }
+        options = {name: getattr(optimizer, name) for name in hyperparameters.OPTION_DEFAULTS}
+        on = {n: v for n, v in options.items() if not _same(v, hyperparameters.OPTION_DEFAULTS[n])}
+        ours = {**ours, **on, "learning_rate": rate}
+        if not optimizer.use_ema:
+            ours.pop("ema_momentum", None)
+        mapped = {key for t in row.arguments.values() for key in _keys(t)}
+        fixed = row.ours_fixed or {}
+        problems = [
+            self._problem(name, value, fixed.get(name))
+            for name, value in ours.items()
+            if not (_same(value, fixed[name]) if name in fixed else name in mapped)
+            and name not in (*row.ours_free, "name")
+        ]
+        ours = {**options, **ours}
+        ours["weight_decay"] = ours["weight_decay"] or 0.0
+        theirs = dict(row.fixed or {})
+        for name, target in row.arguments.items():
+            factors = row.factors or {}
+            numbers = [
+                ours[key] / factors[key] if key in factors else ours[key] for key in _keys(target)
+            ]
+            theirs[name] = tuple(numbers) if isinstance(target, tuple) else numbers[0]
+        return theirs, problems
+
+    def _first(
+        self, title: str, found: list[tuple[Row, dict[str, Any], list[str]]]
+    ) -> tuple[Row, dict[str, Any]]:
+        row, arguments, problems = min(found, key=lambda f: len(f[2]))
+        if problems:
+            raise ValueError(f"{title} cannot be converted: {'; '.join(problems)}.")
+        return row, arguments
+
+    def _problem(self, name: str, value: Any, must: Any = None) -> str:
+        advice = (self.advice or {}).get(name)
+        wanted = f"must be {shown(must)}" if must is not None else "has no counterpart"
+        return f"`{name}` {wanted}. Received: {name}={shown(value)}" + (
+            f" ({advice})" if advice else ""
+        )
+
+
+# ---- arguments
+
+
+def _keys(target: str | tuple[str, ...]) -> tuple[str, ...]:
+    return target if isinstance(target, tuple) else (target,)
+
+
+def _same(value: Any, must: Any) -> bool:
+    """Whether they are equal, `None`, `False` and 0 being one."""
+    return bool((value or False) == (must or False))
+
+
+def _plain(value: Any, name: str) -> Any:
+    """A Python number, where it is an array of one; no momentum is 0."""
+    if value is None and name == "momentum":
+        return 0.0
+    return value.item() if hasattr(value, "item") else value
+
+
+# ---- the page
+
+
+def table(libraries: Iterable[Library]) -> str:
+    """What converts, as Markdown tables."""
+    parts = []
+    for library in libraries:
+        lines = [f"| `{library.name}` | ours | what differs |", "|---|---|---|"]
+        for i, row in enumerate(library.rows):
+            notes = [*_directions(row, library.rows[:i]), *([row.note] if row.note else [])]
+            there, here = _call(row.theirs, row.fixed), _call(row.ours.__name__, row.ours_fixed)
+            lines.append(f"| {there} | {here} | {' '.join(notes)} |")
+        lines += [
+            f"| `{name}` | no | {why[0].upper() + why[1:]} |"
+            for name, why in library.refused.items()
+        ]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _call(name: str, fixed: Mapping[str, Any] | None) -> str:
+    shown = {k: f"{v:g}" if isinstance(v, float) else repr(v) for k, v in (fixed or {}).items()}
+    arguments = ", ".join(f"{k}={v}" for k, v in shown.items())
+    return f"`{name}({arguments})`" if shown else f"`{name}`"
+
+
+def _directions(row: Row, earlier: Sequence[Row]) -> list[str]:
+    """What to say of a row that an earlier one stands before, in one direction."""
+
+    def ours_of(r: Row) -> set[str]:
+        return {key for target in r.arguments.values() for key in _keys(target)}
+
+    taken = any(r.theirs == row.theirs and r.fixed == row.fixed for r in earlier)
+    given = any(
+        r.ours is row.ours and r.ours_fixed == row.ours_fixed and ours_of(r) >= ours_of(row)
+        for r in earlier
+    )
+    return ["Only from ours."] * taken + ["Only to ours."] * given

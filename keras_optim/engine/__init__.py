@@ -1,0 +1,1 @@
+"""The engine: how a rule runs on each backend."""

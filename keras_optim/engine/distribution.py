@@ -1,0 +1,169 @@
+"""One model on several devices: what state and gradients must know of it.
+
+On JAX `keras.distribution` spreads variables over a mesh, on TensorFlow `tf.distribute` keeps a
+copy of them on each replica, on PyTorch `fully_shard` makes DTensors of them.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+from keras_optim.engine import tensorflow_assign
+from keras_optim.engine.tensors import BACKEND, Tensor, native_value, tf
+
+
+def replicated(variable: Any, rank: int) -> Any:
+    """The layout of state of another shape than its `variable`: whole, on each of its devices."""
+    layout = getattr(variable, "_layout", None)
+    if isinstance(layout, keras.distribution.TensorLayout):
+        return keras.distribution.TensorLayout((None,) * rank, layout.device_mesh)
+    return None
+
+
+def spread_like(variable: Any, initializer: Any) -> Callable[..., Tensor]:
+    """`initializer`, giving what can be added to `variable`, see `alike`."""
+    initializer = keras.initializers.get(initializer)
+    if not _is_dtensor(native_value(variable)):
+        return initializer
+    return lambda shape, dtype=None: alike(native_value(variable), initializer(shape, dtype=dtype))
+
+
+def alike(reference: Tensor, value: Tensor) -> Tensor:
+    """`value` as a DTensor where `reference` is one, so that they can be added.
+
+    It lies over the devices as `reference` does; of another shape, it is whole on each of them.
+    """
+    if not _is_dtensor(reference) or _is_dtensor(value):
+        return value
+    from torch.distributed.tensor import Replicate, distribute_tensor
+
+    mesh, same = reference.device_mesh, tuple(value.shape) == tuple(reference.shape)
+    placements = reference.placements if same else [Replicate()] * mesh.ndim
+    value = keras.ops.convert_to_tensor(value)
+    return distribute_tensor(value, mesh, placements, src_data_rank=None)
+
+
+def whole(value: Tensor) -> Tensor:
+    """All of a DTensor, on each device; another tensor as it is."""
+    return value.full_tensor() if _is_dtensor(value) else value
+
+
+def summed(optimizer: Any, grads: Sequence[Tensor]) -> Sequence[Tensor]:
+    """The gradients, added up where each replica of `tf.distribute` has that of its share.
+
+    Raises:
+        ValueError: outside of `strategy.run`, under another strategy than the optimizer's, or
+            compiled in a way that TensorFlow cannot run on several devices.
+    """
+    if BACKEND != "tensorflow" or not tf().distribute.has_strategy():
+        return grads
+    check_strategy(optimizer, ())
+    context = tf().distribute.get_replica_context()
+    if context is None:
+        title = type(optimizer).__name__
+        raise ValueError(f"{title}: under a strategy, call `apply` inside of `strategy.run`.")
+    _check_compilation(optimizer)
+    return context.all_reduce(tf().distribute.ReduceOp.SUM, list(grads))
+
+
+def assign(optimizer: Any, changes: Sequence[tuple[Any, Tensor, Tensor]]) -> None:
+    """Give each variable, of which a value was read, its new one.
+
+    Under `tf.distribute`, its copy on each replica.
+    """
+    if BACKEND != "tensorflow" or not tf().distribute.has_strategy():
+        for variable, old, new in changes:
+            new = new if _is_dtensor(native_value(variable)) else whole(new)
+            tensorflow_assign.write(optimizer, variable, old, new)
+        return
+    variables = [native_value(variable) for variable, _, _ in changes]
+
+    def on_each_replica(strategy: Any, values: Sequence[Tensor]) -> None:
+        for variable, value in zip(variables, values, strict=True):
+            strategy.extended.update(variable, optimizer.assign, args=(value,), group=False)
+
+    tf().__internal__.distribute.interim.maybe_merge_call(
+        on_each_replica, optimizer._distribution_strategy, [new for _, _, new in changes]
+    )
+
+
+def check_strategy(optimizer: Any, variables: Sequence[Any]) -> None:
+    """Refuse what cannot run, or would run wrongly, under `tf.distribute`.
+
+    Raises:
+        ValueError: the optimizer was made under another strategy than its variables or the step,
+            or has an option that its strategy cannot run.
+    """
+    if BACKEND != "tensorflow":
+        return
+    title, distribute = type(optimizer).__name__, tf().distribute
+    own = optimizer._distribution_strategy
+    elsewhere = distribute.has_strategy() and distribute.get_strategy() is not own
+    created_here = own.extended.variable_created_in_scope
+    if elsewhere or not all(created_here(native_value(v)) for v in variables):
+        raise ValueError(
+            f"{title}: model and optimizer must be made under one strategy. Construct both, and "
+            "call `compile`, inside of `with strategy.scope():`."
+        )
+    for option, instead in _UNMIRRORED.items():
+        if getattr(optimizer, option) and _runs_in_threads(own):
+            raise ValueError(
+                f"{title}: `{option}` does not run under {type(own).__name__}, whose replicas "
+                f"cannot wait for each other inside of a condition. {instead}"
+            )
+
+
+_UNMIRRORED = {
+    "gradient_accumulation_steps": "Leave it out and use a larger batch.",
+    "ema_overwrite_frequency": "Leave it out, or put keras_optim.EMA around the optimizer.",
+}
+
+
+def _runs_in_threads(strategy: Any) -> bool:
+    threaded = (tf().distribute.MirroredStrategy, tf().distribute.MultiWorkerMirroredStrategy)
+    return isinstance(strategy, threaded)
+
+
+def _check_compilation(optimizer: Any) -> None:
+    """Refuse a step that is traced in a way in which its replicas could not be run."""
+    strategy, title = optimizer._distribution_strategy, type(optimizer).__name__
+    if not _runs_in_threads(strategy) or strategy.num_replicas_in_sync == 1:
+        return
+    graph = tf().compat.v1.get_default_graph()
+    while outer := getattr(graph, "outer_graph", None):
+        # TensorFlow's own error would be "You must feed a value for placeholder tensor".
+        if [type(graph).__name__, type(outer).__name__] == ["FuncGraph", "CondBranchFuncGraph"]:
+            raise ValueError(
+                f"{title}: {type(strategy).__name__} cannot run a compiled step inside of a "
+                "condition. Call `compile` with steps_per_execution=1."
+            )
+        # "Trying to access resource ... located in device CPU:1 from device CPU:0".
+        context = type(outer._get_control_flow_context()).__name__
+        if context == "XLAControlFlowContext" and strategy.extended._use_merge_call():
+            raise ValueError(
+                f"{title}: XLA cannot compile a step for several devices that are not GPUs. "
+                "Call `compile` with jit_compile=False."
+            )
+        graph = outer
+
+
+def processes() -> int:
+    """How many processes train together."""
+    if BACKEND == "jax":
+        import jax
+
+        return int(jax.process_count())
+    if BACKEND == "tensorflow":
+        strategy = tf().distribute.get_strategy()
+        return getattr(strategy.extended, "_num_workers", 1)
+    if BACKEND == "torch":
+        import torch.distributed as torch_distributed
+
+        if torch_distributed.is_available() and torch_distributed.is_initialized():
+            return int(torch_distributed.get_world_size())
+    return 1
+
+
+def _is_dtensor(value: Any) -> bool:
+    return BACKEND == "torch" and hasattr(value, "placements")

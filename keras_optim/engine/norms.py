@@ -1,0 +1,164 @@
+"""Norms of gradient and update, measured inside the step, for those who ask.
+
+They are shared variables of the optimizer, so every backend's trainer carries them through its
+compiled step; nothing that updates the weights reads them, and they are not saved.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from keras import ops
+
+from keras_optim.engine.distribution import whole
+from keras_optim.variables.layer_names import layer_names
+
+Tensor = Any
+
+LAST = ("learning_rate", "gradient_norm", "update_norm")
+"""What is recorded of each step."""
+BY_LAYER = ("layer_gradient_norm", "layer_update_norm")
+"""On request: one number for each layer."""
+NAMES = tuple(f"{when}_{name}" for when in ("recorded", "summed") for name in (*LAST, *BY_LAYER))
+STEPS = "recorded_steps"
+
+
+@dataclass
+class Recording:
+    """What an optimizer records; it is true."""
+
+    model: Any = None
+    """Whose layers are told apart, or `None`."""
+    layers: list[str] = field(default_factory=list)
+    """Their names, once the optimizer is built."""
+    layer_of: list[int] = field(default_factory=list)
+    """For each variable of the optimizer, which of `layers` it belongs to."""
+    indices: list[int] = field(default_factory=list)
+    """The variables that have a gradient in the step that is being made."""
+
+
+def start(optimizer: Any, model: Any = None) -> bool:
+    """Record from now on; whether that is new, so that a compiled step must be made again.
+
+    Args:
+        optimizer: Of keras_optim.
+        model: Whose layers are to be told apart, or `None`.
+    """
+    present = optimizer._recording
+    if present and (model is None or present.model is model):
+        return False
+    optimizer._recording = Recording(model)
+    if optimizer.built:
+        add(optimizer)
+    return True
+
+
+def add(optimizer: Any) -> None:
+    """Create what a built optimizer lacks of the variables."""
+    recording, shared = optimizer._recording, optimizer.state.shared
+    if recording.model is not None:
+        names = layer_names(recording.model, optimizer._trainable_variables)
+        recording.layers = list(dict.fromkeys(names))
+        recording.layer_of = [recording.layers.index(name) for name in names]
+    for name in (*NAMES, STEPS):
+        by_layer = name.endswith(BY_LAYER)
+        if name in shared or (by_layer and not recording.layers):
+            continue
+        shape = (len(recording.layers),) if by_layer else ()
+        shared[name] = optimizer.add_variable(
+            shape, dtype="float32", aggregation="only_first_replica", name=name
+        )
+
+
+def note_variables(optimizer: Any, variables: Sequence[Any]) -> None:
+    """Keep which variables the gradients of this step belong to."""
+    if optimizer._recording.layers:
+        indices = [optimizer._get_variable_index(v) for v in variables]
+        optimizer._recording.indices = indices
+
+
+def note_gradient(optimizer: Any, grads: Sequence[Tensor]) -> None:
+    """Keep the norm of the gradient, before clipping, until the step is made."""
+    shared = optimizer.state.shared
+    grads = [ops.cast(g, "float32") for g in grads]
+    shared["recorded_gradient_norm"].assign(whole(global_norm(grads)))
+    if optimizer._recording.layers:
+        norms = layer_norms(optimizer._recording, grads)
+        shared["recorded_layer_gradient_norm"].assign(norms)
+
+
+def noted(
+    recording: Recording,
+    shared: dict[str, Tensor],
+    old: Sequence[Tensor],
+    new: Sequence[Tensor],
+    lr: Tensor,
+    total: Callable[[Tensor], Tensor],
+) -> dict[str, Tensor]:
+    """What is recorded after a step from the weights `old` to `new`; `total` as in `step_all`."""
+    moved = [n - o for n, o in zip(new, old, strict=True)]
+    names: tuple[str, ...] = LAST
+    last = {
+        "recorded_learning_rate": ops.cast(lr, "float32"),
+        "recorded_gradient_norm": shared["recorded_gradient_norm"],
+        "recorded_update_norm": ops.cast(global_norm(moved, total), "float32"),
+    }
+    if recording.layers:
+        names = (*LAST, *BY_LAYER)
+        last["recorded_layer_gradient_norm"] = shared["recorded_layer_gradient_norm"]
+        last["recorded_layer_update_norm"] = layer_norms(recording, moved)
+    sums = {f"summed_{name}": shared[f"summed_{name}"] + last[f"recorded_{name}"] for name in names}
+    return {**last, **sums, STEPS: shared[STEPS] + 1.0}
+
+
+def global_norm(
+    tensors: Sequence[Tensor], total: Callable[[Tensor], Tensor] = lambda value: value
+) -> Tensor:
+    """Euclidean norm over all elements of all tensors.
+
+    >>> float(global_norm([ops.array([3.0]), ops.array([[4.0]])]))
+    5.0
+    """
+    square: Any = 0.0
+    for value in tensors:
+        square = square + ops.sum(ops.square(value))
+    return ops.sqrt(total(square))
+
+
+def layer_norms(recording: Recording, tensors: Sequence[Tensor]) -> Tensor:
+    """The norm of each layer, from one tensor for each variable of the step; 0 without any."""
+    groups: list[list[Tensor]] = [[] for _ in recording.layers]
+    for index, value in zip(recording.indices, tensors, strict=True):
+        groups[recording.layer_of[index]].append(value)
+    zero = ops.zeros((), "float32")
+    norms = [ops.cast(whole(global_norm(group)), "float32") if group else zero for group in groups]
+    return ops.stack(norms)
+
+
+def last(optimizer: Any) -> dict[str, float]:
+    """What was recorded of the last step."""
+    return _read(optimizer, "recorded", 1.0)
+
+
+def means(optimizer: Any) -> dict[str, float]:
+    """Means over the steps since `forget`; nothing without steps."""
+    steps = float(ops.convert_to_numpy(optimizer.state.shared[STEPS]))
+    return _read(optimizer, "summed", steps) if steps else {}
+
+
+def forget(optimizer: Any) -> None:
+    """Begin the means anew."""
+    if optimizer.built:
+        for name, variable in optimizer.state.shared.items():
+            if name == STEPS or (name in NAMES and name.startswith("summed")):
+                variable.assign(ops.zeros(variable.shape, "float32"))
+
+
+def _read(optimizer: Any, when: str, divisor: float) -> dict[str, float]:
+    shared, layers = optimizer.state.shared, optimizer._recording.layers
+    found = {n: float(ops.convert_to_numpy(shared[f"{when}_{n}"])) / divisor for n in LAST}
+    for name in BY_LAYER if layers else ():
+        numbers = ops.convert_to_numpy(shared[f"{when}_{name}"]) / divisor
+        title = name.removeprefix("layer_")
+        found |= {f"{title}/{layer}": float(x) for layer, x in zip(layers, numbers, strict=True)}
+    return found

@@ -1,0 +1,90 @@
+"""A step of an optimizer: variables are read, the rule runs, and variables are written."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras_optim import callers
+from keras_optim.engine import distribution, sparse_rows
+from keras_optim.engine.optimizer_state import constants_of
+from keras_optim.engine.rule import step_all
+from keras_optim.engine.tensors import (
+    BACKEND,
+    Tensor,
+    native_value,
+    no_gradients,
+    saturated,
+    tensor,
+    tensors,
+)
+
+if BACKEND == "torch":
+    from keras_optim.engine.torch_native import Steps
+
+
+def native_steps(base: type) -> Any:
+    """The compiled steps of a new optimizer, or `None` where the backend has none.
+
+    Args:
+        base: The class whose methods the compiled steps stand for.
+    """
+    return Steps(base) if BACKEND == "torch" else None
+
+
+def run_natively(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any] | None) -> bool:
+    """Make the whole `apply` in one native call, if the backend has one; whether it was made."""
+    native = optimizer.state.native
+    return native is not None and native.apply(optimizer, grads, variables)
+
+
+def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning_rate: Any) -> None:
+    """One step of `optimizer` on its `variables`, in place, on the backend at hand."""
+    state = optimizer.state
+    indices = [optimizer._get_variable_index(v) for v in variables]
+    constants = constants_of(optimizer, indices)
+
+    states = [state.slots[i] for i in indices]
+
+    def read(variable: Any, gradient: Any) -> Tensor:
+        few = isinstance(gradient, sparse_rows.Rows)
+        return sparse_rows.take(native_value(variable), gradient) if few else tensor(variable)
+
+    with no_gradients():
+        old_xs = [read(x, g) for x, g in zip(variables, grads, strict=True)]
+        old_states = [
+            {name: read(v, g) for name, v in state.items()}
+            for state, g in zip(states, grads, strict=True)
+        ]
+        old_shared = tensors(state.shared)
+        new_xs, new_states, new_shared = step_all(
+            optimizer,
+            [g.values if isinstance(g, sparse_rows.Rows) else g for g in grads],
+            old_xs,
+            old_states,
+            old_shared,
+            saturated(tensor(optimizer.iterations) + 1),
+            tensor(learning_rate),
+            constants,
+        )
+        whole = [(v, old_shared[name], new_shared[name]) for name, v in state.shared.items()]
+        for i, (gradient, x) in enumerate(zip(grads, variables, strict=True)):
+            triples = [(x, old_xs[i], new_xs[i])]
+            triples += [(v, old_states[i][n], new_states[i][n]) for n, v in states[i].items()]
+            if isinstance(gradient, sparse_rows.Rows):
+                for variable, _, value in triples:
+                    sparse_rows.put(variable, gradient, value)
+            else:
+                whole += triples
+        distribution.assign(optimizer, whole)
+
+
+def refuse_another_model(optimizer: Any) -> None:
+    """Raise a ValueError where the JAX trainer fetches the state for another model's variables.
+
+    That trainer hands over values, not variables, so a second model would train with the moments
+    of the first. Asking the caller here is the last chance before it clears the model's weights.
+    """
+    if BACKEND != "jax" or not optimizer.built:
+        return
+    model = callers.model_that_fetches()
+    if model is not None:
+        optimizer._check_variables_are_known(model.trainable_variables)

@@ -1,0 +1,55 @@
+"""The state that is kept for each variable, as Keras variables."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from keras_optim.arguments import rule_checks
+from keras_optim.engine import distribution, tensors
+from keras_optim.variables.paths import path_of
+
+Tensor = Any
+
+
+class _Start(keras.initializers.Initializer):
+    """What `init` says; no plain function, which Keras cannot compile as an initializer on JAX."""
+
+    def __init__(self, value: Callable[[], Tensor]):
+        self.value = value
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Tensor:
+        # A copy: on PyTorch what `init` took from the variable is the variable itself.
+        return keras.ops.copy(keras.ops.cast(self.value(), dtype))
+
+
+def created(optimizer: Any, variable: Any) -> dict[str, keras.Variable]:
+    """Create the slots of `variable`, with the starting values that `init` gives them."""
+    if optimizer._overwrite_variable_with_gradient(variable):
+        return {}
+    rule_checks.check_slots(optimizer, "init", optimizer.init(tensors.widened(variable)))
+
+    def start(slot: str) -> Tensor:
+        return optimizer.init(tensors.widened(variable)).get(slot)
+
+    return {
+        slot: _created(optimizer, variable, slot, start(slot), functools.partial(start, slot))
+        for slot in optimizer.slots
+    }
+
+
+def _created(
+    optimizer: Any, variable: Any, slot: str, first: Tensor, start: Callable[[], Tensor]
+) -> keras.Variable:
+    if first is None:
+        return optimizer.add_variable_from_reference(variable, slot)
+    if tuple(first.shape) == tuple(variable.shape):
+        return optimizer.add_variable_from_reference(variable, slot, _Start(start))
+    return optimizer.add_variable(
+        tuple(first.shape),
+        distribution.spread_like(variable, _Start(start)),
+        dtype=tensors.widest([variable]),
+        layout=distribution.replicated(variable, len(first.shape)),
+        name=f"{path_of(variable)}_{slot}".replace("/", "_").replace(":", "_"),
+    )

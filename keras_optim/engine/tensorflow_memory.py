@@ -1,0 +1,46 @@
+"""Large variables take turns: so what one needs for a while is there for the next.
+
+TensorFlow runs whatever is ready, outside of XLA, and every operation makes a tensor. Left alone
+it begins all variables at once and has a new tensor of each in memory, several times over.
+"""
+
+import contextlib
+from typing import Any
+
+from keras_optim.engine import tensorflow_assign
+from keras_optim.engine.tensors import BACKEND, Tensor, tf
+
+LANES = 3
+"""How many are worked on at the same time."""
+LARGE = 2**16
+"""Elements from which on a variable waits for its turn."""
+
+
+class Turns:
+    """Whose turn it is, in one step.
+
+    Variables come in the order in which they may begin, last layers first: their gradients are
+    the first to be there.
+    """
+
+    def __init__(self) -> None:
+        self.done: list[Tensor] = []
+
+    def of(self, x: Tensor, slots: dict[str, Tensor]) -> contextlib.AbstractContextManager[Any]:
+        """Where the operations on a variable of the value `x` are made.
+
+        Without slots there is not much to do: waiting costs more than it saves.
+        """
+        waiting = BACKEND == "tensorflow" and slots and self._large(x)
+        if not waiting or len(self.done) < LANES:
+            return contextlib.nullcontext()
+        return tf().control_dependencies([self.done[-LANES]])
+
+    def end(self, old: Tensor, new: Tensor) -> None:
+        """Note the new value of a variable."""
+        if BACKEND == "tensorflow" and self._large(new):
+            step = tensorflow_assign.step_of(old, new)
+            self.done.append(new if step is None else step)
+
+    def _large(self, x: Tensor) -> bool:
+        return (x.shape.num_elements() or 0) >= LARGE

@@ -1,0 +1,358 @@
+"""An algorithm as a Keras optimizer: building, weight decay, running, saving, configuration."""
+
+from collections.abc import Sequence
+from typing import Any, Unpack
+
+import keras
+
+from keras_optim.arguments import (
+    descriptions,
+    formatting,
+    hyperparameters,
+    rule_checks,
+    scalar,
+    validation,
+)
+from keras_optim.arguments.hyperparameters import KerasOptions, LearningRate
+from keras_optim.contract import Rule, Slots, Tensor
+from keras_optim.engine import (
+    distribution,
+    norms,
+    run,
+    slots,
+    sparse_rows,
+    tensors,
+)
+from keras_optim.engine.optimizer_state import OptimizerState
+from keras_optim.state import evaluation_weights, files
+from keras_optim.variables.paths import Place, choices_from, located, path_of, same_variables
+
+__all__ = ["Optimizer", "Slots", "Tensor"]
+
+
+class Optimizer(Rule, keras.optimizers.Optimizer):
+    """Base of every algorithm of keras_optim.
+
+    A subclass states its facts, stores its hyper-parameters under their own names and writes
+    `update`. Building, running on each backend, weight decay, saving, configuration and the
+    checking of arguments are done here and in the modules beside it.
+
+    Args:
+        learning_rate: A number >= 0, a `keras.optimizers.schedules.LearningRateSchedule`, or a
+            callable without arguments.
+        weight_decay: >= 0 or `None`. Decoupled: each step first subtracts
+            `learning_rate * weight_decay * x`.
+        clipnorm, clipvalue, global_clipnorm: > 0 or `None`; at most one. As in Keras.
+        use_ema, ema_momentum, ema_overwrite_frequency: As in Keras.
+        loss_scale_factor: > 0 or `None`. As in Keras.
+        gradient_accumulation_steps: An integer >= 2 or `None`. As in Keras.
+        name: Name of the optimizer.
+
+    Raises:
+        TypeError: unknown argument or wrong type.
+        ValueError: number outside its range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras
+    >>> class SignDescent(Optimizer):
+    ...     def update(self, g, x, s, t, lr):
+    ...         return x - lr * keras.ops.sign(g), {}
+    >>> x = keras.Variable([1.0, -2.0])
+    >>> SignDescent(learning_rate=0.5).apply([np.array([3.0, -0.1], "float32")], [x])
+    >>> print(x.numpy())
+    [ 0.5 -1.5]
+    """
+
+    state: OptimizerState = None  # type: ignore[assignment]  # until it is built
+    """All that is kept for the variables, once the optimizer is built."""
+
+    _paths: tuple[str, ...] = ()
+    _recording: norms.Recording | None = None
+    _noun = "an optimizer of keras_optim"
+
+    @classmethod
+    def _instead(cls, owner: str, value: Any) -> str:
+        """What to write where `value` was given for an optimizer of keras_optim."""
+        return descriptions.instead(owner, value, Optimizer)
+
+    # ---- construction
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = hyperparameters.checked(cls.__init__)  # type: ignore[method-assign]
+        rule_checks.check_methods(cls)
+        keras.saving.register_keras_serializable(cls.__module__.partition(".")[0])(cls)
+
+    def __init__(self, learning_rate: LearningRate = 1e-3, **kwargs: Unpack[KerasOptions]):
+        super().__init__(learning_rate, **kwargs)
+        self._wrapped_by: str | None = None
+        self._awaited: dict[str, Any] = {}
+
+    @property
+    def learning_rate(self) -> Any:
+        """The rate that the next step uses. Set it to a number, a schedule or a callable."""
+        return self._get_current_learning_rate()
+
+    @learning_rate.setter
+    def learning_rate(self, value: LearningRate) -> None:
+        self._refuse_if_wrapped("set the rate of")
+        title = type(self).__name__
+        if not scalar.is_traced(value):
+            value = hyperparameters.check(title, "learning_rate", value, LearningRate)
+        if not callable(value) and not isinstance(self._learning_rate, keras.Variable):
+            raise TypeError(
+                f"{title}: `learning_rate` must be a schedule or a callable, as what the optimizer "
+                f"was made with, {descriptions.rate(self._learning_rate)}. "
+                f"Received: learning_rate={formatting.shown(value)}"
+            )
+        keras.optimizers.Optimizer.learning_rate.fset(self, value)
+
+    def __repr__(self) -> str:
+        return descriptions.described(self)
+
+    def get_config(self) -> dict[str, Any]:
+        """Every argument of the constructor, read back from the attribute of its name."""
+        config = super().get_config()
+        for name in hyperparameters.own_parameters(type(self).__init__):
+            if name != "learning_rate":
+                config[name] = hyperparameters.plain(getattr(self, name))
+        if self._excluded:
+            config["exclude_from_weight_decay"] = [
+                choice.get_config() if isinstance(choice, Place) else choice
+                for choice in self._excluded
+            ]
+        if self._paths and self._looks_at_paths():
+            config["variable_paths"] = list(self._paths)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Optimizer":
+        """A new optimizer, without state, from what `get_config` returned."""
+        config = dict(config)
+        excluded = config.pop("exclude_from_weight_decay", ())
+        known = config.pop("variable_paths", ())
+        optimizer = super().from_config(config, custom_objects)
+        optimizer._excluded = choices_from(excluded, cls.__name__, "exclude_from_weight_decay")
+        optimizer._remember(known)
+        return optimizer
+
+    def _remember(self, paths: Sequence[str]) -> None:
+        """Take the paths that patterns and places were found in, from a configuration."""
+        self._paths = tuple(
+            hyperparameters.check(type(self).__name__, "variable_paths", paths, list[str])
+        )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if (hint := hyperparameters.settable(type(self).__init__).get(name)) is not None:
+            value = hyperparameters.check(type(self).__name__, name, value, hint)
+        super().__setattr__(name, value)
+        if self.state and self.state.native and name not in ("learning_rate", "state"):
+            self.state.native.forget()
+
+    # ---- state
+
+    def build(self, variables: Sequence[Any]) -> None:
+        """Create the state of `variables`. Building again for the same variables does nothing.
+
+        Raises:
+            TypeError: no list of floating point variables.
+            ValueError: none or the same twice; already built for others; or an exclusion from
+                weight decay that matches none.
+        """
+        self._refuse_if_wrapped("build")
+        title = type(self).__name__
+        variables = validation.checked_variables(title, "variables", variables)
+        if self.built:
+            self._check_variables_are_known(variables)
+            return
+        if not variables:
+            raise ValueError(f"{title}: `variables` must hold at least one variable.")
+        validation.checked_kinds(
+            title, [v for v in variables if not self._overwrite_variable_with_gradient(v)]
+        )
+        distribution.check_strategy(self, variables)
+        constants = self.constants(self._known_paths(variables))
+        super().build(variables)
+        self.state = OptimizerState(
+            slots=[slots.created(self, v) for v in variables],
+            shared={
+                name: self.add_variable(
+                    (),
+                    keras.initializers.Constant(start),
+                    dtype=tensors.widest(variables),
+                    aggregation="only_first_replica",
+                    name=name,
+                )
+                for name, start in self.scalars.items()
+            },
+            constants=constants,
+            native=run.native_steps(Optimizer),
+        )
+
+        if self._recording:
+            norms.add(self)
+        files.load_awaited(self)
+
+    def _known_paths(self, variables: Sequence[Any]) -> tuple[str, ...]:
+        """The paths that decide: those before saving, where a loaded model has the variables."""
+        now = tuple(path_of(v) for v in variables)
+        self._paths = self._paths if same_variables(self._paths, now) else now
+        self._find(variables, self._paths)
+        return self._paths
+
+    def _find(self, variables: Sequence[Any], paths: Sequence[str]) -> None:
+        """Find out where the variables are that were given themselves."""
+        name = "exclude_from_weight_decay"
+        self._excluded = located(self._excluded, paths, variables, type(self).__name__, name)
+
+    def _looks_at_paths(self) -> bool:
+        return bool(self._excluded) or type(self).constants is not Optimizer.constants
+
+    def add_variable(
+        self, shape: Any, initializer: Any = "zeros", dtype: Any = None, **kwargs: Any
+    ) -> Any:
+        """Keras's method; state of half-precision variables is kept in float32."""
+        return super().add_variable(shape, initializer, dtype=tensors.wide(dtype), **kwargs)
+
+    @property
+    def variables(self) -> list[Any]:
+        """All state, in the order in which Keras hands it over."""
+        run.refuse_another_model(self)
+        return super().variables
+
+    def add_variable_from_reference(
+        self, reference_variable: Any, name: str | None = None, initializer: Any = "zeros"
+    ) -> Any:
+        """Keras's method; state lies over devices as its variable does, on every backend."""
+        initializer = distribution.spread_like(reference_variable, initializer)
+        return super().add_variable_from_reference(reference_variable, name, initializer)
+
+    # ---- weight decay
+
+    def exclude_from_weight_decay(
+        self, var_list: Sequence[Any] | None = None, var_names: Sequence[str] | None = None
+    ) -> None:
+        """Exempt variables from weight decay; call it before the optimizer is built.
+
+        Unlike Keras's, it looks at the variable's whole path on every backend, and it is part of
+        the configuration, so a loaded optimizer remembers it.
+
+        Args:
+            var_list: Variables. These are meant, not others of the same path. A configuration
+                taken after the build has their positions; one taken before has their paths only.
+            var_names: Regular expressions, searched for in the path, such as `"bias"` or
+                `"embedding/.*"`; `^` is the beginning of the path or of any part of it after a
+                `/`, so `"^body/"` finds `sequential/body/kernel` as well as `body/kernel`.
+
+        Raises:
+            TypeError: something else than lists of variables and of strings.
+            ValueError: the optimizer is built; or, when it is built, a pattern matches nothing,
+                or a variable is not among those that it is built for.
+        """
+        title = type(self).__name__
+        if self.built:
+            raise ValueError(
+                f"{title}: `exclude_from_weight_decay` must be called before the "
+                "optimizer is built."
+            )
+        chosen = validation.checked_variables(title, "var_list", var_list or ())
+        patterns = hyperparameters.check(title, "var_names", var_names or [], list[str])
+        self._excluded = (*(Place(path_of(v), variable=v) for v in chosen), *patterns)
+
+    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
+        """Left empty: decay is part of `step`, in the precision of the update."""
+
+    # ---- running
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
+        """Update `trainable_variables` (default: those it was built for) by their gradients.
+
+        Raises:
+            TypeError: something else than lists of tensors and variables.
+            ValueError: gradients and variables differ in number or shape; a variable is unknown
+                or given twice.
+        """
+        if self.built and run.run_natively(self, grads, trainable_variables):
+            return
+        title = type(self).__name__
+        known = self._trainable_variables if self.built else None
+        if trainable_variables is not None:
+            known = trainable_variables = validation.checked_variables(
+                title, "trainable_variables", trainable_variables
+            )
+        if known is not None:
+            grads = validation.checked_gradients(title, grads, known)
+        if trainable_variables and not self.built:
+            with keras.name_scope(self.name, caller=self):
+                self.build(trainable_variables)
+            if run.run_natively(self, grads, trainable_variables):
+                return
+        if self.built:
+            known = trainable_variables or self._trainable_variables
+            grads = [
+                tensors.shaped(sparse_rows.gathered(self, g, v), v)
+                for g, v in zip(grads, known, strict=True)
+            ]
+        if self.gradient_accumulation_steps:  # in the type of the accumulators
+            grads = [g if g is None else tensors.widened(g) for g in grads]
+        super().apply(grads, trainable_variables)
+        tensors.saturate(self._iterations)
+
+    def _backend_apply_gradients(self, grads: Any, trainable_variables: Any) -> None:
+        if self._recording:
+            norms.note_variables(self, trainable_variables)
+        super()._backend_apply_gradients(grads, trainable_variables)
+
+    def _clip_gradients(self, grads: Any) -> Any:
+        grads = distribution.summed(self, grads)
+        if self._recording:
+            norms.note_gradient(self, grads)
+        return super()._clip_gradients(grads)
+
+    def _backend_update_step(
+        self, grads: Any, trainable_variables: Any, learning_rate: Any
+    ) -> None:
+        run.run(self, grads, trainable_variables, learning_rate)
+
+    def _refuse_if_wrapped(self, action: str) -> None:
+        if self._wrapped_by:
+            raise ValueError(
+                f"This {type(self).__name__} is wrapped by {self._wrapped_by}: "
+                f"{action} the wrapper instead."
+            )
+
+    # ---- weights to test with
+
+    @property
+    def averaging(self) -> bool:
+        """Whether the weights to test with are others than those that are trained."""
+        return type(self).evaluate is not Optimizer.evaluate
+
+    def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
+        """Leave the weights to test with in the model. Keras calls this at the end of `fit`."""
+        if tensors.purged((*self._trainable_variables, *self._variables)):
+            return  # the first step of a `fit` on JAX raised: that error is the one to see
+        super().finalize_variable_values(var_list)
+        if self.use_ema:
+            tensors.unshare(self._model_variables_moving_average)
+        evaluation_weights.finish(self)
+
+    # ---- saving
+
+    def save_own_variables(self, store: Any) -> None:
+        """Write the state, each number under a name of its own. Keras calls this."""
+        evaluation_weights.warn_in_checkpoint(self)
+        files.save(self, store)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Read what matches by name, and say what does not. Keras calls this."""
+        files.load(self, store)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For `pickle` and `copy.deepcopy`: the copy takes its state up when it is built."""
+        state: dict[str, Any] = {}
+        files.save(self, state)
+        return files.restored, (type(self), self.get_config(), state)

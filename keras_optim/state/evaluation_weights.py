@@ -1,0 +1,165 @@
+"""The weights to test with, in the place of those that are trained, and back again.
+
+`Optimizer.evaluate` says what the former are. Whatever tests or saves a model swaps them in. The
+trained weights, and the state that goes with them, are kept in copies under the names they have in
+a file, and come back bit by bit. A file that is written meanwhile holds them too.
+"""
+
+import warnings
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_optim import callers
+from keras_optim.engine import optimizer_state, tensors
+from keras_optim.engine.distribution import alike, whole
+
+PREFIX = "trained."
+"""Begins the names of what is kept: `trained.3` is a weight, `trained.lag.3` a slot of it."""
+_EPSILON = {"bfloat16": 2.0**-7, "float16": 2.0**-10, "float32": 2.0**-23, "float64": 2.0**-52}
+
+
+def swapped(optimizer: Any) -> bool:
+    """Whether the weights to test with stand in the model, and no step was made since."""
+    kept = optimizer.state.trained if optimizer.built else {}
+    return bool(kept) and kept["iteration"] == _iteration(optimizer)
+
+
+def swap_in(optimizer: Any) -> None:
+    """Put the weights to test with into the model. Does nothing where they are there already.
+
+    The state is made to fit them, so that they can be trained on.
+    """
+    if not optimizer.built or swapped(optimizer):
+        return
+    kept, new = optimizer.state.trained, []
+    kept.clear()
+    with tensors.no_gradients():
+        for i, variable in enumerate(optimizer._trainable_variables):
+            x, state = tensors.widened(variable), optimizer_state.state_of(optimizer, i)
+            value = optimizer.evaluate(x, state) if state else None
+            if value is None:
+                continue
+            settled = _settled(optimizer, i, x, state)
+            for name, (target, _) in {"": (variable, value), **settled}.items():
+                kept[_name(name, i)] = ops.copy(tensors.tensor(target))
+            new += [(variable, value), *settled.values()]
+        _assign(optimizer, new)
+    kept["iteration"] = _iteration(optimizer)
+
+
+def swap_out(optimizer: Any) -> None:
+    """Put the weights that are trained back, where others were swapped in.
+
+    Weights that were set meanwhile stay, with the state that fits them.
+    """
+    if not optimizer.built:
+        return
+    kept, back = optimizer.state.trained, []
+    if swapped(optimizer):
+        with tensors.no_gradients():
+            for i, variable in enumerate(optimizer._trainable_variables):
+                if _name("", i) not in kept:
+                    continue
+                slots = {n: kept[_name(n, i)] for n in optimizer.slots if _name(n, i) in kept}
+                x, state = kept[_name("", i)], optimizer_state.state_of(optimizer, i)
+                expected = optimizer.evaluate(tensors.widened(x), {**state, **slots})
+                if _close(ops.cast(expected, variable.dtype), tensors.tensor(variable)):
+                    back.append((variable, x))
+                    back += [(optimizer.state.slots[i][n], value) for n, value in slots.items()]
+            _assign(optimizer, back)
+    kept.clear()
+
+
+def finish(optimizer: Any) -> None:
+    """Make the weights to test with the weights."""
+    swap_in(optimizer)
+    if optimizer.built:
+        optimizer.state.trained.clear()
+
+
+# ---- in a file
+
+
+def kept_state(optimizer: Any) -> dict[str, Any]:
+    """What is kept while other weights are in the model, under its names in a file."""
+    if not swapped(optimizer):
+        return {}
+    return {name: v for name, v in optimizer.state.trained.items() if name.startswith(PREFIX)}
+
+
+def take_up(optimizer: Any, arrays: dict[str, Any]) -> set[str]:
+    """Take the trained weights and their state from a file; return the names that were read.
+
+    The weights that the file holds for the model are those to test with.
+    """
+    kept, names = optimizer.state.trained, set()
+    kept.clear()
+    with tensors.no_gradients():
+        for i, variable in enumerate(optimizer._trainable_variables):
+            x = arrays.get(_name("", i))
+            if not optimizer.averaging or x is None or x.shape != tuple(variable.shape):
+                continue
+            state = optimizer_state.state_of(optimizer, i)
+            settled = _settled(optimizer, i, tensors.widened(variable), state)
+            for name, (target, _) in {"": (variable, x), **settled}.items():
+                if _name(name, i) in arrays:
+                    value = ops.convert_to_tensor(arrays[_name(name, i)], dtype=target.dtype)
+                    kept[_name(name, i)] = alike(tensors.tensor(target), value)
+            _assign(optimizer, list(settled.values()))
+            names |= {f"{name}.{i}" for name in settled}
+    if kept:
+        statistics = (name for name in arrays if name.startswith(f"{PREFIX}statistics."))
+        kept.update({name: ops.convert_to_tensor(arrays[name]) for name in statistics})
+        names |= kept.keys()
+        kept["iteration"] = _iteration(optimizer)
+    return names
+
+
+def warn_in_checkpoint(optimizer: Any) -> None:
+    """Say, once, that `ModelCheckpoint` saves the trained weights instead of their average."""
+    told = vars(optimizer).get("_told_of_checkpoint")
+    if told or not optimizer.built or not optimizer.averaging or swapped(optimizer):
+        return
+    if callers.nearest(keras.callbacks.ModelCheckpoint) is not None:
+        vars(optimizer)["_told_of_checkpoint"] = True
+        warnings.warn(
+            f"{type(optimizer).__name__}: ModelCheckpoint saves the weights that are trained, not "
+            "their average. To validate and save the average, give "
+            "`keras_optim.callbacks.EvaluateAveraged()` to `fit` as well.",
+            stacklevel=2,
+        )
+
+
+# ---- parts
+
+
+def _name(slot: str, i: int) -> str:
+    return f"{PREFIX}{slot}.{i}" if slot else f"{PREFIX}{i}"
+
+
+def _settled(optimizer: Any, i: int, x: Any, state: Any) -> dict[str, tuple[Any, Any]]:
+    slots = optimizer.state.slots[i]
+    return {name: (slots[name], v) for name, v in optimizer.settle(x, state).items()}
+
+
+def _iteration(optimizer: Any) -> int:
+    return int(ops.convert_to_numpy(tensors.tensor(optimizer._iterations)))
+
+
+def _close(a: Any, b: Any) -> bool:
+    """Whether two tensors are equal up to the rounding of another backend."""
+    if 0 in b.shape:
+        return True
+    epsilon = _EPSILON[keras.backend.standardize_dtype(b.dtype)]
+    a, b = tensors.widened(a), tensors.widened(b)
+    largest = ops.max(ops.where(ops.isfinite(b), ops.abs(b), ops.zeros_like(b)))
+    same = ops.logical_or(a == b, ops.logical_and(ops.isnan(a), ops.isnan(b)))
+    same = ops.logical_or(same, ops.abs(a - b) <= 4.0 * epsilon * largest)
+    return bool(ops.convert_to_numpy(whole(ops.all(same))))
+
+
+def _assign(optimizer: Any, targets: list[tuple[Any, Any]]) -> None:
+    for target, value in targets:
+        optimizer.assign(target, ops.cast(value, target.dtype))

@@ -1,0 +1,211 @@
+"""The state of an optimizer on disk: every number under a name of its own.
+
+Keras stores it by position, and drops all of it when one variable more or less is found. Here a
+slot is called `momentum.3` (slot, index of the variable), so that what matches is loaded and what
+does not is named. The class of the algorithm is there as the bytes of its name, because readers of
+this format expect numbers.
+"""
+
+import warnings
+from collections.abc import Set
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_optim.arguments.formatting import shown
+from keras_optim.contract import layers
+from keras_optim.engine import norms
+from keras_optim.engine.distribution import alike, whole
+from keras_optim.engine.tensors import BACKEND, eagerly, tensor
+from keras_optim.state import evaluation_weights
+
+FORMAT = 1
+
+
+def named_state(optimizer: Any) -> dict[str, Any]:
+    """Every variable of `optimizer` under its name in a file."""
+    named = {"iteration": optimizer._iterations}
+    if any(optimizer._learning_rate is v for v in optimizer.variables):
+        named["learning_rate"] = optimizer._learning_rate
+    if not optimizer.built:
+        return named
+    recorded = (*norms.NAMES, norms.STEPS)
+    named.update(optimizer.state.shared)
+    for i, state in enumerate(optimizer.state.slots):
+        named.update({f"{slot}.{i}": variable for slot, variable in state.items()})
+    kept_by_keras = {
+        "average": getattr(optimizer, "_model_variables_moving_average", ()),
+        "gradient_accumulator": getattr(optimizer, "_accumulated_gradients", ()),
+    }
+    for name, variables in kept_by_keras.items():
+        named.update({f"{name}.{i}": v for i, v in enumerate(variables) if v is not None})
+    known = {id(variable) for variable in named.values()}
+    others = (v for v in optimizer.variables if id(v) not in known)  # added by a subclass
+    named.update({f"other.{variable.name}": variable for variable in others})
+    return {name: variable for name, variable in named.items() if name not in recorded}
+
+
+def save(optimizer: Any, store: Any) -> None:
+    """Write the state of `optimizer` into `store`, a mapping from names to arrays."""
+    store["format"] = np.array(FORMAT)
+    *_, innermost = layers(optimizer)
+    store["algorithm"] = np.frombuffer(type(innermost).__name__.encode(), "uint8")
+    named, kept = named_state(optimizer), evaluation_weights.kept_state(optimizer)
+    named = {name: v for name, v in named.items() if evaluation_weights.PREFIX + name not in kept}
+    for name, variable in (named | kept).items():
+        store[name] = ops.convert_to_numpy(whole(tensor(variable)))
+    for name, value in optimizer._awaited.items():
+        store[name] = value
+
+
+def restored(kind: Any, config: dict[str, Any], state: dict[str, Any]) -> Any:
+    """An optimizer from its configuration and state: how a pickle or a deep copy is read."""
+    optimizer = kind.from_config(config)
+    load(optimizer, state)
+    return optimizer
+
+
+def load(optimizer: Any, store: Any) -> None:
+    """Read the state of `optimizer` from `store`: all that matches by name and shape.
+
+    What belongs to variables waits, if the optimizer is not built, until it is.
+
+    The learning rate is part of the configuration as well: where only one side keeps it as a
+    number, the configuration decides. A warning names everything else that did not match, or
+    says that the file holds the state of another optimizer, and leaves this one as it is: the
+    class of the algorithm inside all wrappers is another one, or, where the file does not say
+    which it is, no slot is the same.
+
+    Raises:
+        ValueError: the file is damaged, or was written by a newer version of keras_optim; nothing
+            is changed.
+    """
+    title = type(optimizer).__name__
+    keys = set(store.keys())
+    if "format" not in keys:
+        _warn_of_another(title, "another optimizer")
+        return
+    arrays = {name: np.asarray(store[name]) for name in keys}
+    _check_format(title, arrays.pop("format"))
+    _check_numbers(title, arrays)
+    if another := _another(optimizer, arrays):
+        _warn_of_another(title, another)
+        return
+    _check_scalars(optimizer, arrays)
+    optimizer._awaited = {}
+    if optimizer.built:
+        _assign(optimizer, arrays)
+        return
+    read = _assign_matching(named_state(optimizer), arrays)
+    optimizer._awaited = {name: array for name, array in arrays.items() if name not in read}
+
+
+def _check_format(title: str, version: Any) -> None:
+    if version.shape or version.dtype.kind not in "iu" or version < 1:
+        raise ValueError(
+            f"{title}: the file is damaged: its format must be an integer >= 1. "
+            f"Received: {shown(version)}"
+        )
+    if version > FORMAT:
+        raise ValueError(
+            f"{title}: the file has format {version}; this version of keras_optim reads up to "
+            f"{FORMAT}. Update keras_optim, or load the model with `compile=False`."
+        )
+
+
+def _check_numbers(title: str, arrays: dict[str, Any]) -> None:
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiu" and array.dtype.name != "bfloat16":
+            raise ValueError(
+                f"{title}: the file is damaged: {name} must be real numbers. "
+                f"Received: dtype {array.dtype}"
+            )
+
+
+def _check_scalars(optimizer: Any, arrays: dict[str, Any]) -> None:
+    """Raise a ValueError for a count, rate or other scalar that no training can have had."""
+    title = type(optimizer).__name__
+    never_negative = {name for rule in layers(optimizer) for name in type(rule).non_negative}
+    for name in ("iteration", "learning_rate", *optimizer.scalars):
+        array = arrays.get(name)
+        if array is None:
+            continue
+        if _long(array.shape):
+            expected = "one number"
+        elif name == "iteration":
+            most = np.iinfo(keras.backend.standardize_dtype(optimizer._iterations.dtype)).max
+            number = array.item()
+            if number == number // 1 and 0 <= number <= most:
+                continue
+            expected = f"an integer from 0 to {most}, up to which {BACKEND} counts"
+        elif name in ("learning_rate", *never_negative):
+            if array >= 0 and array <= np.finfo("float32").max:
+                continue
+            expected = "finite and >= 0"
+        else:
+            continue
+        raise ValueError(
+            f"{title}: the file is damaged: {name} must be {expected}. "
+            f"Received: {str(array.tolist())[:80]}"
+        )
+
+
+def _another(optimizer: Any, arrays: dict[str, Any]) -> str | None:
+    """Whose state it is, if it is not that of `optimizer`; takes the name out of `arrays`."""
+    *_, innermost = rules = list(layers(optimizer))
+    if "algorithm" in arrays:
+        name = bytes(arrays.pop("algorithm").astype("uint8").ravel()).decode(errors="replace")
+        mine = {kind.__name__ for kind in type(innermost).__mro__}
+        return None if name in mine else name
+    slots = {name.rpartition(".")[0] for name in arrays if name.rpartition(".")[2].isdecimal()}
+    slots -= {"average", "gradient_accumulator", "other"}
+    known = {slot for rule in rules for slot in (*rule.slots, *type(rule).slots)}
+    return "another optimizer" if slots and not slots & known else None
+
+
+def _warn_of_another(title: str, another: str) -> None:
+    warnings.warn(
+        f"{title}: the file holds the state of {another}, so this one is left as it is and "
+        "training would begin anew. To go on from the file, compile with the optimizer that saved "
+        "it, under the same dtype policy (mixed_float16 saves a LossScaleOptimizer around it).",
+        stacklevel=3,
+    )
+
+
+def load_awaited(optimizer: Any) -> None:
+    """Give an optimizer that was just built the state that was read before."""
+    awaited, optimizer._awaited = optimizer._awaited, {}
+    if awaited:
+        with eagerly():
+            _assign(optimizer, awaited, already=frozenset({"iteration"}))
+
+
+def _assign(optimizer: Any, arrays: dict[str, Any], already: Set[str] = frozenset()) -> None:
+    named = named_state(optimizer)
+    read = _assign_matching(named, arrays) | evaluation_weights.take_up(optimizer, arrays)
+    if arrays.keys() <= {"iteration", "learning_rate"} and not np.any(arrays.get("iteration", 1)):
+        return  # saved before it was built, and so before the first step
+    if missed := (named.keys() | arrays.keys()) - read - already - {"learning_rate"}:
+        warnings.warn(
+            f"{type(optimizer).__name__}: state that does not match the file was left as it is: "
+            f"{', '.join(sorted(missed))}.",
+            stacklevel=3,
+        )
+
+
+def _assign_matching(named: dict[str, Any], arrays: dict[str, Any]) -> set[str]:
+    """Assign what agrees in name and shape; its names.
+
+    Axes of one place do not count: Adafactor's factors had them not, at first.
+    """
+    read = {n for n, v in named.items() if n in arrays and _long(arrays[n].shape) == _long(v.shape)}
+    for name in read:
+        value = np.reshape(arrays[name], tuple(named[name].shape))
+        named[name].assign(alike(tensor(named[name]), value))
+    return read
+
+
+def _long(shape: Any) -> list[int]:
+    return [n for n in shape if n != 1]

@@ -1,0 +1,1 @@
+"""Variables: their paths, and how patterns and places find them."""
