@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from tests.trajectories import difference, gradients, numbers, starts, tensor
+from tests.support.trajectories import difference, gradients, numbers, starts, tensor
 
 SHAPES = ((), (3,), (4, 3), (2, 2, 2, 3))
 FIRST, SECOND = np.split(np.array(gradients(SHAPES, 16), dtype=object), 2)

@@ -8,7 +8,7 @@ import keras_optim
 from keras_optim import convert
 from keras_optim.convert.keras_optimizers import LIBRARY
 from tests.convert.halves import EXACT, FIRST, SECOND, STARTS, moved, ours_on, variables
-from tests.trajectories import difference, numbers
+from tests.support.trajectories import difference, numbers
 
 BACKEND = keras.backend.backend()
 

@@ -8,7 +8,7 @@ import keras_optim
 from keras_optim import convert
 from keras_optim.convert.torch_optim import LIBRARY
 from tests.convert.halves import EXACT, FIRST, SECOND, STARTS, moved, ours_on, variables
-from tests.trajectories import difference, numbers
+from tests.support.trajectories import difference, numbers
 
 if keras.backend.backend() != "torch":
     pytest.skip("PyTorch is there with its own backend only", allow_module_level=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 import keras_optim
 from keras_optim.engine.tensors import tensor
-from tests.catalog_cases import EVERY, make
+from tests.support.catalog_cases import EVERY, make
 
 BATCH, STEPS = 8, 4
 _random = np.random.default_rng(0)

@@ -16,6 +16,7 @@ from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
 import keras_optim
+from keras_optim.engine import norms
 from tests.distribution import problem
 
 
@@ -108,13 +109,13 @@ def keras_without_the_recipe(case):
 
 def saved(case):
     """State and norms of sharded weights: saved as one process would, and loaded again."""
-    stores, norms = [], []
+    stores, recorded = [], []
     for sharded, rows in ((True, MINE), (False, ALL)):
         rule, store = problem.optimizer(case), {}
         norms.start(rule)
         trained(*native(sharded), rule, rows)
         rule.save_own_variables(store)
-        norms.append(norms.last(rule))
+        recorded.append(norms.last(rule))
         stores.append(store)
     again, copy = problem.optimizer(case), {}
     again.build(native(sharded=True)[1])
@@ -122,7 +123,7 @@ def saved(case):
     again.save_own_variables(copy)
     assert all((copy[name] == stores[0][name]).all() for name in copy)
     assert copy.keys() == stores[0].keys() == stores[1].keys()
-    numbers = [[*map(np.asarray, (*s.values(), *n.values()))] for s, n in zip(stores, norms)]
+    numbers = [[*map(np.asarray, (*s.values(), *n.values()))] for s, n in zip(stores, recorded)]
     return problem.difference(*numbers)
 
 

@@ -1,0 +1,104 @@
+"""What classes claim of themselves (memory, invariances), measured; a claim not made is false."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_optim.arguments import hyperparameters
+from keras_optim.catalog import ALGORITHMS, WRAPPERS
+from tests.support.catalog_cases import NEEDED, make
+from tests.support.trajectories import difference, run
+
+RANDOM = np.random.default_rng(3)
+STARTS = [RANDOM.normal(size=(4, 3)), RANDOM.normal(size=5)]
+ROTATIONS = [np.linalg.qr(RANDOM.normal(size=(x.size, x.size)))[0] for x in STARTS]
+SAME, OTHER = 1e-4, 5e-3
+"""Relative to the length of the path: what counts as the same path, and as another."""
+
+
+def gradients():
+    """Steps of size 0.5 to 2; every other one stands at right angles to each column, as for
+    weights before a normalisation (which SGDP and AdamP look for).
+    """
+    steps = []
+    for i in range(12):
+        gs = []
+        for x in STARTS:
+            g = RANDOM.uniform(0.5, 2, x.shape) * RANDOM.choice([-1, 1], x.shape)
+            if i % 2:
+                g = g - x * np.sum(g * x, axis=0) / np.sum(x * x, axis=0)
+            gs.append(g)
+        steps.append(gs)
+    return steps
+
+
+STEPS = gradients()
+
+
+def rotated(values):
+    return [(q @ v.ravel()).reshape(v.shape) for q, v in zip(ROTATIONS, values, strict=True)]
+
+
+def small_epsilon(name):
+    """The algorithm with a rate and constants that no gradient here is comparable to."""
+    parameters = set(hyperparameters.own_parameters(type(make(name)).__init__))
+    constants = parameters & {"epsilon", "initial_accumulator_value"}
+    return make(name, learning_rate=1e-3, **dict.fromkeys(constants, 1e-12))
+
+
+@pytest.mark.parametrize("row", ALGORITHMS, ids=lambda row: row.name)
+def test_invariances(row, float64):
+    def path_of(starts, steps):
+        return run(small_epsilon(row.name), starts, steps, dtype="float64")
+
+    path = path_of(STARTS, STEPS)
+    length = difference(path, [STARTS] * len(STEPS))
+
+    def holds(other, expected):
+        distance = difference(other, expected) / length
+        assert distance < SAME or distance > OTHER, f"{distance} is neither"
+        return distance < SAME
+
+    scaled = path_of(STARTS, [[64 * g for g in gs] for gs in STEPS])
+    assert holds(scaled, path) == row.algorithm.scale_invariant
+    turned = path_of(rotated(STARTS), [rotated(gs) for gs in STEPS])
+    assert holds(turned, [rotated(xs) for xs in path]) == row.algorithm.rotation_equivariant
+
+    moves = [
+        np.abs(new - old)
+        for before, after in zip([STARTS, *path], path, strict=False)
+        for old, new in zip(before, after, strict=True)
+    ]
+    unequal = max(np.ptp(move) / max(move.max(), 1e-300) for move in moves)
+    assert (unequal < 1e-6) == row.algorithm.sign_based
+
+
+@pytest.mark.parametrize("row", [*ALGORITHMS, *WRAPPERS], ids=lambda row: row.name)
+def test_elementwise(row, float64):
+    """Whether a weight goes, among others, the way it goes alone."""
+
+    def path_of(starts, steps):
+        options = {"swats": {"epsilon": 0.1}, "gradientnoise": {"eta": 1.0}}.get(row.name, {})
+        optimizer = make("sgd", learning_rate=1e-3) if row in WRAPPERS else None
+        inner = [optimizer] if optimizer else []
+        rate = {} if optimizer else {"learning_rate": 1e-3}
+        optimizer = row.algorithm(*inner, **{**NEEDED.get(row.name, {}), **rate, **options})
+        return run(optimizer, starts, steps, dtype="float64")
+
+    steps = [[g.copy() for g in gs] for gs in STEPS]
+    steps[3][0][2, 0] = np.inf
+    together = [xs[0][1, 1] for xs in path_of(STARTS, steps)]
+    alone = path_of([STARTS[0][1:2, 1]], [[gs[0][1:2, 1]] for gs in steps])
+    same = np.allclose(together, np.ravel(alone), rtol=1e-9, atol=0)
+    assert same == row.algorithm.elementwise
+
+
+@pytest.mark.parametrize("row", [*ALGORITHMS, *WRAPPERS], ids=lambda row: row.name)
+def test_memory(row):
+    """Numbers kept for each weight of a large matrix; of a wrapper, what it adds to Adam's."""
+    wrapper = row in WRAPPERS
+    optimizer = row.algorithm(*[make("adam")] * wrapper, **NEEDED.get(row.name, {}))
+    x = keras.Variable(np.zeros((96, 64), "float32"))
+    optimizer.build([x])
+    kept = sum(int(np.prod(v.shape)) for v in optimizer.variables) / (96 * 64)
+    assert abs(kept - 2 * wrapper - row.algorithm.memory) < 0.05

@@ -1,0 +1,274 @@
+"""Who may write into a results folder, and how the benchmark's processes end."""
+
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks import bench, endings
+from benchmarks.backend import processes
+from benchmarks.comparison import lock, optimizer_spec
+from benchmarks.errors import UsageError
+from benchmarks.flags import shortened
+from benchmarks.results.runs import Run
+from tests.benchmarks.test_damage import SPEC
+from tests.conftest import BACKEND, one_backend
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+pytestmark = one_backend
+
+
+def python(code, *arguments, **options):
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        **{"env": ENVIRONMENT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
+        text=True,
+    )
+
+
+# ---- one command at a time
+
+
+def test_a_second_command_ends_before_it_writes(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(lock, "PATIENCE", 0.0)
+    monkeypatch.setattr(processes, "ask", None)  # nothing is begun
+    asked = ["--graph-directory", str(tmp_path), "--backend", BACKEND]
+    with lock.held(tmp_path):
+        assert bench.main(asked) == 2
+        assert sorted(path.name for path in tmp_path.iterdir()) == [lock.NAME]
+    expected = rf"bench: {tmp_path} is in use by process {os.getpid()} on \S+: wait until .*\n"
+    assert re.fullmatch(expected, capsys.readouterr().err)
+    with lock.held(tmp_path):  # it was given back
+        pass
+
+
+def test_the_lock_survives_what_lies_in_its_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "PATIENCE", 0.0)
+    (tmp_path / lock.NAME).write_bytes(b"\xff" * 5000)
+    with lock.held(tmp_path):
+        (tmp_path / lock.NAME).write_bytes(b"\xff" * 5000)
+        with pytest.raises(UsageError, match="is in use by another process: wait"):
+            lock.held(tmp_path).__enter__()
+
+
+def test_without_locks_a_line_says_so(tmp_path, monkeypatch, capsys):
+    def flock(*_):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(lock.fcntl, "flock", flock)
+    with lock.held(tmp_path):
+        assert "cannot be locked (Function not implemented)" in capsys.readouterr().err
+
+
+# ---- children end with their parents
+
+ASKS = "import sys; from pathlib import Path; from benchmarks.backend import processes\n"
+ASKS += "from benchmarks.comparison import lock\n"
+ASKS += "with lock.held(Path(sys.argv[1])): processes.ask('sleeper', {}, processes.environment({}))"
+SLEEPER = """
+import os, time
+from benchmarks.backend import processes
+def sleep(request):
+    with open({file!r}, "w") as file:
+        file.write(str(os.getpid()))
+    time.sleep(100)
+processes.serve(sleep)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_a_child_ends_with_its_parent_and_so_does_the_lock(number, tmp_path):
+    file = tmp_path / "child"
+    (tmp_path / "sleeper.py").write_text(SLEEPER.format(file=str(file)))
+    path = f"{ROOT}{os.pathsep}{tmp_path}"
+    parent = python(ASKS, tmp_path, env={**ENVIRONMENT, "PYTHONPATH": path})
+    while not (file.exists() and file.read_text()):
+        assert parent.poll() is None
+        time.sleep(0.01)
+    child = int(file.read_text())
+    parent.send_signal(number)
+    assert parent.wait() == -number
+    with lock.held(tmp_path):  # the child held it too: it is gone, within `PATIENCE`
+        assert not Path(f"/proc/{child}/cmdline").exists() or not (
+            Path(f"/proc/{child}/cmdline").read_bytes()  # ended, and nobody has noticed yet
+        )
+    parent.communicate()
+
+
+def test_training_ends_when_nobody_waits_for_it(tmp_path):
+    run = Run(SPEC, tmp_path)
+    run.reset()
+    command = [sys.executable, "-m", "benchmarks.training.training", str(run.folder)]
+    environment = {**ENVIRONMENT, processes.WATCHED: "1"}
+    child = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
+    child.stdin.close()
+    assert child.wait() == 1
+    assert run.state in ("queued", "running")  # not `failed`, which it would come to
+
+
+def test_training_of_what_is_no_run_is_one_line(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.training.training", str(tmp_path)]
+    done = subprocess.run(
+        command, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    expected = f"training: {tmp_path / 'spec.json'} is not the spec of a run\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", expected)
+
+
+@pytest.mark.parametrize("text", ["", "[", "null", '{"datasets": []}', "[" * 100_000, '{"key": 1}'])
+def test_a_request_that_is_none_is_one_line(text, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+    processes.serve(len, "key")
+    expected = '{"error": "standard input must be a line of JSON with the keys key"}'
+    shown = '{"answer": 1}' if "key" in text else expected
+    assert capsys.readouterr() == (f"@benchmarks {shown}\n", "")
+
+
+def test_a_child_that_ends_at_once_gives_its_last_line():
+    request = {"long": "x" * 1_000_000}  # more than fits into a pipe that nobody reads
+    with pytest.raises(UsageError, match=r"no_such_module ended without an answer: .*No module"):
+        processes.ask("no_such_module", request, processes.environment({}))
+
+
+# ---- standard output that is closed, full, or not read
+
+SHELL = '"$0" -m benchmarks.bench --help'
+
+
+@pytest.mark.parametrize(
+    ("redirection", "status"),
+    [("| true", 0), (">/dev/full", 2), (">&-", 0), (">&- 2>&- <&-", 0), ("| head -1", 0)],
+)
+def test_no_redirection_makes_a_traceback(redirection, status):
+    command = f"set -o pipefail; {SHELL} {redirection}"
+    done = subprocess.run(
+        ["bash", "-c", command, sys.executable], env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert done.returncode == status
+    full = "bench: standard output could not be written (No space left on device)\n"
+    assert done.stderr == (full if status else "")
+
+
+def test_output_that_nobody_reads_is_lost_and_no_more():
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w", encoding="ascii") as stream:
+        output = endings.Output(stream)
+        for text in ("a\n", "\u00fc\udcff\n" * 9000):
+            assert output.write(text) == len(text)
+            output.flush()
+        assert isinstance(output.error, BrokenPipeError)
+        assert output.encoding == "ascii" and not output.isatty()
+
+
+# ---- exit statuses
+
+
+def raises(error):
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (UsageError("a\n b"), 2, "a b"),
+        (KeyboardInterrupt(), 130, "interrupted."),
+        (OSError(28, "No space left on device"), 2, "No space left on device"),
+        (PermissionError(13, "Permission denied", "/a/b"), 2, "/a/b: Permission denied"),
+        (ModuleNotFoundError("No module named 'x'"), 2, "No module named 'x'; pip install"),
+        (MemoryError(), 2, "not enough memory (MemoryError)"),
+    ],
+)
+def test_what_ends_in_one_line(error, status, line, capsys):
+    assert endings.ended("name", lambda: raises(error)) == status
+    errors = capsys.readouterr().err
+    assert errors.startswith(f"name: {line}") and errors.count("\n") == 1
+
+
+def test_a_mistake_of_ours_keeps_its_traceback():
+    with pytest.raises(KeyError):
+        endings.ended("name", lambda: raises(KeyError()))
+
+
+def test_an_interruption_is_status_130_even_within_exec(tmp_path):
+    code = "from benchmarks import endings\ncommand = lambda: exec('raise KeyboardInterrupt')\n"
+    code += "endings.program('name', lambda: endings.ended('name', command))\n"
+    (tmp_path / "interrupted.py").write_text(code)
+    command = [sys.executable, "-m", "interrupted"]
+    done = subprocess.run(
+        command, env=ENVIRONMENT, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "name: interrupted.\n")
+
+
+# ---- numbers and brackets out of all range
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--seed", "4294967296"], "--seed: must be a whole number from 0 to 4294967295, not '42"),
+        (["--seed", "-1"], "--seed: must be a whole number from 0 up, not '-1'"),
+        (["--seed", "9" * 5000], "..."),
+        (["--num-train", "0"], "--num-train: must be a whole number from 1 up"),
+        (["--num-train", "-5"], "--num-train: must be a whole number from 1 up"),
+        (["--num-epochs", "9" * 30], "--num-epochs: must be a whole number from 1 to 2147483647"),
+        (["--batch-size", "9" * 30], "--batch-size: must be a whole number from 1 to 2147483647"),
+        (
+            ["--data-dir", __file__],
+            f"--data-dir {__file__}: cannot be read (Not a directory)",
+        ),
+        (
+            ["--data-dir", "~no_such_user/there"],
+            "--data-dir ~no_such_user/there: cannot be read (Could not",
+        ),
+        (["--data-dir", "a" * 300], "File name too long"),
+        (["--graph-directory", "a" * 300], "File name too long"),
+        (["--graph-directory", __file__], "File exists); give --graph-directory another folder"),
+    ],
+)
+def test_flags_out_of_range(arguments, expected, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(processes, "ask", None)  # nothing is begun
+    assert bench.main(arguments) == 2
+    errors = capsys.readouterr().err
+    assert expected in errors and errors.count("\n") == 1 and len(errors) < 700
+
+
+def nested(depth):
+    return "lookahead[inner=" * depth + "adam" + "]" * depth
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (nested(1500), "brackets are nested more than 20 deep"),
+        (nested(21), "brackets are nested more than 20 deep"),
+        (f"aggmo[betas={'(' * 1500}0{')' * 1500}]", "brackets are nested more than 20 deep"),
+        ("adam[learning_rate=1e999]", "1e999 is beyond 3.4e+38, the largest number"),
+        ("adam[learning_rate=-1e39]", "-1e39 is beyond 3.4e+38, the largest number"),
+        (f"adam[learning_rate={'9' * 400}.0]", "... is beyond 3.4e+38, the largest number"),
+        ("lookahead[inner=adam,sync_period=2147483648]", "2147483648 is beyond 2147483647"),
+        (f"lookahead[inner=adam,sync_period={'9' * 5000}]", "... is beyond 2147483647"),
+        (f"adam[{'a' * 5000}", "expected '=' at the end"),
+        ("[" * 5000, "expected a name instead of '['"),
+        ("a" * 5000 + "=", "expected a comma or the end"),
+    ],
+)
+def test_optimizers_out_of_range(text, expected):
+    with pytest.raises(UsageError) as caught:
+        optimizer_spec.parse_specs(text)
+    assert expected in str(caught.value) and len(str(caught.value)) < 400
+    assert shortened(text) in str(caught.value)
+
+
+def test_what_is_just_in_range():
+    for text in (nested(20), "lookahead[inner=adam,sync_period=2147483647]", "sgd[x=3.4e+38]"):
+        assert [str(spec) for spec in optimizer_spec.parse_specs(text)] == [text]

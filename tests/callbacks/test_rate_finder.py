@@ -1,0 +1,377 @@
+"""The search for a learning rate: what it suggests, and that it leaves no trace."""
+
+import contextlib
+import linecache
+import sys
+import warnings
+
+import keras
+import numpy as np
+import pytest
+
+import keras_optim
+from keras_optim.callbacks import LearningRateFinder
+from keras_optim.schedules import Cyclic
+from tests.callbacks.test_callbacks import compiled
+from tests.support.trajectories import numbers
+from tests.wrappers.test_averaging import same
+
+
+def noisy_model(optimizer, **options):
+    """With state of every kind: dropout's seed, batch normalisation's statistics."""
+    keras.utils.set_random_seed(0)
+    layers = [
+        keras.layers.Dense(8, "tanh"),
+        keras.layers.BatchNormalization(),
+        keras.layers.Dropout(0.2, seed=1),
+        keras.layers.Dense(3),
+    ]
+    model = keras.Sequential([keras.Input((3,)), *layers])
+    model.compile(optimizer, "mse", **options)
+    return model
+
+
+def long_data():
+    x = np.random.default_rng(0).normal(size=(256, 3)).astype("float32")
+    return x, x[:, ::-1].copy()
+
+
+def state(model):
+    return [numbers([v])[0] for v in (*model.variables, *model.optimizer.variables)]
+
+
+@pytest.mark.parametrize("jit_compile", [False, "auto"])
+@pytest.mark.parametrize("kind", ["ours", "averaging", "keras", "scaled"])
+def test_everything_is_as_before_the_search(kind, jit_compile):
+    x, y = long_data()
+    optimizer = {
+        "ours": lambda: keras_optim.Adam(0.003),
+        "averaging": lambda: keras_optim.EMA(keras_optim.Adam(0.003)),
+        "keras": lambda: keras.optimizers.Adam(0.003),
+        "scaled": lambda: keras.optimizers.LossScaleOptimizer(keras_optim.Adam(0.003)),
+    }[kind]
+    models = [noisy_model(optimizer(), jit_compile=jit_compile) for _ in range(2)]
+    finder = LearningRateFinder(1e-5, 10.0, steps=20)
+    for model in models:
+        model.fit(x, y, batch_size=32, epochs=1, shuffle=False, verbose=0)
+    before = state(models[0])
+    models[0].fit(x, y, batch_size=32, epochs=9, verbose=0, callbacks=[finder])
+    assert same(state(models[0]), before)
+    assert len(finder.rates) == len(finder.losses) == 20
+    for model in models:
+        model.fit(x, y, batch_size=32, epochs=1, shuffle=False, verbose=0)
+    assert same(state(models[0]), state(models[1]))
+
+
+def test_before_the_first_step_as_well():
+    x, y = long_data()
+    searched, plain = (noisy_model(keras_optim.Adam(0.003)) for _ in range(2))
+    searched.fit(x, y, batch_size=32, epochs=2, verbose=0, callbacks=[LearningRateFinder()])
+    for model in (searched, plain):
+        model.fit(x, y, batch_size=32, shuffle=False, verbose=0)
+    assert same(state(searched), state(plain))
+
+
+def test_rates_and_losses_are_those_of_each_batch():
+    """The losses of plain descent with these rates, made by hand."""
+    x, y = long_data()
+    model, by_hand = compiled(keras_optim.SGD(0.1)), compiled(keras_optim.SGD(0.1))
+    finder = LearningRateFinder(1e-3, 1.0, steps=40)
+    model.fit(x, y, batch_size=64, epochs=3, shuffle=False, verbose=0, callbacks=[finder])
+    np.testing.assert_allclose(finder.rates, np.geomspace(1e-3, 1.0, 12), rtol=1e-6)
+    losses = []
+    for i, rate in enumerate(finder.rates):
+        by_hand.optimizer.learning_rate = rate
+        rows = slice(64 * (i % 4), 64 * (i % 4) + 64)
+        by_hand.reset_metrics()
+        losses.append(by_hand.train_on_batch(x[rows], y[rows]))
+    np.testing.assert_allclose(finder.losses, losses, rtol=1e-5)
+
+
+def quadratic():
+    """A loss whose steepest fall and explosion are known: one weight, curvature 2."""
+    keras.utils.set_random_seed(0)
+    layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")
+    model = keras.Sequential([keras.Input((1,)), layer])
+    model.compile(keras_optim.SGD(0.1), "mse")
+    return model, np.ones((400, 1), "float32"), np.zeros((400, 1), "float32")
+
+
+def test_the_suggestion_lies_between_fall_and_rise():
+    model, x, y = quadratic()
+    finder = LearningRateFinder(1e-5, 100.0, steps=100)
+    model.fit(x, y, batch_size=4, verbose=0, callbacks=[finder])
+    weight, losses = 1.0, []
+    for rate in np.geomspace(1e-5, 100.0, 100)[: len(finder.rates)]:
+        losses.append(weight**2)
+        weight -= rate * 2 * weight
+    np.testing.assert_allclose(finder.losses, losses, rtol=1e-5, atol=1e-12)
+    assert len(finder.losses) < 100  # it saw the explosion and stopped
+    assert 0.1 < finder.suggestion < 0.5  # one over the curvature; above 1 it diverges
+
+
+def sweep(losses):
+    """A finder that has seen these losses."""
+    finder = LearningRateFinder(1e-5, 1.0, steps=len(losses))
+    finder.rates, finder.losses = list(np.geomspace(1e-5, 1.0, len(losses))), list(losses)
+    return finder
+
+
+def falling(noise, seed):
+    """Level until 1e-3, lowest at 1e-1, then rising; with noise."""
+    where = np.log10(np.geomspace(1e-5, 1.0, 100))
+    losses = np.interp(where, [-5, -3, -1, 0], [2.0, 2.0, 1.0, 9.0])
+    return losses + noise * np.random.default_rng(seed).normal(size=100)
+
+
+def test_noise_does_not_move_the_suggestion():
+    exact = sweep(falling(0.0, 0)).suggestion
+    assert 0.01 < exact <= 0.1 / 5 * 1.2
+    for seed in range(20):
+        assert 1 / 3 < sweep(falling(0.2, seed)).suggestion / exact < 3
+
+
+def test_an_abrupt_rise_leaves_a_distance():
+    """All of the fall within a factor of two of the rate of the lowest loss."""
+    losses = np.interp(np.arange(100), [0, 76, 80, 99], [2.0, 2.0, 0.1, 30.0])
+    finder = sweep(losses)
+    assert finder.suggestion <= finder.rates[80] / 4
+
+
+def test_when_there_is_nothing_to_suggest():
+    model, x, y = quadratic()
+    finder = LearningRateFinder(2.0, 100.0, steps=20)
+    with pytest.raises(ValueError, match="run `fit` with this callback first"):
+        _ = finder.suggestion
+    model.fit(x, y, batch_size=4, verbose=0, callbacks=[finder])
+    with pytest.raises(ValueError, match=r"the loss never fell|run `fit`"):
+        _ = finder.suggestion
+    for losses in ([1.0] * 50, range(1, 51), [*np.random.default_rng(0).normal(2, 0.3, 100)]):
+        with pytest.raises(ValueError, match="never fell clearly above its noise; look at `plot`"):
+            _ = sweep(losses).suggestion
+
+
+# ---- LearningRateFinder: whatever ends `fit`
+
+
+class Stop(keras.callbacks.Callback):
+    """Raises at the given time in the given hook."""
+
+    def __init__(self, error, hook, count):
+        super().__init__()
+        self.left = count
+
+        def failing(*args, **kwargs):
+            self.left -= 1
+            if not self.left:
+                raise error
+
+        setattr(self, hook, failing)
+
+
+class FailingLayer(keras.layers.Layer):
+    """Raises inside the train step, in eager mode, when it is told to."""
+
+    left = 0
+
+    def call(self, x):
+        type(self).left -= 1
+        if type(self).left == 0:
+            raise KeyboardInterrupt
+        return 1.0 * x
+
+
+def interrupted(optimizer, error=None, hook=None, count=1, data=None):
+    """Weights and state before and after an interrupted search, and the model."""
+    x, y = long_data()
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Dense(4, "tanh"), keras.layers.BatchNormalization(), FailingLayer()]
+    model = keras.Sequential([keras.Input((3,)), *layers, keras.layers.Dense(3)])
+    model.compile(optimizer, "mse", run_eagerly=True)
+    model.fit(x[:64], y[:64], verbose=0)
+    before = state(model)
+    FailingLayer.left = -1 if hook else count
+    callbacks = [LearningRateFinder(1e-3, 10.0), *([Stop(error, hook, count)] if hook else [])]
+    errors = (KeyboardInterrupt, OSError)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        errors += (tf.errors.UnknownError,)  # in its place, where the data are read
+    with pytest.raises(errors):
+        model.fit(*(data or (x, y)), epochs=9, verbose=0, callbacks=callbacks)
+    return before, model
+
+
+def check_nothing_is_left(before, model):
+    """The state is that before, and the next `fit` is a plain one."""
+    assert same(state(model), before)
+    x, y = long_data()
+    model.fit(x, y, verbose=0)
+    assert not {"make_train_function"} & set(vars(model))
+    assert not {"finalize_variable_values"} & set(vars(model.optimizer))
+    assert not same(state(model), before)
+    for kept, value in zip(before, state(model), strict=True):
+        assert np.all(np.isfinite(value)) and kept.shape == value.shape
+
+
+HOOKS = [
+    ("on_train_begin", 1),
+    ("on_epoch_begin", 2),
+    ("on_train_batch_begin", 1),
+    ("on_train_batch_begin", 3),
+    ("on_train_batch_end", 1),
+    ("on_train_batch_end", 12),
+    ("on_epoch_end", 1),
+]
+
+
+@pytest.mark.parametrize(("hook", "count"), HOOKS)
+def test_an_error_in_another_callback(hook, count):
+    check_nothing_is_left(*interrupted(keras_optim.Adam(0.003), OSError, hook, count))
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_an_interruption_inside_the_train_step(count):
+    check_nothing_is_left(*interrupted(keras_optim.SGD(0.003, momentum=0.9), count=count))
+
+
+@pytest.mark.parametrize("kind", ["averaging", "keras", "scaled"])
+def test_an_interruption_with_other_optimizers(kind):
+    optimizer = {
+        "averaging": lambda: keras_optim.EMA(keras_optim.Adam(0.003)),
+        "keras": lambda: keras.optimizers.Adam(0.003, use_ema=True),
+        "scaled": lambda: keras.optimizers.LossScaleOptimizer(keras_optim.Adam(0.003)),
+    }[kind]()
+    before, model = interrupted(optimizer, KeyboardInterrupt, "on_train_batch_end", 5)
+    check_nothing_is_left(before, model)
+
+
+def test_an_error_in_the_data():
+    class Broken(keras.utils.PyDataset):
+        def __len__(self):
+            return 8
+
+        def __getitem__(self, index):
+            if index == 4:
+                raise OSError
+            return tuple(a[:8] for a in long_data())
+
+    check_nothing_is_left(*interrupted(keras_optim.Adam(0.003), OSError, "x", data=(Broken(),)))
+
+
+def interrupt_at(line, action):
+    """Run `action` with Ctrl-C before the given line of `sweep.py`, counted as they run."""
+    left = [line]
+
+    def trace(frame, event, argument):
+        if not frame.f_code.co_filename.endswith("sweep.py"):
+            return None
+        source = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+        # Python checks for signals where it calls and loops, not where it leaves a `with`.
+        if event == "line" and not source.strip().startswith("with "):
+            left[0] -= 1
+            if left[0] == 0:
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        action()
+    finally:
+        sys.settrace(before)
+    return left[0] > 0
+
+
+def test_an_interruption_at_any_line():
+    x, y = long_data()
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3)])
+    model.compile(keras_optim.SGD(0.003), "mse")
+    model.fit(x, y, verbose=0)
+    before, lines, ended = state(model), 0, False
+    while not ended:
+        lines += 7
+        finder = LearningRateFinder(1e-2, 1.0)
+
+        def search(finder=finder):
+            model.fit(x, y, batch_size=128, verbose=0, callbacks=[finder])
+
+        with contextlib.suppress(KeyboardInterrupt):
+            ended = interrupt_at(lines, search)
+        assert same(state(model), before), lines
+    assert lines > 100 and len(finder.losses) == 2
+
+
+def test_data_of_unknown_length_end_an_epoch_and_not_the_search():
+    x, y = long_data()
+    model = noisy_model(keras_optim.Adam(0.003))
+    finder = LearningRateFinder(steps=10)
+    model.fit(x, y, verbose=0)
+    before = state(model)
+
+    class Sees(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if keras.backend.backend() == "jax":
+                self.model.jax_state_sync()
+            weights.append(self.model.get_weights())
+
+    weights = []
+    rows = ((x[i : i + 32], y[i : i + 32]) for i in range(0, 256, 32))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras says that the data end
+        model.fit(rows, epochs=2, verbose=0, callbacks=[finder, Sees()])
+    assert 8 <= len(finder.rates) == len(finder.losses)
+    assert same(state(model), before)
+    assert all(same(seen, model.get_weights()) for seen in weights)
+
+
+def test_a_model_that_trains_by_other_means():
+    class Other(keras.Sequential):
+        def fit(self, x, y, callbacks):
+            for callback in callbacks:
+                callback.set_model(self)
+                callback.set_params({})
+                callback.on_train_begin()
+                callback.on_train_batch_begin(0)
+                callback.on_train_batch_end(0, {"loss": 1.0})
+
+    model = Other([keras.Input((3,)), keras.layers.Dense(3)])
+    model.compile(keras_optim.SGD(), "mse")
+    with pytest.raises(ValueError, match="`fit` must train by `model.train_function`.*a Other"):
+        model.fit(*long_data(), callbacks=[LearningRateFinder()])
+
+
+def test_wrong_uses():
+    model, x, y = quadratic()
+    with pytest.raises(ValueError, match="`max_learning_rate` must be more than"):
+        LearningRateFinder(1.0, 0.1)
+    with pytest.raises(ValueError, match="LearningRateFinder: `steps` must be an integer finite"):
+        LearningRateFinder(steps=5)
+    model.compile(keras_optim.SGD(Cyclic(0.1, 0.2, 3)), "mse")
+    with pytest.raises(ValueError, match="the optimizer's `learning_rate` must be a number"):
+        model.fit(x, y, verbose=0, callbacks=[LearningRateFinder()])
+    model.compile(keras_optim.SGD(0.1), "mse", steps_per_execution=2)
+    with pytest.raises(ValueError, match="`steps_per_execution"):
+        model.fit(x, y, verbose=0, callbacks=[LearningRateFinder()])
+
+
+def test_plot(tmp_path):
+    matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    pyplot.close("all")
+    finder = sweep(falling(0.1, 0))
+    axes = finder.plot(tmp_path / "rates.png")
+    assert (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
+    assert "suggestion" in axes.texts[0].get_text() and not pyplot.get_fignums()
+    figure, ax = pyplot.subplots()
+    assert finder.plot(tmp_path / "mine.png", ax=ax) is ax and ax.get_xscale() == "log"
+    assert (tmp_path / "mine.png").exists()
+    pyplot.close(figure)
+    shown = sweep([1.0] * 20).plot()  # nothing to suggest: that is what one wants to see
+    assert pyplot.get_fignums() == [shown.figure.number] and not shown.texts
+    pyplot.close("all")
+    with pytest.raises(ValueError, match="run `fit` with this callback first"):
+        LearningRateFinder().plot()

@@ -1,0 +1,34 @@
+"""Every algorithm against the independent libraries, through the file of their trajectories.
+
+`tox -e reference` runs the libraries themselves and compares the file with what they give.
+"""
+
+import pytest
+
+from keras_optim.catalog import ALGORITHMS
+from tests.peers import PEERS, stored
+from tests.tools.parity import assert_as_on_the_page, peer_difference
+
+
+@pytest.mark.parametrize("label", [x for x in PEERS if PEERS[x].algorithm != "lookahead"])
+def test_the_trajectory_is_that_of_the_library(label, float64):
+    holds(label)
+
+
+def test_lookahead_is_that_of_the_libraries(float64):
+    for label in PEERS:
+        if PEERS[label].algorithm == "lookahead":
+            holds(label)
+
+
+def holds(label):
+    difference = peer_difference(label)
+    assert difference < 1e-10
+    assert_as_on_the_page("libraries", label, difference)
+
+
+def test_the_file_and_the_table_agree():
+    paths, versions = stored()
+    assert set(paths) == set(PEERS)
+    assert set(versions) == {"keras", "optax", "pytorch-optimizer", "torch"}
+    assert {peer.algorithm for peer in PEERS.values()} >= {row.name for row in ALGORITHMS}

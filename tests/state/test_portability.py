@@ -1,0 +1,61 @@
+"""A run saved on any backend, by this version or an older one, goes on here as it would there."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_optim.state import files
+from tests.tools.portability import BACKENDS, MODELS, cases, continued, fit, folders, read
+
+TOLERANCE = 1e-6
+FILES = [(folder, backend) for folder in folders() for backend in BACKENDS]
+RECORDS = {(folder.name, backend): read(folder, backend) for folder, backend in FILES}
+RUNS = [
+    pytest.param(record, id=f"{folder}-{backend}-{label}")
+    for (folder, backend), records in RECORDS.items()
+    for label, record in records.items()
+    if "path" in record
+]
+# Rules without a state and without a step count.
+STATELESS = ("sgd", "signsgd", "fromage")
+
+
+@pytest.mark.parametrize("record", RUNS)
+def test_a_run_of_any_backend_goes_on(record):
+    path = continued(record)
+    assert np.max(np.abs(path - record["path"][1:])) <= TOLERANCE
+
+
+@pytest.mark.parametrize("label", cases())
+def test_without_the_state_it_would_not(label):
+    """What is compared above would show a lost slot or a lost count."""
+    name = cases()[label][0]
+    record = RECORDS[f"format-{files.FORMAT}", keras.backend.backend()][label]
+    lost = np.max(np.abs(continued(record, with_state=False) - record["path"][1:]))
+    stateless = name in STATELESS and not any("momentum" in key for key in record)
+    assert (lost > 100 * TOLERANCE) != stateless
+
+
+@pytest.mark.parametrize("label", MODELS)
+@pytest.mark.parametrize(("folder", "backend"), FILES)
+def test_a_model_of_any_backend_goes_on(folder, backend, label):
+    model = keras.models.load_model(folder / f"{backend}-{label}.keras")
+    if keras.backend.backend() == "torch":
+        # JAX's "auto" is saved as True, which on PyTorch asks for a C++ compiler.
+        model.jit_compile = False
+    expected = RECORDS[folder.name, backend][f"model-{label}"]["weights"]
+    before = np.concatenate([w.ravel() for w in model.get_weights()])
+    assert np.max(np.abs(fit(model) - expected)) <= TOLERANCE
+    assert np.max(np.abs(before - expected)) > 1e-3
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_optimizer_is_in_the_files(backend):
+    """Where one is missing: `python -m tests.tools.portability` with this KERAS_BACKEND adds it."""
+    expected = {*cases(), *(f"model-{label}" for label in MODELS)}
+    assert set(RECORDS[f"format-{files.FORMAT}", backend]) == expected
+
+
+def test_the_files_are_small():
+    for folder in folders():
+        assert sum(file.stat().st_size for file in folder.iterdir()) < 600_000

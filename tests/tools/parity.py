@@ -1,0 +1,167 @@
+"""How far every algorithm is from its paper and from other libraries: `docs/parity.md`.
+
+`KERAS_BACKEND=torch python -m tests.tools.parity` measures on that backend, keeps the figures in
+`docs/parity.json` and writes the page; run it once on each backend after adding an algorithm.
+"""
+
+import contextlib
+import importlib
+import json
+import math
+import pathlib
+
+import numpy as np
+
+DOCS = pathlib.Path(__file__).parents[2] / "docs"
+BACKENDS = ("jax", "tensorflow", "torch")
+TITLES = {"keras": "Keras", "optax": "optax", "torch": "torch.optim"}
+TITLES["pytorch_optimizer"] = "pytorch-optimizer"
+
+
+def kept():
+    """The figures of the page, by backend, kind and name."""
+    return json.loads((DOCS / "parity.json").read_text())
+
+
+def assert_as_on_the_page(kind, name, value):
+    """No figure is more than a power of ten above the one on the page."""
+    import keras
+
+    figure = kept()[keras.backend.backend()][kind][name]
+    assert power_of_ten(value) <= max(figure, -15) + 1, (kind, name, value)
+
+
+def peer_difference(label):
+    """Largest difference between our trajectory and the stored one of a library."""
+    import keras_optim
+    from tests.peers import PEERS, stored
+    from tests.peers.libraries import KEPT
+    from tests.support.trajectories import run
+
+    peer, paths = PEERS[label], stored()[0][label]
+    worst = 0.0
+    for shape, theirs in zip(peer.shapes, paths, strict=True):
+        x, gradients, rates = peer.inputs(shape)
+        arguments = dict(peer.hyperparameters)
+        if peer.algorithm == "lookahead":
+            arguments["inner"] = keras_optim.SGD(momentum=arguments.pop("momentum"))
+        optimizer = keras_optim.get(peer.algorithm, **arguments)
+        ours = run(optimizer, [x], [[g] for g in gradients], rates, "float64")
+        for step, there in zip(KEPT, theirs, strict=True):
+            worst = max(worst, np.max(np.abs(ours[step][0] - there)))
+    return float(worst)
+
+
+def reference_difference(name, dtype):
+    """Largest difference from the NumPy reference; in float32 relative to the largest value."""
+    import keras_optim
+    from tests.support.trajectories import RATES, difference, expected, gradients, run, starts
+
+    worst = 0.0
+    for case in importlib.import_module(f"tests.references.{name}").CASES:
+        values, steps = starts(), gradients()
+        rates = [float(np.float32(r)) for r in RATES]
+        reference = expected(name, case, values, steps, rates)
+        path = run(keras_optim.get(name, **case), values, steps, rates, dtype)
+        scale = max(np.abs(x).max() for step in reference for x in step)
+        worst = max(worst, difference(path, reference) / (1.0 if dtype == "float64" else scale))
+    return float(worst)
+
+
+def measure():
+    """Figures of the backend at hand, each rounded up to a power of ten."""
+    import keras
+
+    from keras_optim import catalog
+    from tests.peers import PEERS
+
+    names = catalog.names()
+    with double_precision():
+        paper = {name: power_of_ten(reference_difference(name, "float64")) for name in names}
+        libraries = {label: power_of_ten(peer_difference(label)) for label in PEERS}
+    single = {name: power_of_ten(reference_difference(name, "float32")) for name in names}
+    figures = {"float64": paper, "libraries": libraries, "float32": single}
+    return keras.backend.backend(), figures
+
+
+def power_of_ten(value):
+    """The exponent of the smallest power of ten that is not below `value`; at least -17."""
+    return max(math.ceil(math.log10(value)), -17) if value > 0 else -17
+
+
+@contextlib.contextmanager
+def double_precision():
+    """Keras's default dtype in float64, and JAX with x64."""
+    import keras
+
+    keras.config.set_floatx("float64")
+    if keras.backend.backend() == "jax":
+        import jax
+
+        with jax.enable_x64(True):
+            yield
+    else:
+        yield
+    keras.config.set_floatx("float32")
+
+
+def page(figures, versions):
+    """The Markdown page."""
+    from keras_optim import catalog
+    from tests.peers import PEERS
+
+    lines = [
+        "# Parity",
+        "",
+        "How far each algorithm is from its paper and from other libraries: the largest",
+        "absolute difference of any weight in 50 steps with fixed random gradients, on a scalar,",
+        "a vector, a matrix and a 4-D tensor, with rates that change and hyper-parameters off",
+        "their defaults (epsilon 1e-2). Figures are rounded up to a power of ten. The bar",
+        "is 1e-10 in float64 and 1e-5, relative to the largest weight, in float32.",
+        "",
+        "*Paper*: its equations in plain NumPy, float64, the worst of the three backends.",
+        "*Libraries*: float64, the worst of the three backends, where settings exist under which",
+        "the library is that of the paper; what has to be set or undone stands in",
+        "`tests/peers/table.py`. Versions: "
+        + ", ".join(f"{name} {number}" for name, number in sorted(versions.items()))
+        + ".",
+        "",
+        "Written by `python -m tests.tools.parity`, once on each backend; a test compares it.",
+        "",
+        "| algorithm | paper | libraries | float32 JAX | float32 TensorFlow | float32 PyTorch |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in catalog.ALGORITHMS:
+        worst = max(figures[b]["float64"][row.name] for b in BACKENDS)
+        labels = [label for label in PEERS if PEERS[label].algorithm == row.name]
+        best = {}
+        for label in labels:
+            library = TITLES[label.rpartition(", ")[2]]
+            figure = max(figures[b]["libraries"][label] for b in BACKENDS)
+            best[library] = max(best.get(library, -17), figure)
+        libraries = ", ".join(f"{library} 1e{figure}" for library, figure in best.items())
+        single = " | ".join(f"1e{figures[b]['float32'][row.name]}" for b in BACKENDS)
+        cells = f"| `{row.algorithm.__name__}` | 1e{worst} | {libraries} | {single} |"
+        lines.append(cells.replace("1e-17", "0"))
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    """Measure, keep, write the page when all three backends have been measured."""
+    from tests.peers import stored
+
+    backend, figures = measure()
+    file = DOCS / "parity.json"
+    kept = json.loads(file.read_text()) if file.exists() else {}
+    kept[backend] = figures
+    file.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    missing = set(BACKENDS) - set(kept)
+    if not missing and len({json.dumps(sorted(k["float64"])) for k in kept.values()}) == 1:
+        (DOCS / "parity.md").write_text(page(kept, stored()[1]))
+        print("wrote docs/parity.md")
+    else:
+        print(f"measured {backend}; run the other backends as well")
+
+
+if __name__ == "__main__":
+    main()
