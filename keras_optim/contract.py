@@ -23,7 +23,7 @@ class Rule:
     """What an algorithm states and writes; `keras_optim.Optimizer` makes an optimizer of it."""
 
     slots: tuple[str, ...] = ()
-    """Names of the state kept for each variable: zeros, unless `init` says otherwise.
+    """Names of the state kept for each variable: zeros of its shape, unless `init` says otherwise.
     An instance may change it in its constructor (RMSprop without momentum keeps less)."""
 
     scalars: Mapping[str, float] = {}
@@ -57,11 +57,26 @@ class Rule:
     # ---- what an algorithm writes
 
     def init(self, x: Tensor) -> Slots:
-        """Starting values of those slots that do not start as zeros of the shape of `x`."""
+        """Starting values of the slots of `x` that are not zeros of its shape.
+
+        They may have any shape, and names beside those in `slots`, which depend on the shape of
+        `x` (SM3 keeps one slot for each axis).
+        """
         return {}
 
+    def slot_names(self, x: Tensor) -> tuple[str, ...]:
+        """The names of all slots of `x`."""
+        return (*self.slots, *(name for name in self.init(x) if name not in self.slots))
+
+    def read_older(self, slots: Slots, shape: tuple[int, ...]) -> Slots:
+        """The slots of a variable, from those that an earlier version kept in a file."""
+        return slots
+
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        """The rule: the new value of `x` and of its slots. Pure: no variables, no casts."""
+        """The rule: the change of `x`, which is added to it, and the new value of all its slots.
+
+        Pure: no variables, no casts.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define `update`.")
 
     def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
@@ -95,15 +110,17 @@ class Rule:
         """
         return x if s["stored"] is None else s["stored"](x)
 
-    def from_stored(self, distance: Tensor, x: Tensor, s: Slots) -> Tensor:
-        """A distance from `x` as the distance from what the variable will hold instead."""
-        kept = self.stored(x, s)
-        return distance if kept is x else distance - (kept - x)
+    def moved(self, change: Tensor, x: Tensor, s: Slots) -> Tensor:
+        """The change of what the variable holds, when `change` is added to `x`."""
+        return change if s["stored"] is None else self.stored(x + change, s) - x
 
     def step(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         """Decoupled weight decay, then `update`: what runs, and what a wrapper calls."""
-        decay = s["weight_decay"]
-        return self.update(g, x - lr * decay * x if decay else x, s, t, lr)
+        if not (decay := s["weight_decay"]):
+            return self.update(g, x, s, t, lr)
+        decayed = -lr * decay * x
+        change, new = self.update(g, x + decayed, s, t, lr)
+        return decayed + change, new
 
 
 def layers(rule: Any) -> Iterator[Any]:

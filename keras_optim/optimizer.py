@@ -58,7 +58,7 @@ class Optimizer(Rule, keras.optimizers.Optimizer):
     >>> import keras
     >>> class SignDescent(Optimizer):
     ...     def update(self, g, x, s, t, lr):
-    ...         return x - lr * keras.ops.sign(g), {}
+    ...         return -lr * keras.ops.sign(g), {}
     >>> x = keras.Variable([1.0, -2.0])
     >>> SignDescent(learning_rate=0.5).apply([np.array([3.0, -0.1], "float32")], [x])
     >>> print(x.numpy())

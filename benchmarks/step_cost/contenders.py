@@ -83,8 +83,10 @@ class PlainSubclass(keras.optimizers.Optimizer):
         constants = self.constants[self._get_variable_index(variable)]
         constants = {**constants, "weight_decay": self.rule.weight_decay or 0.0}
         x = keras.ops.convert_to_tensor(variable)
-        new, state = self.rule.step(gradient, x, {**state, **constants}, self.iterations + 1, rate)
-        self.assign(variable, new)
+        change, state = self.rule.step(
+            gradient, x, {**state, **constants}, self.iterations + 1, rate
+        )
+        self.assign_add(variable, change)
         for slot, value in state.items():
             self.assign(slots[slot], value)
 

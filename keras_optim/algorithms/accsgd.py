@@ -82,5 +82,4 @@ class AccSGD(Optimizer):
         c, beta = self.small_constant, self.small_constant**2 * self.xi / self.kappa
         average = (1.0 - beta) * s["offset"] - beta * self.kappa / c * lr * g  # relative to x
         step = (beta * average - c * lr * g) / (c + beta)
-        new = x + step
-        return new, {"offset": self.from_stored(average - step, new, s)}
+        return step, {"offset": average - self.moved(step, x, s)}

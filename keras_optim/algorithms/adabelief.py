@@ -65,5 +65,5 @@ class AdaBelief(Moments):
         m = ema(s["momentum"], g, self.beta_1)
         v = ema(s["velocity"], (g - m) ** 2, self.beta_2) + self.epsilon
         share, denominator = unbiased_root(v, self.beta_2, t, self.epsilon)
-        step = unbias(lr * share, self.beta_1, t) * m / denominator
-        return x - step, {"momentum": m, "velocity": v}
+        change = -unbias(lr * share, self.beta_1, t) * m / denominator
+        return change, {"momentum": m, "velocity": v}

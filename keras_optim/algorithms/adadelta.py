@@ -71,4 +71,4 @@ class Adadelta(Optimizer):
         v = ema(s["velocity"], g * g, self.rho)
         w = s["squared_steps"]
         step = g * root(w, self.epsilon, inside=True) / root(v, self.epsilon, inside=True)
-        return x - lr * step, {"velocity": v, "squared_steps": ema(w, step * step, self.rho)}
+        return -lr * step, {"velocity": v, "squared_steps": ema(w, step * step, self.rho)}

@@ -68,7 +68,7 @@ class Adafactor(Optimizer):
         https://arxiv.org/abs/1804.04235
     """
 
-    slots = ("rows", "columns")
+    slots = ("rows",)
     scale_invariant = True
     elementwise = False
 
@@ -94,8 +94,8 @@ class Adafactor(Optimizer):
 
     def init(self, x: Tensor) -> Slots:
         shape = tuple(x.shape)
-        if len(shape) < 2:  # all in `rows`; one unused number in `columns`
-            return {"columns": ops.zeros((), x.dtype)}
+        if len(shape) < 2:
+            return {}
         return {
             "rows": ops.zeros((*shape[:-1], 1), x.dtype),
             "columns": ops.zeros((*shape[:-2], 1, shape[-1]), x.dtype),
@@ -106,17 +106,21 @@ class Adafactor(Optimizer):
         new = t**self.beta_2_decay
         within = between(g, -1e15, 1e15)  # so that sums of squares are finite
         share = within * within + self.epsilon_1
-        rows, columns = s["rows"], s["columns"]
         if len(x.shape) < 2:
-            rows = (1.0 - new) * rows + new * share
-            u = g / ops.sqrt(rows)
+            rows = (1.0 - new) * s["rows"] + new * share
+            u, slots = g / ops.sqrt(rows), {"rows": rows}
         else:
-            rows = (1.0 - new) * rows + new * mean(share, -1)
-            columns = (1.0 - new) * columns + new * mean(share, -2)
+            rows = (1.0 - new) * s["rows"] + new * mean(share, -1)
+            columns = (1.0 - new) * s["columns"] + new * mean(share, -2)
+            slots = {"rows": rows, "columns": columns}
             # One after the other: the product of a tiny row and a tiny column would be zero.
             u = g / ops.sqrt(rows) * (ops.sqrt(mean(rows, -2)) / ops.sqrt(columns))
         u = u / larger(ops.sqrt(mean(u * u)) / self.clip_threshold, 1.0)
         rate = smaller(lr, 1.0 / ops.sqrt(t)) if self.relative_step else lr
         if self.scale_parameter:
             rate = rate * larger(ops.sqrt(mean(x * x)), self.epsilon_2)
-        return x - rate * u, {"rows": rows, "columns": columns}
+        return -rate * u, slots
+
+    def read_older(self, slots: Slots, shape: tuple[int, ...]) -> Slots:
+        """Vectors had an unused number beside their squares."""
+        return slots if len(shape) > 1 else {n: v for n, v in slots.items() if n != "columns"}

@@ -68,4 +68,4 @@ class Adagrad(Optimizer):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         v = s["accumulator"] + g * g
-        return x - lr * g / root(v, self.epsilon, self.epsilon_inside_sqrt), {"accumulator": v}
+        return -lr * g / root(v, self.epsilon, self.epsilon_inside_sqrt), {"accumulator": v}

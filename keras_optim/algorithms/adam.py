@@ -54,5 +54,5 @@ class Adam(Moments):
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m, v = self.averages(g, s)
         share, denominator = unbiased_root(v, self.beta_2, t, self.epsilon)
-        step = unbias(lr * share, self.beta_1, t) * m / denominator
-        return x - step, {"momentum": m, "velocity": v}
+        change = -unbias(lr * share, self.beta_1, t) * m / denominator
+        return change, {"momentum": m, "velocity": v}

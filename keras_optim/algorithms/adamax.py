@@ -72,4 +72,4 @@ class Adamax(Optimizer):
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m = ema(s["momentum"], g, self.beta_1)
         u = larger(self.beta_2 * s["maximum"], ops.abs(g) + self.epsilon)
-        return x - lr * unbias(m, self.beta_1, t) / u, {"momentum": m, "maximum": u}
+        return -lr * unbias(m, self.beta_1, t) / u, {"momentum": m, "maximum": u}

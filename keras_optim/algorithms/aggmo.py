@@ -62,4 +62,4 @@ class AggMo(Optimizer):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         new = {name: beta * s[name] + g for name, beta in zip(self.slots, self.betas, strict=True)}
-        return x - lr * (sum(new.values()) / len(new)), new
+        return -lr * (sum(new.values()) / len(new)), new

@@ -56,5 +56,5 @@ class AMSGrad(Moments):
         m, v = self.averages(g, s)
         u = larger(s["max_velocity"], v)
         share, denominator = unbiased_root(u, self.beta_2, t, self.epsilon)
-        step = unbias(lr * share, self.beta_1, t) * m / denominator
-        return x - step, {"momentum": m, "velocity": v, "max_velocity": u}
+        change = -unbias(lr * share, self.beta_1, t) * m / denominator
+        return change, {"momentum": m, "velocity": v, "max_velocity": u}

@@ -52,5 +52,5 @@ class DiffGrad(Moments):
         m, v = self.averages(g, s)
         friction = 1.0 / (1.0 + ops.exp(-ops.abs(s["gradient"] - g)))
         share, denominator = unbiased_root(v, self.beta_2, t, self.epsilon)
-        step = unbias(lr * share, self.beta_1, t) * friction * m / denominator
-        return x - step, {"momentum": m, "velocity": v, "gradient": g}
+        change = -unbias(lr * share, self.beta_1, t) * friction * m / denominator
+        return change, {"momentum": m, "velocity": v, "gradient": g}

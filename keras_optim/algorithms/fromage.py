@@ -54,4 +54,4 @@ class Fromage(Optimizer):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         moved = x - lr * ratio(norm(x), norm(g)) * g
-        return moved / ops.sqrt(1.0 + lr * lr), {}
+        return moved / ops.sqrt(1.0 + lr * lr) - x, {}

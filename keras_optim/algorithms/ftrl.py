@@ -104,10 +104,10 @@ class Ftrl(Optimizer):
         clipped = between(z, -l1, l1)
         # As in the formula, but a step: exactly none where there is nothing to do.
         step = (r + g - clipped + l2 * x) / ops.where(seen, q + l2, ops.ones_like(q))
-        moved = ops.where(ops.abs(z) <= l1, ops.zeros_like(x), x - step)  # NaN stays
-        new_x = ops.where(seen, moved, x)
-        residue = ops.where(seen, clipped - l2 * new_x, r)
-        kept = self.stored(new_x, s)
-        if kept is not new_x:  # the sum of gradients goes on from the weights that are played
-            residue = residue + ops.where(seen, q * (kept - new_x), ops.zeros_like(x))
-        return new_x, {"accumulator": n, "residue": residue}
+        change = ops.where(ops.abs(z) <= l1, -x, -step)  # to zero exactly; NaN stays
+        change = ops.where(seen, change, ops.zeros_like(x))
+        residue = ops.where(seen, clipped - l2 * (x + change), r)
+        moved = self.moved(change, x, s)
+        if moved is not change:  # the sum of gradients goes on from the weights that are played
+            residue = residue + ops.where(seen, q * (moved - change), ops.zeros_like(x))
+        return change, {"accumulator": n, "residue": residue}

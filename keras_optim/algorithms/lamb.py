@@ -74,4 +74,4 @@ class Lamb(Moments):
         r = unbias(share, self.beta_1, t) * m / denominator
         if decay := s["weight_decay"]:
             r = r + decay * x
-        return x - lr * ratio(norm(x), norm(r)) * r, {"momentum": m, "velocity": v}
+        return -lr * ratio(norm(x), norm(r)) * r, {"momentum": m, "velocity": v}

@@ -83,4 +83,4 @@ class LARS(Optimizer):
             trust = ratio(self.trust_coefficient * size, norm(g) + decay * size)
             g = trust * (g + decay * x)
         b = self.momentum * s["momentum"] + lr * g
-        return x - (self.momentum * b + lr * g if self.nesterov else b), {"momentum": b}
+        return -(self.momentum * b + lr * g if self.nesterov else b), {"momentum": b}

@@ -62,4 +62,4 @@ class Lion(Optimizer):
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m = s["momentum"]
         direction = sign(ema(m, g, self.beta_1))
-        return x - lr * direction, {"momentum": ema(m, g, self.beta_2)}
+        return -lr * direction, {"momentum": ema(m, g, self.beta_2)}

@@ -70,6 +70,5 @@ class MADGRAD(Optimizer):
         total, square = s["gradient_sum"] + weight * g, s["square_sum"] + weight * g * g
         dual = s["offset"] - total / (square ** (1.0 / 3.0) + self.epsilon)  # z - x
         step = (1.0 - self.momentum) * dual
-        new = x + step
-        offset = self.from_stored(s["offset"] - step, new, s)
-        return new, {"gradient_sum": total, "square_sum": square, "offset": offset}
+        offset = s["offset"] - self.moved(step, x, s)
+        return step, {"gradient_sum": total, "square_sum": square, "offset": offset}

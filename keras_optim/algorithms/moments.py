@@ -69,6 +69,6 @@ class NesterovMoments(Moments):
         now, following = self.momentum_at(t, like=x), self.momentum_at(t, like=x, ahead=1)
         product = s["momentum_product"]
         share, denominator = unbiased_root(v, self.beta_2, t, self.epsilon)
-        of_m = lr * share * following / (1.0 - product * following)
-        of_g = lr * share * (1.0 - now) / (1.0 - product)
-        return x - (of_m * m + of_g * g) / denominator, {"momentum": m, "velocity": v}
+        of_m = -lr * share * following / (1.0 - product * following)
+        of_g = -lr * share * (1.0 - now) / (1.0 - product)
+        return (of_m * m + of_g * g) / denominator, {"momentum": m, "velocity": v}

@@ -76,4 +76,4 @@ class NovoGrad(Optimizer):
         square, v = ops.sum(g * g), s["velocity"]
         v = ops.where(v > 0.0, ema(v, square, self.beta_2), square)
         m = self.beta_1 * s["momentum"] + g / root(v, self.epsilon)
-        return x - lr * m, {"momentum": m, "velocity": v}
+        return -lr * m, {"momentum": m, "velocity": v}

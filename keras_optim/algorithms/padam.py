@@ -69,4 +69,4 @@ class PAdam(Moments):
         m, v = self.averages(g, s)
         u = larger(s["max_velocity"], v)
         direction = m / root(u, self.epsilon) ** (2.0 * self.partial)
-        return x - lr * direction, {"momentum": m, "velocity": v, "max_velocity": u}
+        return -lr * direction, {"momentum": m, "velocity": v, "max_velocity": u}

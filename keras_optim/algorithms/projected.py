@@ -47,7 +47,7 @@ class Projected(Optimizer):
         direction, projected = project(direction, x, g, self.delta, self.epsilon)
         if decay := s["weight_decay"]:
             direction = direction + decay * ops.where(projected, self.wd_ratio * x, x)
-        return x - lr * direction, new
+        return -lr * direction, new
 
 
 def project(

@@ -80,4 +80,4 @@ class QHAdam(Moments):
         below = unbias(v, self.beta_2, t)
         if self.nu_2 < 1.0:
             below = ema(below, g * g, self.nu_2)
-        return x - lr * above / root(below, self.epsilon), {"momentum": m, "velocity": v}
+        return -lr * above / root(below, self.epsilon), {"momentum": m, "velocity": v}

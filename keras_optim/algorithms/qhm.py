@@ -63,4 +63,4 @@ class QHM(Optimizer):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m = ema(s["momentum"], g, self.momentum)
-        return x - lr * ema(m, g, self.nu), {"momentum": m}
+        return -lr * ema(m, g, self.nu), {"momentum": m}

@@ -85,7 +85,7 @@ class RAdam(Moments):
             )
             scale = r * ops.sqrt(bias(self.beta_2, t, like=x)) / root(v, self.epsilon)
             direction = ops.where(trusted, direction * scale, direction)
-        return x - lr * direction, {"momentum": m, "velocity": v}
+        return -lr * direction, {"momentum": m, "velocity": v}
 
 
 def sma_length(beta_2: float, t: Tensor, like: Tensor) -> Tensor:

@@ -85,4 +85,4 @@ class RMSprop(Optimizer):
         direction = g / root(v, self.epsilon)
         if self.momentum:
             new["momentum"] = direction = self.momentum * s["momentum"] + direction
-        return x - lr * direction, new
+        return -lr * direction, new

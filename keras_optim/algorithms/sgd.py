@@ -65,7 +65,7 @@ class SGD(Optimizer):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         if not self.momentum:
-            return x - lr * g, {}
+            return -lr * g, {}
         m = self.momentum * s["momentum"] + g
         direction = g + self.momentum * m if self.nesterov else m
-        return x - lr * direction, {"momentum": m}
+        return -lr * direction, {"momentum": m}

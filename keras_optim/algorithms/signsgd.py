@@ -46,4 +46,4 @@ class SignSGD(Optimizer):
         super().__init__(learning_rate, **kwargs)
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        return x - lr * sign(g), {}
+        return -lr * sign(g), {}

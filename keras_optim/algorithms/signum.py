@@ -57,4 +57,4 @@ class Signum(Optimizer):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m = ema(s["momentum"], g, self.momentum)
-        return x - lr * sign(m), {"momentum": m}
+        return -lr * sign(m), {"momentum": m}

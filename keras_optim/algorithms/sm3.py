@@ -2,9 +2,9 @@
 
 import functools
 import itertools
-import math
 from typing import Unpack
 
+import numpy as np
 from keras import ops
 
 from keras_optim.arguments.hyperparameters import Decay, Epsilon, KerasOptions, LearningRate
@@ -44,8 +44,8 @@ class SM3(Optimizer):
     >>> x = keras.Variable(np.ones((2, 100, 10)))
     >>> optimizer = keras_optim.SM3(learning_rate=0.5, momentum=0.0)
     >>> optimizer.build([x])
-    >>> tuple(optimizer.variables[-1].shape)
-    (112,)
+    >>> [tuple(slot.shape) for slot in optimizer.state.slots[0].values()]
+    [(2, 1, 1), (1, 100, 1), (1, 1, 10)]
 
     Reference:
         Anil, Gupta, Koren, Singer, "Memory-efficient adaptive optimization", NeurIPS 2019,
@@ -66,34 +66,40 @@ class SM3(Optimizer):
         super().__init__(learning_rate, **kwargs)
         self.momentum = momentum
         self.epsilon = epsilon
-        self.slots = ("accumulator", *(("momentum",) if momentum else ()))
+        self.slots = ("momentum",) if momentum else ()
 
     def init(self, x: Tensor) -> Slots:
-        # The numbers of all axes, one after the other.
-        count = sum(x.shape) if has_axes(x) else math.prod(x.shape)
-        return {"accumulator": ops.zeros((count,), x.dtype)}
+        if not has_axes(x):
+            return {"accumulator": ops.zeros_like(x)}
+        axes = range(len(x.shape))
+        shapes = [[n if a == b else 1 for b in axes] for a, n in enumerate(x.shape)]
+        return {f"accumulator_{a}": ops.zeros(shape, x.dtype) for a, shape in enumerate(shapes)}
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        v, accumulator = self.cover(g, s["accumulator"])
+        v, new = self.cover(g, s)
         step = g / root(v, self.epsilon, inside=True)
         if not self.momentum:
-            return x - lr * step, {"accumulator": accumulator}
+            return -lr * step, new
         m = ema(s["momentum"], step, self.momentum)
-        return x - lr * m, {"accumulator": accumulator, "momentum": m}
+        return -lr * m, {**new, "momentum": m}
 
-    def cover(self, g: Tensor, accumulator: Tensor) -> tuple[Tensor, Tensor]:
+    def cover(self, g: Tensor, s: Slots) -> tuple[Tensor, Slots]:
         """The bound of each weight's sum of squares, and its largest value along each axis."""
-        shape, axes = tuple(g.shape), range(len(g.shape))
         if not has_axes(g):
-            v = ops.reshape(accumulator, shape) + g * g
-            return v, ops.reshape(v, accumulator.shape)
-        ends = list(itertools.accumulate(shape, initial=0))
-        parts = [
-            ops.reshape(accumulator[ends[a] : ends[a + 1]], [n if a == b else 1 for b in axes])
-            for a, n in enumerate(shape)
-        ]
-        v = functools.reduce(smaller, parts) + g * g
-        return v, ops.concatenate([ops.max(v, [b for b in axes if b != a]) for a in axes])
+            v = s["accumulator"] + g * g
+            return v, {"accumulator": v}
+        names = [f"accumulator_{a}" for a in range(len(g.shape))]
+        v = functools.reduce(smaller, [s[name] for name in names]) + g * g
+        others = [[b for b in range(len(names)) if b != a] for a in range(len(names))]
+        return v, {n: ops.max(v, o, keepdims=True) for n, o in zip(names, others, strict=True)}
+
+    def read_older(self, slots: Slots, shape: tuple[int, ...]) -> Slots:
+        """The bounds of all axes stood one after the other in one slot."""
+        if len(shape) < 2 or 0 in shape or "accumulator" not in slots:
+            return slots
+        slots, ends = dict(slots), list(itertools.accumulate(shape))
+        parts = np.split(slots.pop("accumulator"), ends[:-1])
+        return slots | {f"accumulator_{a}": part for a, part in enumerate(parts)}
 
 
 def has_axes(x: Tensor) -> bool:

@@ -104,4 +104,4 @@ class SWATS(Moments):
         }
         as_sgd = {**s, "momentum": b}
         new = {name: ops.where(is_sgd, as_sgd[name], as_adam[name]) for name in as_adam}
-        return x - lr * direction, new
+        return -lr * direction, new

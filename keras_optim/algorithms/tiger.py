@@ -67,7 +67,7 @@ class Tiger(Optimizer):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m = ema(s["momentum"], g, self.beta)
-        return x - lr * self.scale(x) * sign(m), {"momentum": m}
+        return -lr * self.scale(x) * sign(m), {"momentum": m}
 
     def scale(self, x: Tensor) -> Tensor | float:
         """What the rate of `x` is multiplied by."""

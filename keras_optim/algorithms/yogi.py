@@ -85,5 +85,5 @@ class Yogi(Moments):
         change = (1.0 - self.beta_2) * square
         v = ops.where(v > square, v - change, ops.where(v < square, v + change, v))
         share, denominator = unbiased_root(v, self.beta_2, t, self.epsilon)
-        step = unbias(lr * share, self.beta_1, t) * m / denominator
-        return x - step, {"momentum": m, "velocity": v}
+        change = -unbias(lr * share, self.beta_1, t) * m / denominator
+        return change, {"momentum": m, "velocity": v}

@@ -20,20 +20,6 @@ def check_methods(cls: type) -> None:
             setattr(cls, name, _checking(name, vars(cls)[name], check))
 
 
-def check_slots(
-    rule: Any, method: str, slots: Mapping[str, Any], given: Mapping[str, Any] | None = None
-) -> None:
-    """Raise a ValueError where `method` returned slots that the class does not declare.
-
-    What was `given`, all of `s`, may be handed back: `{**s, "momentum": m}`.
-    """
-    if unknown := sorted(set(slots) - set(rule.slots) - set(given or ())):
-        raise ValueError(
-            f"{_title(rule)}: `{method}` returned {_listed(unknown)}, which is not in `slots`. "
-            f"Declared: slots={tuple(rule.slots)}"
-        )
-
-
 class _State(dict[str, Any]):
     """The dict `s`, with a clear error for what is not in it."""
 
@@ -44,7 +30,7 @@ class _State(dict[str, Any]):
     def __missing__(self, key: str) -> Any:
         raise ValueError(
             f"{_title(self.rule)}: `{self.method}` reads s[{key!r}], which is neither in `slots` "
-            f"nor in `scalars`. Declared: slots={tuple(self.rule.slots)}, "
+            f"or `init` nor in `scalars`. Declared: slots={tuple(self.rule.slots)}, "
             f"scalars={tuple(self.rule.scalars)}"
         )
 
@@ -81,18 +67,23 @@ def _check_update(
     pair = isinstance(returned, tuple | list) and len(returned) == 2
     if not pair or not isinstance(returned[1], Mapping):
         raise TypeError(
-            f"{_title(rule)}: `{method}` must return a pair, the new value of the variable and "
+            f"{_title(rule)}: `{method}` must return a pair, the change of the variable and "
             f"a dict of its slots. Received: {shown(returned)}"
         )
-    value, slots = returned
-    check_slots(rule, method, slots, s)
-    if missing := [name for name in rule.slots if name not in slots]:
+    change, slots = returned
+    names = rule.slot_names(x)
+    if unknown := sorted(set(slots) - set(names) - set(s)):  # all of `s` may be handed back
+        raise ValueError(
+            f"{_title(rule)}: `{method}` returned {_listed(unknown)}, which is neither in `slots` "
+            f"nor in `init`. Declared: {names}"
+        )
+    if missing := [name for name in names if name not in slots]:
         raise ValueError(
             f"{_title(rule)}: `{method}` must return all slots. "
-            f"Missing: {_listed(missing)}. Declared: slots={tuple(rule.slots)}"
+            f"Missing: {_listed(missing)}. Declared: {names}"
         )
-    _check_shape(rule, method, "the new value of the variable", value, x)
-    for name in rule.slots:
+    _check_shape(rule, method, "the change of the variable", change, x)
+    for name in names:
         _check_shape(rule, method, f"slot `{name}`", slots[name], s[name])
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import keras
 
-from keras_optim.engine import tensorflow_assign
 from keras_optim.engine.tensors import BACKEND, Tensor, native_value, tf
 
 
@@ -67,24 +66,33 @@ def summed(optimizer: Any, grads: Sequence[Tensor]) -> Sequence[Tensor]:
     return context.all_reduce(tf().distribute.ReduceOp.SUM, list(grads))
 
 
-def assign(optimizer: Any, changes: Sequence[tuple[Any, Tensor, Tensor]]) -> None:
-    """Give each variable, of which a value was read, its new one.
+def add(optimizer: Any, variable: Any, change: Tensor) -> bool:
+    """Add `change` to a variable in place, if its backend can; whether it did.
 
-    Under `tf.distribute`, its copy on each replica.
+    TensorFlow does so in one operation; elsewhere, a value that was read and a sum cost the same.
     """
+    dtype = keras.backend.standardize_dtype(change.dtype)
+    if BACKEND != "tensorflow" or tf().distribute.has_strategy() or variable.dtype != dtype:
+        return False
+    optimizer.assign_add(variable, change)
+    return True
+
+
+def assign(optimizer: Any, values: Sequence[tuple[Any, Tensor]]) -> None:
+    """Give each variable its new value; under `tf.distribute`, its copy on each replica."""
     if BACKEND != "tensorflow" or not tf().distribute.has_strategy():
-        for variable, old, new in changes:
-            new = new if _is_dtensor(native_value(variable)) else whole(new)
-            tensorflow_assign.write(optimizer, variable, old, new)
+        for variable, value in values:
+            value = value if _is_dtensor(native_value(variable)) else whole(value)
+            optimizer.assign(variable, value)
         return
-    variables = [native_value(variable) for variable, _, _ in changes]
+    variables = [native_value(variable) for variable, _ in values]
 
     def on_each_replica(strategy: Any, values: Sequence[Tensor]) -> None:
         for variable, value in zip(variables, values, strict=True):
             strategy.extended.update(variable, optimizer.assign, args=(value,), group=False)
 
     tf().__internal__.distribute.interim.maybe_merge_call(
-        on_each_replica, optimizer._distribution_strategy, [new for _, _, new in changes]
+        on_each_replica, optimizer._distribution_strategy, [value for _, value in values]
     )
 
 

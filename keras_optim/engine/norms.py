@@ -90,23 +90,21 @@ def note_gradient(optimizer: Any, grads: Sequence[Tensor]) -> None:
 def noted(
     recording: Recording,
     shared: dict[str, Tensor],
-    old: Sequence[Tensor],
-    new: Sequence[Tensor],
+    changes: Sequence[Tensor],
     lr: Tensor,
     total: Callable[[Tensor], Tensor],
 ) -> dict[str, Tensor]:
-    """What is recorded after a step from the weights `old` to `new`; `total` as in `step_all`."""
-    moved = [n - o for n, o in zip(new, old, strict=True)]
+    """The numbers to record of a step with these `changes`; `total` is that of `step_all`."""
     names: tuple[str, ...] = LAST
     last = {
         "recorded_learning_rate": ops.cast(lr, "float32"),
         "recorded_gradient_norm": shared["recorded_gradient_norm"],
-        "recorded_update_norm": ops.cast(global_norm(moved, total), "float32"),
+        "recorded_update_norm": ops.cast(global_norm(changes, total), "float32"),
     }
     if recording.layers:
         names = (*LAST, *BY_LAYER)
         last["recorded_layer_gradient_norm"] = shared["recorded_layer_gradient_norm"]
-        last["recorded_layer_update_norm"] = layer_norms(recording, moved)
+        last["recorded_layer_update_norm"] = layer_norms(recording, changes)
     sums = {f"summed_{name}": shared[f"summed_{name}"] + last[f"recorded_{name}"] for name in names}
     return {**last, **sums, STEPS: shared[STEPS] + 1.0}
 

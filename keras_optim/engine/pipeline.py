@@ -45,7 +45,7 @@ def whole_apply(optimizer: Any, full: bool) -> Function:
             if optimizer._recording:
                 norm = ops.sqrt(total(ops.sum(ops.square(ops.cast(g, "float32")))))
                 scalars["recorded_gradient_norm"] = norm
-            [x], [slots], scalars = rule.step_all(
+            [change], [slots], scalars = rule.step_all(
                 optimizer,
                 [_clipped(optimizer, g, total)],
                 [x],
@@ -56,6 +56,7 @@ def whole_apply(optimizer: Any, full: bool) -> Function:
                 [constants],
                 total,
             )
+            x = x + change
             new_arrays |= {f"{SLOT}{name}": slots[name] for name in _named(arrays, SLOT)}
             new_shared |= {f"{SCALAR}{name}": scalars[name] for name in _named(shared, SCALAR)}
         if optimizer.use_ema:

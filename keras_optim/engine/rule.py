@@ -27,11 +27,11 @@ def step_all(
     constants: Sequence[dict[str, Any]],
     total: Callable[[Tensor], Tensor] = lambda value: value,
 ) -> tuple[list[Tensor], list[dict[str, Tensor]], dict[str, Tensor]]:
-    """One step of `rule` on all variables: new values, new slots, new shared scalars. Pure.
+    """One step of `rule` on all variables: their changes, new slots, new shared state. Pure.
 
-    Gradients, variables and slots are raised to float32 where they are narrower; what is
-    narrower is cast back when it is stored. Where the lists hold one variable of many, `total`
-    sums a number over all of them.
+    Gradients, variables and slots that are narrower than float32 are raised to it; so are the
+    results, which are cast when they are stored. `total` sums a number over all variables, if the
+    lists hold one variable of many.
     """
     gs, xs = [widened(g, like=x) for g, x in zip(gs, xs, strict=True)], [widened(x) for x in xs]
     rates = [ops.cast(lr, x.dtype) for x in xs]
@@ -46,11 +46,11 @@ def step_all(
     totals = {name: total(value) for name, value in totals.items()}
     shared = {**shared, **rule.pool(totals, shared, t, widened(lr))}
 
-    new_xs, new_states, turns = list(xs), list(states), Turns()
+    changes, new_states, turns = list(xs), list(states), Turns()
     for i in reversed(range(len(xs))):
         with turns.of(xs[i], states[i]):
-            new_xs[i], new_states[i] = rule.step(gs[i], xs[i], state(i), t, rates[i])
-        turns.end(xs[i], new_xs[i])
+            changes[i], new_states[i] = rule.step(gs[i], xs[i], state(i), t, rates[i])
+        turns.end(changes[i])
     if norms.STEPS in shared:
-        shared = {**shared, **norms.noted(rule._recording, shared, xs, new_xs, lr, total)}
-    return new_xs, new_states, shared
+        shared = {**shared, **norms.noted(rule._recording, shared, changes, lr, total)}
+    return changes, new_states, shared

@@ -15,6 +15,7 @@ from keras_optim.engine.tensors import (
     saturated,
     tensor,
     tensors,
+    widened,
 )
 
 if BACKEND == "torch":
@@ -51,11 +52,11 @@ def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning
     with no_gradients():
         old_xs = [read(x, g) for x, g in zip(variables, grads, strict=True)]
         old_states = [
-            {name: read(v, g) for name, v in state.items()}
-            for state, g in zip(states, grads, strict=True)
+            {name: read(v, g) for name, v in slots.items()}
+            for slots, g in zip(states, grads, strict=True)
         ]
         old_shared = tensors(state.shared)
-        new_xs, new_states, new_shared = step_all(
+        changes, new_states, new_shared = step_all(
             optimizer,
             [g.values if isinstance(g, sparse_rows.Rows) else g for g in grads],
             old_xs,
@@ -65,16 +66,18 @@ def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning
             tensor(learning_rate),
             constants,
         )
-        whole = [(v, old_shared[name], new_shared[name]) for name, v in state.shared.items()]
+        values = [(v, new_shared[name]) for name, v in state.shared.items()]
         for i, (gradient, x) in enumerate(zip(grads, variables, strict=True)):
-            triples = [(x, old_xs[i], new_xs[i])]
-            triples += [(v, old_states[i][n], new_states[i][n]) for n, v in states[i].items()]
-            if isinstance(gradient, sparse_rows.Rows):
-                for variable, _, value in triples:
+            new = [(v, new_states[i][name]) for name, v in states[i].items()]
+            few = isinstance(gradient, sparse_rows.Rows)
+            if few or not distribution.add(optimizer, x, changes[i]):
+                new.append((x, widened(old_xs[i]) + changes[i]))
+            if few:
+                for variable, value in new:
                     sparse_rows.put(variable, gradient, value)
             else:
-                whole += triples
-        distribution.assign(optimizer, whole)
+                values += new
+        distribution.assign(optimizer, values)
 
 
 def refuse_another_model(optimizer: Any) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import keras
 
-from keras_optim.arguments import rule_checks
 from keras_optim.engine import distribution, tensors
 from keras_optim.variables.paths import path_of
 
@@ -28,14 +27,15 @@ def created(optimizer: Any, variable: Any) -> dict[str, keras.Variable]:
     """Create the slots of `variable`, with the starting values that `init` gives them."""
     if optimizer._overwrite_variable_with_gradient(variable):
         return {}
-    rule_checks.check_slots(optimizer, "init", optimizer.init(tensors.widened(variable)))
 
     def start(slot: str) -> Tensor:
-        return optimizer.init(tensors.widened(variable)).get(slot)
+        return optimizer.init(tensors.widened(variable))[slot]
 
+    x = tensors.widened(variable)
+    first = optimizer.init(x)
     return {
-        slot: _created(optimizer, variable, slot, start(slot), functools.partial(start, slot))
-        for slot in optimizer.slots
+        slot: _created(optimizer, variable, slot, first.get(slot), functools.partial(start, slot))
+        for slot in optimizer.slot_names(x)
     }
 
 

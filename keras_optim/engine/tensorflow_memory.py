@@ -7,7 +7,6 @@ it begins all variables at once and has a new tensor of each in memory, several 
 import contextlib
 from typing import Any
 
-from keras_optim.engine import tensorflow_assign
 from keras_optim.engine.tensors import BACKEND, Tensor, tf
 
 LANES = 3
@@ -36,11 +35,10 @@ class Turns:
             return contextlib.nullcontext()
         return tf().control_dependencies([self.done[-LANES]])
 
-    def end(self, old: Tensor, new: Tensor) -> None:
-        """Note the new value of a variable."""
-        if BACKEND == "tensorflow" and self._large(new):
-            step = tensorflow_assign.step_of(old, new)
-            self.done.append(new if step is None else step)
+    def end(self, change: Tensor) -> None:
+        """Note the change of a variable."""
+        if BACKEND == "tensorflow" and self._large(change):
+            self.done.append(change)
 
     def _large(self, x: Tensor) -> bool:
         return (x.shape.num_elements() or 0) >= LARGE

@@ -62,7 +62,9 @@ def swap_out(optimizer: Any) -> None:
             for i, variable in enumerate(optimizer._trainable_variables):
                 if _name("", i) not in kept:
                     continue
-                slots = {n: kept[_name(n, i)] for n in optimizer.slots if _name(n, i) in kept}
+                slots = {
+                    n: kept[_name(n, i)] for n in optimizer.state.slots[i] if _name(n, i) in kept
+                }
                 x, state = kept[_name("", i)], optimizer_state.state_of(optimizer, i)
                 expected = optimizer.evaluate(tensors.widened(x), {**state, **slots})
                 if _close(ops.cast(expected, variable.dtype), tensors.tensor(variable)):

@@ -183,6 +183,7 @@ def load_awaited(optimizer: Any) -> None:
 
 
 def _assign(optimizer: Any, arrays: dict[str, Any], already: Set[str] = frozenset()) -> None:
+    arrays = _of_this_version(optimizer, arrays)
     named = named_state(optimizer)
     read = _assign_matching(named, arrays) | evaluation_weights.take_up(optimizer, arrays)
     if arrays.keys() <= {"iteration", "learning_rate"} and not np.any(arrays.get("iteration", 1)):
@@ -193,6 +194,24 @@ def _assign(optimizer: Any, arrays: dict[str, Any], already: Set[str] = frozense
             f"{', '.join(sorted(missed))}.",
             stacklevel=3,
         )
+
+
+def _of_this_version(optimizer: Any, arrays: dict[str, Any]) -> dict[str, Any]:
+    """The same state, with the slots that this version of the optimizer has."""
+    arrays = dict(arrays)
+    for i, (variable, slots) in enumerate(
+        zip(optimizer._trainable_variables, optimizer.state.slots, strict=True)
+    ):
+        suffix = f".{i}"
+        older = {n: a for n, a in arrays.items() if n.endswith(suffix) and n.count(".") == 1}
+        names = {name.removesuffix(suffix) for name in older}
+        names -= {"average", "gradient_accumulator"}
+        if names == slots.keys():
+            continue
+        given = {name: arrays.pop(name + suffix) for name in names}
+        newer = optimizer.read_older(given, tuple(variable.shape))
+        arrays |= {name + suffix: array for name, array in newer.items()}
+    return arrays
 
 
 def _assign_matching(named: dict[str, Any], arrays: dict[str, Any]) -> set[str]:

@@ -39,8 +39,9 @@ class Averaging(Wrapper):
         raise NotImplementedError(f"{type(self).__name__} must define `follow`.")
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        new, state = self.inner.step(g, x, s, t, lr)
-        return new, {**state, "lag": self.follow(s["lag"] + (x - self.stored(new, s)), t)}
+        change, state = self.inner.step(g, x, s, t, lr)
+        lag = self.follow(s["lag"] - self.moved(change, x, s), t)
+        return change, {**state, "lag": lag}
 
     def evaluate(self, x: Tensor, s: Slots) -> Tensor:
         return x + s["lag"]

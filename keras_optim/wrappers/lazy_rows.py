@@ -86,9 +86,9 @@ class LazyRows(Wrapper):
         return [{**c, LAZY: p is not None} for c, p in zip(inner, found, strict=True)]
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        new_x, state = self.inner.step(g, x, s, t, lr)
+        change, state = self.inner.step(g, x, s, t, lr)
         if not s[LAZY]:
-            return new_x, state
+            return change, state
         there = ops.any(ops.not_equal(g, 0), axis=tuple(range(1, len(g.shape))), keepdims=True)
         kept = {name: ops.where(there, value, s[name]) for name, value in state.items()}
-        return ops.where(there, new_x, x), kept
+        return ops.where(there, change, ops.zeros_like(x)), kept

@@ -65,12 +65,12 @@ class Lookahead(Wrapper):
         self.slow_step_size = slow_step_size
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        fast, state = self.inner.step(g, x, s, t, lr)
-        kept = self.stored(fast, s)
-        drift = s["drift"] + (kept - x)
+        change, state = self.inner.step(g, x, s, t, lr)
+        moved = self.moved(change, x, s)
+        drift = s["drift"] + moved
         sync = t % self.sync_period == 0
-        back = kept - (1.0 - self.slow_step_size) * drift
+        back = moved - (1.0 - self.slow_step_size) * drift
         return (
-            ops.where(sync, back, fast),
+            ops.where(sync, back, change),
             {**state, "drift": ops.where(sync, ops.zeros_like(drift), drift)},
         )

@@ -85,7 +85,7 @@ class RateMultipliers(Wrapper):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         if not s["multiplier"]:
-            return x, {slot: s[slot] for slot in self.slots}
+            return ops.zeros_like(x), {slot: s[slot] for slot in self.slot_names(x)}
         return self.inner.step(g, x, s, t, s["multiplier"] * lr)
 
     def _find(self, variables: Sequence[Any], paths: Sequence[str]) -> None:

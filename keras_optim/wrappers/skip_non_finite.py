@@ -68,10 +68,10 @@ class SkipNonFinite(Wrapper):
         return {**kept, "skipped": s["skipped"] + once, "skip": once}
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        new_x, state = self.inner.step(g, x, s, made(t, s["skipped"] - s["skip"]), lr)
+        change, state = self.inner.step(g, x, s, made(t, s["skipped"] - s["skip"]), lr)
         skip = s["skip"] > 0
         kept = {n: ops.where(skip, s[n], v) for n, v in state.items()}
-        return ops.where(skip, x, new_x), kept
+        return ops.where(skip, ops.zeros_like(x), change), kept
 
 
 def made(t: Tensor, skipped: Tensor) -> Tensor:

@@ -93,6 +93,9 @@ class Wrapper(Optimizer):
     def init(self, x: Tensor) -> Slots:
         return self.inner.init(x)
 
+    def read_older(self, slots: Slots, shape: tuple[int, ...]) -> Slots:
+        return self.inner.read_older(slots, shape)
+
     def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
         return self.inner.measure(g, x, s, t, lr)
 

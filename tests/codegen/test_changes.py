@@ -211,7 +211,7 @@ def test_a_rule_that_reads_what_it_was_not_given():
 
     class Hidden(keras_optim.Optimizer):
         def update(self, g, x, s, t, lr):
-            return x - lr * hidden.value * g, {}
+            return -lr * hidden.value * g, {}
 
     optimizer = Hidden(1.0)
     xs = variables(VALUES)

@@ -39,7 +39,7 @@ class Measured(keras_optim.Optimizer):
         return {"longest": keras.ops.sqrt(totals["total"]) + s["longest"]}
 
     def update(self, g, x, s, t, lr):
-        return x - lr * s["longest"] * g, {}
+        return -lr * s["longest"] * g, {}
 
 
 def optimizer(case):

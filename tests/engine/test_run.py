@@ -35,7 +35,7 @@ class Distance(keras_optim.Optimizer):
         return {"longest": longest}
 
     def update(self, g, x, s, t, lr):
-        return x - lr * s["longest"], {}
+        return -lr * s["longest"] * ops.ones_like(x), {}
 
 
 def test_measure_and_pool_reduce_over_all_variables():
@@ -64,7 +64,7 @@ class Momentless(keras_optim.Optimizer):
         return {"count": ops.full((2,), 3.0), "start": x}
 
     def update(self, g, x, s, t, lr):
-        return s["start"] - lr * ops.sum(s["count"]), {**s, "count": s["count"] + 1.0}
+        return s["start"] - lr * ops.sum(s["count"]) - x, {**s, "count": s["count"] + 1.0}
 
 
 def test_slots_of_any_shape_start_where_init_says():

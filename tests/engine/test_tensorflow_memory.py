@@ -35,8 +35,9 @@ def waits(function):
 
 
 def writes(operations):
-    """Changes of weights: what is subtracted where they lie."""
-    return [o for o in operations if o.type == "AssignSubVariableOp"]
+    """The operations that add a change to a weight in place."""
+    added = [o for o in operations if o.type == "AssignAddVariableOp"]
+    return [o for o in added if o.inputs[1].shape.rank == 1]  # not the count of steps
 
 
 def ancestors(operation):

@@ -70,7 +70,7 @@ class Total(keras_optim.Optimizer):
         return totals
 
     def update(self, g, x, s, t, lr):
-        return x - s["total"], {}
+        return -s["total"] * keras.ops.ones_like(x), {}
 
 
 def test_what_is_summed_over_all_variables_sees_their_rates():

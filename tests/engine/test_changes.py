@@ -1,4 +1,4 @@
-"""TensorFlow: a step is added where the variable lies, and only where that is the same."""
+"""TensorFlow: a change is added to the variable in place, in one operation."""
 
 from collections import Counter
 
@@ -12,7 +12,7 @@ if keras.backend.backend() != "tensorflow":
     pytest.skip("of TensorFlow's graphs", allow_module_level=True)
 import tensorflow as tf
 
-WEIGHTS, MOMENTS = "AssignSubVariableOp", "AssignAddVariableOp"
+ADDED = "AssignAddVariableOp"
 
 
 def traced(optimizer, count=5, dtype="float32"):
@@ -31,21 +31,11 @@ def traced(optimizer, count=5, dtype="float32"):
     return xs, step, Counter(o.type for o in needed)
 
 
-def test_a_difference_is_one_operation():
+def test_a_change_is_added_in_one_operation():
     _, _, found = traced(keras_optim.SGD(0.1))
-    assert found[WEIGHTS] == found["Mul"] == 5
-    assert found["Sub"] == 0 and found["AssignVariableOp"] == 1  # iterations
-
-
-def test_a_sum_that_nothing_else_needs_is_one_operation():
-    class Counting(keras_optim.Optimizer):
-        slots = ("count",)
-
-        def update(self, g, x, s, t, lr):
-            return x - lr * g, {"count": s["count"] + g * g}
-
-    _, _, found = traced(Counting(0.1))
-    assert found[WEIGHTS] == found[MOMENTS] == 5
+    assert found[ADDED] == found["Mul"] == 5
+    assert found["Sub"] == found["AddV2"] - 1 == 0  # the count of steps
+    assert found["AssignVariableOp"] == 1
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "lion", "lamb"])
@@ -73,22 +63,10 @@ def test_numbers_are_those_of_eager_steps(options, dtype):
     for eager in (False, True):
         optimizer = keras_optim.AggMo(0.1, **options)
         xs, step, found = traced(optimizer, dtype=dtype)
-        assert found[WEIGHTS] == (5 if dtype == "float32" else 0) or options
+        assert found[ADDED] == (5 if dtype == "float32" else 0) or options
         gs = [tf.ones(x.shape, dtype) for x in xs]
         for _ in range(4):
             optimizer.apply(gs, xs) if eager else step()
         ends.append([x.numpy() for x in xs])
     for graph, plain in zip(*ends, strict=True):
         np.testing.assert_allclose(graph, plain, rtol=2e-3 if dtype == "float16" else 1e-6)
-
-
-def test_a_new_value_that_something_else_needs_is_assigned():
-    class Noting(keras_optim.Optimizer):
-        slots = ("before",)
-
-        def update(self, g, x, s, t, lr):
-            new = x - lr * g
-            return new, {"before": 2.0 * new}
-
-    _, _, found = traced(Noting(0.1))
-    assert found[WEIGHTS] == 0 and found["AssignVariableOp"] == 11
