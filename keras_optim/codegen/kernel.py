@@ -101,7 +101,7 @@ class Call:
             [kernel._sizes[i] for i in indices],
             [kernel._shapes[i] for i in indices],
             indices,
-            {name: [arrays[name].data_ptr() for arrays in items] for name in names},
+            {name: [_address(arrays.get(name)) for arrays in items] for name in names},
             [shared[name].data_ptr() for name in text.shared],
             kernel._device,
         ).run
@@ -124,6 +124,11 @@ def check(name: str, value: torch.Tensor) -> None:
     plain = type(value) in (torch.Tensor, torch.nn.Parameter) and value.layout == torch.strided
     if not plain or value.device.type not in ENGINES or not value.is_contiguous():
         raise Refused(f"{name} is no plain, contiguous tensor on a CPU or a CUDA device")
+
+
+def _address(value: torch.Tensor | None) -> int:
+    """The address of an array; 0 for an item that has none of this name."""
+    return 0 if value is None else value.data_ptr()
 
 
 def _signature(arrays: Tensors) -> frozenset[Any]:

@@ -184,7 +184,7 @@ class _Trial:
             [math.prod(item.shape) for item in self.items],
             [item.shape for item in self.items],
             [item.row for item in self.items],
-            {name: [arrays[name].data_ptr() for arrays in own] for name in names},
+            {n: [a[n].data_ptr() if n in a else 0 for a in own] for n in names},
             [shared[name].data_ptr() for name in text.shared],
             device,
         )

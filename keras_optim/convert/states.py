@@ -72,7 +72,7 @@ def take(
         rate = rate_of(optimizer) * constants[i].get("multiplier", 1.0)
         for name, slot in row.slots_of(variable).items():
             ours = slot.ours if isinstance(slot, Slot) else slot
-            if name in state and ours in optimizer.slots:
+            if name in state and ours in optimizer.state.slots[i]:
                 value = slot.take(state, x, rate, rule) if isinstance(slot, Slot) else state[name]
                 store[f"{ours}.{i}"] = np.asarray(value)
     if callable(row.scalars):

@@ -162,6 +162,7 @@ def _another(optimizer: Any, arrays: dict[str, Any]) -> str | None:
     slots = {name.rpartition(".")[0] for name in arrays if name.rpartition(".")[2].isdecimal()}
     slots -= {"average", "gradient_accumulator", "other"}
     known = {slot for rule in rules for slot in (*rule.slots, *type(rule).slots)}
+    known.update(*(innermost.slot_names(ops.zeros(shape)) for shape in ((1,), (1, 1))))
     return "another optimizer" if slots and not slots & known else None
 
 

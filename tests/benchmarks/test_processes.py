@@ -69,7 +69,8 @@ def test_without_locks_a_line_says_so(tmp_path, monkeypatch, capsys):
 
 # ---- children end with their parents
 
-ASKS = "import sys; from pathlib import Path; from benchmarks.backend import processes\n"
+ASKS = "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL)  # not as under nohup\n"
+ASKS += "from pathlib import Path; from benchmarks.backend import processes\n"
 ASKS += "from benchmarks.comparison import lock\n"
 ASKS += "with lock.held(Path(sys.argv[1])): processes.ask('sleeper', {}, processes.environment({}))"
 SLEEPER = """

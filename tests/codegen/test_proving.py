@@ -47,7 +47,8 @@ def refused(name, monkeypatch, caplog, **options):
 
 
 OPERATIONS_GONE_WRONG = {
-    "sub": ("adam", "({0} + {1})"),
+    "neg": ("adam", "({0})"),
+    "sub": ("centralization(sgd)", "({0} + {1})"),
     "add": ("sgd", "({0} + {1} * (1 + 1e-7f))"),
     "mul": ("lion", "({0} == {0} ? {0} * {1} : 0)"),
     "div": ("adam", "({0} * (1 / {1}) * 1.00001f)"),
@@ -139,7 +140,7 @@ torch_threads = torch.get_num_threads()
 
 
 def test_what_is_wrong_is_tried_once(monkeypatch, caplog):
-    monkeypatch.setitem(OPERATIONS, "sub", Operation("({0} + {1})"))
+    monkeypatch.setitem(OPERATIONS, "neg", Operation("({0})"))
     made, difference = [], proving._difference
     monkeypatch.setattr(proving, "_difference", lambda *a: made.append(1) or difference(*a))
     for _ in range(3):
