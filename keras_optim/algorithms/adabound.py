@@ -54,4 +54,4 @@ class AdaBound(Bounded):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m, v = self.averages(g, s)
-        return -self.rates(v, s, t, lr) * m, {"momentum": m, "velocity": v}
+        return -(self.rates(v, s, t, lr) * m), {"momentum": m, "velocity": v}

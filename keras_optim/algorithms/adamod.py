@@ -71,5 +71,5 @@ class AdaMod(Moments):
         m, v = self.averages(g, s)
         rate = lr / root(unbias(v, self.beta_2, t), self.epsilon)
         mean_rate = ema(s["rate"], rate, self.beta_3)
-        change = smaller(rate, mean_rate) * unbias(-m, self.beta_1, t)
-        return change, {"momentum": m, "velocity": v, "rate": mean_rate}
+        step = smaller(rate, mean_rate) * unbias(m, self.beta_1, t)
+        return -step, {"momentum": m, "velocity": v, "rate": mean_rate}

@@ -56,4 +56,4 @@ class AMSBound(Bounded):
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m, v = self.averages(g, s)
         u = larger(s["max_velocity"], v)
-        return -self.rates(u, s, t, lr) * m, {"momentum": m, "velocity": v, "max_velocity": u}
+        return -(self.rates(u, s, t, lr) * m), {"momentum": m, "velocity": v, "max_velocity": u}

@@ -98,4 +98,4 @@ class Rprop(Optimizer):
         size = ops.where(lasts, self.eta_plus * size, ops.where(turns, self.eta_minus * size, size))
         size = between(size, self.min_step_size, self.max_step_size)
         way = ops.where(turns, ops.zeros_like(way), way)
-        return -size * way, {"step_size": size, "sign": way}
+        return -(size * way), {"step_size": size, "sign": way}

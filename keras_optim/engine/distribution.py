@@ -74,7 +74,11 @@ def add(optimizer: Any, variable: Any, change: Tensor) -> bool:
     dtype = keras.backend.standardize_dtype(change.dtype)
     if BACKEND != "tensorflow" or tf().distribute.has_strategy() or variable.dtype != dtype:
         return False
-    optimizer.assign_add(variable, change)
+    negative = tf().is_symbolic_tensor(change) and change.op.type == "Neg"
+    if negative:  # one operation on the whole tensor less; the same bits
+        optimizer.assign_sub(variable, change.op.inputs[0])
+    else:
+        optimizer.assign_add(variable, change)
     return True
 
 

@@ -38,6 +38,11 @@ def test_a_change_is_added_in_one_operation():
     assert found["AssignVariableOp"] == 1
 
 
+def test_a_step_back_is_subtracted_in_one_operation():
+    _, _, found = traced(keras_optim.LARS(0.1, momentum=0.5))
+    assert found["AssignSubVariableOp"] == 5 and found[ADDED] == found["Neg"] == 0
+
+
 @pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "lion", "lamb"])
 def test_no_more_operations_on_each_variable_than_keras_has(name):
     def each(make):
