@@ -42,7 +42,7 @@ from keras_optim.algorithms.sm3 import SM3
 from keras_optim.algorithms.swats import SWATS
 from keras_optim.algorithms.tiger import Tiger
 from keras_optim.algorithms.yogi import Yogi
-from keras_optim.arguments.formatting import shown
+from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer
 from keras_optim.wrappers.adaptive_clipping import AdaptiveClipping
 from keras_optim.wrappers.centralization import Centralization

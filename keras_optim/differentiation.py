@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_optim.engine.tensors import BACKEND
+from keras_optim.tensors import BACKEND
 
 Tensor = Any
 Loss = Callable[..., Tensor]

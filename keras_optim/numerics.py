@@ -10,7 +10,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_optim.engine.tensors import BACKEND
+from keras_optim.tensors import BACKEND
 
 Tensor = Any
 _SIGN_OF_NAN_IS_ZERO = BACKEND == "torch"

@@ -5,24 +5,11 @@ from typing import Any, Unpack
 
 import keras
 
-from keras_optim.arguments import (
-    descriptions,
-    formatting,
-    hyperparameters,
-    rule_checks,
-    scalar,
-    validation,
-)
+from keras_optim import formatting, keras_private, tensors
+from keras_optim.arguments import descriptions, hyperparameters, rule_checks, scalar
 from keras_optim.arguments.hyperparameters import KerasOptions, LearningRate
 from keras_optim.contract import Rule, Slots, Tensor
-from keras_optim.engine import (
-    distribution,
-    norms,
-    run,
-    slots,
-    sparse_rows,
-    tensors,
-)
+from keras_optim.engine import distribution, norms, run, slots, sparse_rows, validation
 from keras_optim.engine.optimizer_state import OptimizerState
 from keras_optim.state import evaluation_weights, files
 from keras_optim.variables.paths import Place, choices_from, located, path_of, same_variables
@@ -30,7 +17,7 @@ from keras_optim.variables.paths import Place, choices_from, located, path_of, s
 __all__ = ["Optimizer", "Slots", "Tensor"]
 
 
-class Optimizer(Rule, keras.optimizers.Optimizer):
+class Optimizer(Rule, keras_private.KerasOptimizer):
     """Base of every algorithm of keras_optim.
 
     A subclass states its facts, stores its hyper-parameters under their own names and writes
@@ -94,7 +81,7 @@ class Optimizer(Rule, keras.optimizers.Optimizer):
     @property
     def learning_rate(self) -> Any:
         """The rate that the next step uses. Set it to a number, a schedule or a callable."""
-        return self._get_current_learning_rate()
+        return keras_private.current_rate(self)
 
     @learning_rate.setter
     def learning_rate(self, value: LearningRate) -> None:
@@ -102,10 +89,11 @@ class Optimizer(Rule, keras.optimizers.Optimizer):
         title = type(self).__name__
         if not scalar.is_traced(value):
             value = hyperparameters.check(title, "learning_rate", value, LearningRate)
-        if not callable(value) and not isinstance(self._learning_rate, keras.Variable):
+        held = keras_private.learning_rate(self)
+        if not callable(value) and not isinstance(held, keras.Variable):
             raise TypeError(
                 f"{title}: `learning_rate` must be a schedule or a callable, as what the optimizer "
-                f"was made with, {descriptions.rate(self._learning_rate)}. "
+                f"was made with, {descriptions.rate(held)}. "
                 f"Received: learning_rate={formatting.shown(value)}"
             )
         keras.optimizers.Optimizer.learning_rate.fset(self, value)
@@ -166,12 +154,12 @@ class Optimizer(Rule, keras.optimizers.Optimizer):
         title = type(self).__name__
         variables = validation.checked_variables(title, "variables", variables)
         if self.built:
-            self._check_variables_are_known(variables)
+            keras_private.check_known(self, variables)
             return
         if not variables:
             raise ValueError(f"{title}: `variables` must hold at least one variable.")
         validation.checked_kinds(
-            title, [v for v in variables if not self._overwrite_variable_with_gradient(v)]
+            title, [v for v in variables if not keras_private.takes_its_gradient(self, v)]
         )
         distribution.check_strategy(self, variables)
         constants = self.constants(self._known_paths(variables))
@@ -262,9 +250,6 @@ class Optimizer(Rule, keras.optimizers.Optimizer):
         patterns = hyperparameters.check(title, "var_names", var_names or [], list[str])
         self._excluded = (*(Place(path_of(v), variable=v) for v in chosen), *patterns)
 
-    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
-        """Left empty: decay is part of `step`, in the precision of the update."""
-
     # ---- running
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
@@ -278,7 +263,7 @@ class Optimizer(Rule, keras.optimizers.Optimizer):
         if self.built and run.run_natively(self, grads, trainable_variables):
             return
         title = type(self).__name__
-        known = self._trainable_variables if self.built else None
+        known = keras_private.trainable_variables(self) if self.built else None
         if trainable_variables is not None:
             known = trainable_variables = validation.checked_variables(
                 title, "trainable_variables", trainable_variables
@@ -291,7 +276,7 @@ class Optimizer(Rule, keras.optimizers.Optimizer):
             if run.run_natively(self, grads, trainable_variables):
                 return
         if self.built:
-            known = trainable_variables or self._trainable_variables
+            known = trainable_variables or keras_private.trainable_variables(self)
             grads = [
                 tensors.shaped(sparse_rows.gathered(self, g, v), v)
                 for g, v in zip(grads, known, strict=True)
@@ -299,23 +284,23 @@ class Optimizer(Rule, keras.optimizers.Optimizer):
         if self.gradient_accumulation_steps:  # in the type of the accumulators
             grads = [g if g is None else tensors.widened(g) for g in grads]
         super().apply(grads, trainable_variables)
-        tensors.saturate(self._iterations)
+        tensors.saturate(keras_private.iterations(self))
 
-    def _backend_apply_gradients(self, grads: Any, trainable_variables: Any) -> None:
+    def on_variables(self, variables: Sequence[Any]) -> None:
+        """Note whose gradients this step has, for norms by layer."""
         if self._recording:
-            norms.note_variables(self, trainable_variables)
-        super()._backend_apply_gradients(grads, trainable_variables)
+            norms.note_variables(self, variables)
 
-    def _clip_gradients(self, grads: Any) -> Any:
+    def on_gradients(self, grads: Sequence[Any]) -> Sequence[Any]:
+        """Add the gradients of all replicas up, and record their norm before they are clipped."""
         grads = distribution.summed(self, grads)
         if self._recording:
             norms.note_gradient(self, grads)
-        return super()._clip_gradients(grads)
+        return grads
 
-    def _backend_update_step(
-        self, grads: Any, trainable_variables: Any, learning_rate: Any
-    ) -> None:
-        run.run(self, grads, trainable_variables, learning_rate)
+    def update_variables(self, grads: Any, variables: Any, learning_rate: Any) -> None:
+        """Run the rule."""
+        run.run(self, grads, variables, learning_rate)
 
     def _refuse_if_wrapped(self, action: str) -> None:
         if self._wrapped_by:
@@ -333,11 +318,11 @@ class Optimizer(Rule, keras.optimizers.Optimizer):
 
     def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
         """Leave the weights to test with in the model. Keras calls this at the end of `fit`."""
-        if tensors.purged((*self._trainable_variables, *self._variables)):
+        if tensors.purged((*keras_private.trainable_variables(self), *self._variables)):
             return  # the first step of a `fit` on JAX raised: that error is the one to see
         super().finalize_variable_values(var_list)
         if self.use_ema:
-            tensors.unshare(self._model_variables_moving_average)
+            tensors.unshare(keras_private.averages(self))
         evaluation_weights.finish(self)
 
     # ---- saving

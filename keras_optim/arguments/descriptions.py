@@ -7,8 +7,9 @@ import keras
 import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
+from keras_optim import keras_private
 from keras_optim.arguments import hyperparameters
-from keras_optim.arguments.formatting import call, shown
+from keras_optim.formatting import call, shown
 
 
 def described(optimizer: Any) -> str:
@@ -86,7 +87,7 @@ class _Text(str):
 
 
 def _rate_of(optimizer: Any) -> str:
-    return rate(getattr(optimizer, "_learning_rate", None))
+    return rate(keras_private.rate_or_none(optimizer))
 
 
 def _with_rate(optimizer: Any, learning_rate: Any) -> str:

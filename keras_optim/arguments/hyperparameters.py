@@ -16,9 +16,9 @@ from typing import Annotated, Any, Literal, TypeAlias, TypedDict, Union, get_arg
 import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_optim.arguments.formatting import shown
 from keras_optim.arguments.other_names import hint, without_idle
 from keras_optim.arguments.scalar import LARGEST, REFUSED, TOO_LARGE, plain_number
+from keras_optim.formatting import shown
 
 
 @dataclass(frozen=True)

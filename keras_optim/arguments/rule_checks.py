@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from keras_optim.arguments.formatting import shown
+from keras_optim.formatting import shown
 
 Tensor = Any
 

@@ -5,9 +5,9 @@ from typing import Any
 import keras
 
 from keras_optim import callers
-from keras_optim.arguments.formatting import shown
-from keras_optim.engine.tensors import BACKEND
+from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer
+from keras_optim.tensors import BACKEND
 
 
 def inside_loss_scale(optimizer: Any) -> Any:

@@ -9,11 +9,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_optim import tensors
 from keras_optim.arguments import hyperparameters
-from keras_optim.arguments.formatting import shown
-from keras_optim.engine import tensors
-from keras_optim.engine.tensors import BACKEND
+from keras_optim.formatting import shown
 from keras_optim.state import evaluation_weights
+from keras_optim.tensors import BACKEND
 
 _NAMES = ("moving_mean", "moving_variance", "moving_stddev")
 

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 import keras
 import numpy as np
 
+from keras_optim import keras_private
 from keras_optim.arguments import hyperparameters
-from keras_optim.arguments.formatting import shown
 from keras_optim.arguments.hyperparameters import Positive, Range
 from keras_optim.callbacks.access import between_batches, inside_loss_scale
 from keras_optim.callbacks.draw_rates import draw_rates
 from keras_optim.callbacks.rate_curve import NoFall, RateCurve, rate_curve
 from keras_optim.callbacks.sweep import Sweep
+from keras_optim.formatting import shown
 
 
 class LearningRateFinder(keras.callbacks.Callback):
@@ -101,10 +102,11 @@ class LearningRateFinder(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Remember all that the sweep will change."""
         optimizer = inside_loss_scale(self.model.optimizer)
-        if not isinstance(optimizer._learning_rate, keras.Variable):
+        rate = keras_private.learning_rate(optimizer)
+        if not isinstance(rate, keras.Variable):
             raise ValueError(
                 "LearningRateFinder: the optimizer's `learning_rate` must be a number while a rate "
-                f"is searched. Received: learning_rate={shown(optimizer._learning_rate)}"
+                f"is searched. Received: learning_rate={shown(rate)}"
             )
         if self.model.steps_per_execution != 1:
             raise ValueError(

@@ -12,9 +12,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_optim import keras_private, tensors
 from keras_optim.callbacks.access import inside_loss_scale
-from keras_optim.engine import tensors
-from keras_optim.engine.tensors import BACKEND
+from keras_optim.tensors import BACKEND
 
 
 class Sweep:
@@ -84,7 +84,7 @@ class Sweep:
         *own, metrics = state
         # The train function takes the memory of what it is given.
         trained, others, optimizer = self.state or jax.tree.map(ops.copy, own)
-        rate = inside_loss_scale(self.model.optimizer)._learning_rate
+        rate = keras_private.learning_rate(inside_loss_scale(self.model.optimizer))
         index = next(i for i, v in enumerate(self.model.optimizer.variables) if v is rate)
         optimizer = list(optimizer)
         optimizer[index] = ops.full_like(optimizer[index], self.next_rate())

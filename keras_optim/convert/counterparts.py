@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from keras_optim.arguments import hyperparameters
-from keras_optim.arguments.formatting import shown
+from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer
 
 Array = Any

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_optim import keras_private
 from keras_optim.algorithms.adadelta import Adadelta
 from keras_optim.algorithms.adafactor import Adafactor
 from keras_optim.algorithms.adagrad import Adagrad
@@ -20,11 +21,11 @@ from keras_optim.algorithms.nadam import Nadam
 from keras_optim.algorithms.nadamw import NadamW
 from keras_optim.algorithms.rmsprop import RMSprop
 from keras_optim.algorithms.sgd import SGD
-from keras_optim.arguments.formatting import shown
 from keras_optim.arguments.hyperparameters import OPTION_DEFAULTS
 from keras_optim.convert import states
 from keras_optim.convert.counterparts import Array, Library, Row, Slot
 from keras_optim.convert.states import folded, without_axis
+from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer
 
 _COMMON = {name: name for name in ("learning_rate", *OPTION_DEFAULTS) if name != "name"}
@@ -201,10 +202,10 @@ def from_keras(optimizer: keras.optimizers.Optimizer) -> Optimizer:
     arguments = {**optimizer.get_config(), "learning_rate": _rate(optimizer)}
     row, config = LIBRARY.read(name, arguments)
     states.check_built("from_keras", optimizer)
-    variables = optimizer._trainable_variables
+    variables = keras_private.trainable_variables(optimizer)
     ours = row.ours(**config)
     if config.get("weight_decay"):
-        states.exempt(ours, variables, [optimizer._use_weight_decay(v) for v in variables])
+        states.exempt(ours, variables, [keras_private.decays(optimizer, v) for v in variables])
     ours.build(variables)
     arrays = [
         _numbers({n: getattr(optimizer, n, ()) for n in row.slots_of(v)}, i)
@@ -219,7 +220,7 @@ def from_keras(optimizer: keras.optimizers.Optimizer) -> Optimizer:
         for theirs_name, ours_name in row.scalars.items():
             value = getattr(optimizer, theirs_name)
             others[ours_name] = keras.ops.convert_to_numpy(value.value)
-    count = int(keras.ops.convert_to_numpy(optimizer._iterations.value))
+    count = int(keras.ops.convert_to_numpy(keras_private.iterations(optimizer).value))
     states.take(row, ours, arrays, count, **others)
     return ours
 
@@ -249,7 +250,7 @@ def to_keras(optimizer: Optimizer) -> keras.optimizers.Optimizer:
     row, arguments = LIBRARY.write(optimizer, optimizer, _rate(optimizer))
     states.check_built("to_keras", optimizer)
     theirs = getattr(keras.optimizers, row.theirs)(**arguments)
-    variables = optimizer._trainable_variables
+    variables = keras_private.trainable_variables(optimizer)
     excluded = [
         v for v, c in zip(variables, optimizer.state.constants, strict=True) if not c["decayed"]
     ]
@@ -267,13 +268,13 @@ def to_keras(optimizer: Optimizer) -> keras.optimizers.Optimizer:
     if isinstance(row.scalars, Mapping):
         for theirs_name, ours_name in row.scalars.items():
             getattr(theirs, theirs_name).assign(optimizer.state.shared[ours_name])
-    theirs._iterations.assign(optimizer._iterations)
+    keras_private.iterations(theirs).assign(keras_private.iterations(optimizer))
     return theirs
 
 
 def _rate(optimizer: Any) -> Any:
     """A schedule as it is; a number."""
-    rate = optimizer._learning_rate
+    rate = keras_private.learning_rate(optimizer)
     return states.rate_of(optimizer) if isinstance(rate, keras.Variable) else rate
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_optim import keras_private
 from keras_optim.algorithms.adabelief import AdaBelief
 from keras_optim.algorithms.adadelta import Adadelta
 from keras_optim.algorithms.adagrad import Adagrad
@@ -24,10 +25,10 @@ from keras_optim.algorithms.sgd import SGD
 from keras_optim.algorithms.signsgd import SignSGD
 from keras_optim.algorithms.signum import Signum
 from keras_optim.algorithms.yogi import Yogi
-from keras_optim.arguments.formatting import shown
 from keras_optim.convert import states
 from keras_optim.convert.counterparts import Array, Library, Row
 from keras_optim.convert.states import folded
+from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer
 
 _RATE = {"learning_rate": "learning_rate"}
@@ -246,7 +247,7 @@ def to_optax(optimizer: Optimizer, params: Any) -> tuple[Any, Any]:
     states.check_built("to_optax", optimizer)
     row, arguments = LIBRARY.write(optimizer, optimizer, states.present_rate("to_optax", optimizer))
     leaves, tree = jax.tree.flatten(params)
-    variables = optimizer._trainable_variables
+    variables = keras_private.trainable_variables(optimizer)
     states.check_lengths("to_optax", variables, leaves)
     for leaf, variable in zip(leaves, variables, strict=True):
         if tuple(np.shape(leaf)) != tuple(variable.shape):

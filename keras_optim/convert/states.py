@@ -7,8 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_optim.arguments.formatting import shown
+from keras_optim import keras_private
 from keras_optim.convert.counterparts import Array, Row, Slot
+from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer
 from keras_optim.state import files
 from keras_optim.variables.paths import path_of
@@ -23,7 +24,7 @@ def rate_of(optimizer: Optimizer) -> float:
 def present_rate(title: str, optimizer: Optimizer) -> float:
     """The rate as a number, with a warning where there is a schedule."""
     rate = rate_of(optimizer)
-    if not isinstance(optimizer._learning_rate, keras.Variable):
+    if not isinstance(keras_private.learning_rate(optimizer), keras.Variable):
         warnings.warn(
             f"{title}: the schedule stays behind; the rate is the present one, {rate}.",
             stacklevel=3,
@@ -64,7 +65,7 @@ def take(
     Raises:
         ValueError: an array has not the shape that it must have.
     """
-    variables, constants = optimizer._trainable_variables, optimizer.state.constants
+    variables, constants = keras_private.trainable_variables(optimizer), optimizer.state.constants
     rule: Any = getattr(optimizer, "inner", optimizer)
     store: dict[str, Any] = {"iteration": np.array(count), **others}
     for i, (variable, state) in enumerate(zip(variables, states, strict=True)):
@@ -96,7 +97,7 @@ def give(row: Row, optimizer: Optimizer) -> list[dict[str, Array]]:
     """The state of a built optimizer of ours as theirs: a dict of arrays for each variable."""
     rule, kept, states = getattr(optimizer, "inner", optimizer), optimizer.state, []
     for variable, ours, constants in zip(
-        optimizer._trainable_variables, kept.slots, kept.constants, strict=True
+        keras_private.trainable_variables(optimizer), kept.slots, kept.constants, strict=True
     ):
         rate = rate_of(optimizer) * constants.get("multiplier", 1.0)
         x = keras.ops.convert_to_numpy(variable.value)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_optim import keras_private
 from keras_optim.algorithms.adadelta import Adadelta
 from keras_optim.algorithms.adagrad import Adagrad
 from keras_optim.algorithms.adam import Adam
@@ -19,9 +20,9 @@ from keras_optim.algorithms.radam import RAdam
 from keras_optim.algorithms.rmsprop import RMSprop
 from keras_optim.algorithms.rprop import Rprop
 from keras_optim.algorithms.sgd import SGD
-from keras_optim.arguments.formatting import shown
 from keras_optim.convert import states
 from keras_optim.convert.counterparts import Library, Row, Slot
+from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer
 from keras_optim.wrappers.rate_multipliers import RateMultipliers
 from keras_optim.wrappers.variable_rates import VariableRates
@@ -253,7 +254,7 @@ def to_torch(optimizer: Optimizer, parameters: Sequence[Any], axes: Axes = None)
     rule = optimizer.inner if multiplied else optimizer
     rate = states.present_rate("to_torch", optimizer)
     row, arguments = LIBRARY.write(optimizer, rule, rate)
-    parameters, variables = list(parameters), optimizer._trainable_variables
+    parameters, variables = list(parameters), keras_private.trainable_variables(optimizer)
     states.check_lengths("to_torch", variables, parameters)
 
     groups: dict[Any, dict[str, Any]] = {}

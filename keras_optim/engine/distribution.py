@@ -9,12 +9,13 @@ from typing import Any
 
 import keras
 
-from keras_optim.engine.tensors import BACKEND, Tensor, native_value, tf
+from keras_optim import keras_private
+from keras_optim.tensors import BACKEND, Tensor, native_value, tf
 
 
 def replicated(variable: Any, rank: int) -> Any:
     """The layout of state of another shape than its `variable`: whole, on each of its devices."""
-    layout = getattr(variable, "_layout", None)
+    layout = keras_private.layout(variable)
     if isinstance(layout, keras.distribution.TensorLayout):
         return keras.distribution.TensorLayout((None,) * rank, layout.device_mesh)
     return None
@@ -96,7 +97,7 @@ def assign(optimizer: Any, values: Sequence[tuple[Any, Tensor]]) -> None:
             strategy.extended.update(variable, optimizer.assign, args=(value,), group=False)
 
     tf().__internal__.distribute.interim.maybe_merge_call(
-        on_each_replica, optimizer._distribution_strategy, [value for _, value in values]
+        on_each_replica, keras_private.strategy(optimizer), [value for _, value in values]
     )
 
 
@@ -110,7 +111,7 @@ def check_strategy(optimizer: Any, variables: Sequence[Any]) -> None:
     if BACKEND != "tensorflow":
         return
     title, distribute = type(optimizer).__name__, tf().distribute
-    own = optimizer._distribution_strategy
+    own = keras_private.strategy(optimizer)
     elsewhere = distribute.has_strategy() and distribute.get_strategy() is not own
     created_here = own.extended.variable_created_in_scope
     if elsewhere or not all(created_here(native_value(v)) for v in variables):
@@ -139,7 +140,7 @@ def _runs_in_threads(strategy: Any) -> bool:
 
 def _check_compilation(optimizer: Any) -> None:
     """Refuse a step that is traced in a way in which its replicas could not be run."""
-    strategy, title = optimizer._distribution_strategy, type(optimizer).__name__
+    strategy, title = keras_private.strategy(optimizer), type(optimizer).__name__
     if not _runs_in_threads(strategy) or strategy.num_replicas_in_sync == 1:
         return
     graph = tf().compat.v1.get_default_graph()

@@ -10,6 +10,7 @@ from typing import Any
 
 from keras import ops
 
+from keras_optim import keras_private
 from keras_optim.engine.distribution import whole
 from keras_optim.variables.layer_names import layer_names
 
@@ -57,7 +58,7 @@ def add(optimizer: Any) -> None:
     """Create what a built optimizer lacks of the variables."""
     recording, shared = optimizer._recording, optimizer.state.shared
     if recording.model is not None:
-        names = layer_names(recording.model, optimizer._trainable_variables)
+        names = layer_names(recording.model, keras_private.trainable_variables(optimizer))
         recording.layers = list(dict.fromkeys(names))
         recording.layer_of = [recording.layers.index(name) for name in names]
     for name in (*NAMES, STEPS):
@@ -73,7 +74,7 @@ def add(optimizer: Any) -> None:
 def note_variables(optimizer: Any, variables: Sequence[Any]) -> None:
     """Keep which variables the gradients of this step belong to."""
     if optimizer._recording.layers:
-        indices = [optimizer._get_variable_index(v) for v in variables]
+        indices = [keras_private.index_of(optimizer, v) for v in variables]
         optimizer._recording.indices = indices
 
 

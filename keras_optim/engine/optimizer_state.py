@@ -7,7 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_optim.engine.tensors import BACKEND, HALF, Tensor, jax, tensors, widened
+from keras_optim import keras_private
+from keras_optim.tensors import BACKEND, HALF, Tensor, jax, tensors, widened
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def whole_state(
 
 def constants_of(optimizer: Any, indices: Sequence[int]) -> list[dict[str, Any]]:
     """What is decided for each of the variables with these indices, weight decay included."""
-    decay, variables = optimizer.weight_decay or 0.0, optimizer._trainable_variables
+    decay, variables = optimizer.weight_decay or 0.0, keras_private.trainable_variables(optimizer)
     return [
         {**c, "weight_decay": decay if c["decayed"] else 0.0, "stored": stored_by(variables[i])}
         for c, i in ((optimizer.state.constants[i], i) for i in indices)
@@ -72,7 +73,7 @@ def constants_of(optimizer: Any, indices: Sequence[int]) -> list[dict[str, Any]]
 
 def state_of(optimizer: Any, i: int) -> dict[str, Any]:
     """The dict `s` of the variable with index `i`, between two steps; empty if it has no slots."""
-    state, x = optimizer.state, widened(optimizer._trainable_variables[i])
+    state, x = optimizer.state, widened(keras_private.trainable_variables(optimizer)[i])
     if not state.slots[i]:
         return {}
     return whole_state(tensors(state.slots[i]), tensors(state.shared), state.constants[i], like=x)

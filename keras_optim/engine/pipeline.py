@@ -7,9 +7,9 @@ here a second time, so that a kernel can be made of all of it.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import keras
 from keras import ops
 
+from keras_optim import keras_private
 from keras_optim.engine import rule
 
 Tensor = Any
@@ -77,7 +77,7 @@ def _clipped(optimizer: Any, g: Tensor, total: Any) -> Tensor:
         norm, longest = ops.sqrt(total(ops.sum(ops.square(g)))), optimizer.global_clipnorm
         scale = longest * ops.minimum(1.0 / norm, 1.0 / longest)
         return g * (scale + (norm - norm))  # NaN for a norm that is not finite, as in Keras
-    [g] = keras.optimizers.Optimizer._clip_gradients(optimizer, [g])
+    [g] = keras_private.clipped(optimizer, [g])
     return g
 
 

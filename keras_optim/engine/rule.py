@@ -13,7 +13,7 @@ from keras import ops
 from keras_optim.engine import norms
 from keras_optim.engine.optimizer_state import whole_state
 from keras_optim.engine.tensorflow_memory import Turns
-from keras_optim.engine.tensors import Tensor, widened
+from keras_optim.tensors import Tensor, widened
 
 
 def step_all(

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from keras_optim import callers
+from keras_optim import callers, keras_private
 from keras_optim.engine import distribution, sparse_rows
 from keras_optim.engine.optimizer_state import constants_of
 from keras_optim.engine.rule import step_all
-from keras_optim.engine.tensors import (
+from keras_optim.tensors import (
     BACKEND,
     Tensor,
     native_value,
@@ -40,7 +40,7 @@ def run_natively(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any] 
 def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning_rate: Any) -> None:
     """One step of `optimizer` on its `variables`, in place, on the backend at hand."""
     state = optimizer.state
-    indices = [optimizer._get_variable_index(v) for v in variables]
+    indices = [keras_private.index_of(optimizer, v) for v in variables]
     constants = constants_of(optimizer, indices)
 
     states = [state.slots[i] for i in indices]
@@ -90,4 +90,4 @@ def refuse_another_model(optimizer: Any) -> None:
         return
     model = callers.model_that_fetches()
     if model is not None:
-        optimizer._check_variables_are_known(model.trainable_variables)
+        keras_private.check_known(optimizer, model.trainable_variables)

@@ -6,7 +6,8 @@ from typing import Any
 
 import keras
 
-from keras_optim.engine import distribution, tensors
+from keras_optim import keras_private, tensors
+from keras_optim.engine import distribution
 from keras_optim.variables.paths import path_of
 
 Tensor = Any
@@ -25,7 +26,7 @@ class _Start(keras.initializers.Initializer):
 
 def created(optimizer: Any, variable: Any) -> dict[str, keras.Variable]:
     """Create the slots of `variable`, with the starting values that `init` gives them."""
-    if optimizer._overwrite_variable_with_gradient(variable):
+    if keras_private.takes_its_gradient(optimizer, variable):
         return {}
 
     def start(slot: str) -> Tensor:

@@ -10,7 +10,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_optim.engine.tensors import BACKEND, Tensor, tf
+from keras_optim import keras_private
+from keras_optim.tensors import BACKEND, Tensor, tf
 
 LAZY = "lazy"
 """The constant of a variable whose rows wait for their gradients, see `Optimizer.constants`."""
@@ -32,7 +33,7 @@ def gathered(optimizer: Any, gradient: Any, variable: Any) -> Any:
     """`gradient` as `Rows` where the optimizer works on rows of `variable`, or dense."""
     if not optimizer.by_rows or gradient is None or not variable.shape:
         return dense(gradient)
-    constants = optimizer.state.constants[optimizer._get_variable_index(variable)]
+    constants = optimizer.state.constants[keras_private.index_of(optimizer, variable)]
     # A constraint may look at all rows, see `running.Stored`.
     constrained = getattr(variable, "constraint", None) is not None
     if not constants[LAZY] or constrained or _needs_all_rows(optimizer):

@@ -7,7 +7,7 @@ it begins all variables at once and has a new tensor of each in memory, several 
 import contextlib
 from typing import Any
 
-from keras_optim.engine.tensors import BACKEND, Tensor, tf
+from keras_optim.tensors import BACKEND, Tensor, tf
 
 LANES = 3
 """How many are worked on at the same time."""

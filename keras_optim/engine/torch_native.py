@@ -20,11 +20,10 @@ from typing import Any
 import keras
 import numpy as np
 import torch
-from keras.src.backend.common.stateless_scope import in_stateless_scope
 
-from keras_optim import codegen
+from keras_optim import codegen, keras_private, tensors
 from keras_optim.codegen.guards import Alike
-from keras_optim.engine import optimizer_state, sparse_rows, tensors
+from keras_optim.engine import optimizer_state, sparse_rows
 from keras_optim.engine.pipeline import SCALAR, SLOT, whole_apply
 
 Tensor = Any
@@ -60,12 +59,15 @@ class Steps:
         Raises:
             RuntimeError: it cannot be made natively, and the environment variable wants that.
         """
-        if torch.compiler.is_compiling() or in_stateless_scope():
+        if torch.compiler.is_compiling() or keras_private.in_stateless_scope():
             return False
         if optimizer.by_rows and any(getattr(g, "is_sparse", False) for g in grads):
             return False  # the few rows alone are faster
         period = optimizer.gradient_accumulation_steps
-        full = not period or (int(optimizer._iterations._value) + 1) % period == 0
+        full = (
+            not period
+            or (int(keras_private.value(keras_private.iterations(optimizer))) + 1) % period == 0
+        )
         step = self.steps.get(full)
         if full not in self.steps or (step is not None and step.outdated):
             step = self.steps[full] = begin(optimizer, full, self.base)
@@ -112,17 +114,17 @@ class Step:
     def __init__(self, optimizer: Any, full: bool, base: type):
         _refuse_what_is_overridden(optimizer, base)
         self.optimizer = optimizer
-        self.variables = list(optimizer._trainable_variables)
+        self.variables = list(keras_private.trainable_variables(optimizer))
         self.index = {id(v): i for i, v in enumerate(self.variables)}
         self.kept = [_kept(optimizer, i) for i in range(len(self.variables))]
         self.shared = {f"{SCALAR}{name}": v for name, v in optimizer.state.shared.items()}
-        self.shared["iterations"] = optimizer._iterations
+        self.shared["iterations"] = keras_private.iterations(optimizer)
         self.constraints = [v.constraint for v in self.variables]
-        rate = optimizer._learning_rate
+        rate = keras_private.learning_rate(optimizer)
         self.scheduled = not isinstance(rate, keras.Variable)
         self.asked = self.scheduled and full
         """Whether each step asks a schedule or a callable for its rate."""
-        self.rate = self._own_rate() if self.scheduled else rate._value
+        self.rate = self._own_rate() if self.scheduled else keras_private.value(rate)
         self.calls: dict[tuple[int, ...], _Bound] = {}
         arrays = [_values(kept) for kept in self.kept]
         for item in arrays:
@@ -148,7 +150,7 @@ class Step:
         if any(g is None for g in grads):
             if all(g is None for g in grads) or not set(key) <= set(self.index):
                 return False
-            grads, variables = self.optimizer._filter_empty_gradients(grads, variables)
+            grads, variables = keras_private.with_gradients(self.optimizer, grads, variables)
             key = tuple(map(id, variables))
         bound = self.calls.get(key)
         if bound is None:
@@ -169,12 +171,12 @@ class Step:
     def ask(self) -> None:
         """Ask for the rate of this step, once it is certain that the kernel will make it."""
         if self.asked:
-            self.rate.copy_(tensors.tensor(self.optimizer._get_current_learning_rate()))
+            self.rate.copy_(tensors.tensor(keras_private.current_rate(self.optimizer)))
 
     def _own_rate(self) -> Tensor:
         """Create a tensor for the rate: what a callable returns belongs to its caller."""
         dtype = getattr(torch, tensors.widest(self.variables))
-        return torch.zeros((), dtype=dtype, device=self.variables[0]._value.device)
+        return torch.zeros((), dtype=dtype, device=keras_private.value(self.variables[0]).device)
 
 
 class _Bound:
@@ -197,7 +199,7 @@ class _Bound:
         self.call: codegen.Call | None = None
 
     def apply(self, grads: Sequence[Any]) -> bool:
-        tensors = [v._value for v in self.holders]
+        tensors = list(map(keras_private.value, self.holders))
         addresses = [t.data_ptr() for t in tensors]
         if addresses != self.addresses or not self.alike(tensors):
             self._bind(tensors, addresses)
@@ -237,7 +239,7 @@ class _Bound:
         step = self.step
         self.addresses, self.alike, self.last = addresses, Alike(tensors), []
         self.memory = _Memory(tensors)
-        self.xs = [v._value for v in self.variables]
+        self.xs = list(map(keras_private.value, self.variables))
         self.sizes = [x.numel() * x.element_size() for x in self.xs]
         self.call = None
         try:
@@ -272,21 +274,26 @@ class _Memory:
         return not before or self.ends[before - 1] <= address
 
 
+def _calls(optimizer: Any) -> int:
+    """Return how often `apply` has been called, this call included."""
+    return int(keras_private.value(keras_private.iterations(optimizer))) + 1
+
+
 def _kept(optimizer: Any, i: int) -> dict[str, Any]:
     """The Keras variables that belong to the variable with index `i`."""
-    x = optimizer._trainable_variables[i]
+    x = keras_private.trainable_variables(optimizer)[i]
     if getattr(x, "overwrite_with_gradient", False):
         raise codegen.Refused(f"{x.path} is overwritten with its gradient")
     kept = {"x": x, **{f"{SLOT}{n}": v for n, v in optimizer.state.slots[i].items()}}
     if optimizer.use_ema:
-        kept["average"] = optimizer._model_variables_moving_average[i]
+        kept["average"] = keras_private.averages(optimizer)[i]
     if optimizer.gradient_accumulation_steps:
-        kept["accumulator"] = optimizer._accumulated_gradients[i]
+        kept["accumulator"] = keras_private.accumulators(optimizer)[i]
     return kept
 
 
 def _values(holders: Mapping[str, Any]) -> dict[str, Tensor]:
-    return {name: v._value for name, v in holders.items()}
+    return {name: keras_private.value(v) for name, v in holders.items()}
 
 
 def _plain(g: Any, x: Tensor) -> Any:
@@ -301,11 +308,6 @@ def _refuse_what_is_overridden(optimizer: Any, base: type) -> None:
     """A subclass may go another way through Keras's `apply`, or norms be wanted; then so do we."""
     if optimizer._recording and optimizer._recording.layers:
         raise codegen.Refused("norms are recorded by layer")
-    names = (
-        *("_clip_gradients", "_clip_by_norm", "_backend_update_step", "_apply_weight_decay"),
-        *("_backend_apply_gradients", "_filter_empty_gradients", "assign", "iterations"),
-        *("_get_current_learning_rate", "_update_model_variables_moving_average"),
-    )
-    for name in names:
+    for name in keras_private.HOOKS:
         if getattr(type(optimizer), name) is not getattr(base, name):
             raise codegen.Refused(f"{type(optimizer).__name__} has its own `{name}`")

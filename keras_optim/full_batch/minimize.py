@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import keras
 
 from keras_optim.arguments import hyperparameters
-from keras_optim.arguments.formatting import shown
+from keras_optim.formatting import shown
 from keras_optim.full_batch import other_names
 from keras_optim.full_batch.conjugate_gradient import ConjugateGradient
 from keras_optim.full_batch.descent import Rules, descend

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops, tree
 
+from keras_optim import keras_private
 from keras_optim.full_batch.data import Samples, fixed_batch_size
 from keras_optim.full_batch.objective import Loss
 
@@ -104,7 +105,7 @@ def _check_splits(losing: Any, outputs: Any, weighted: bool) -> None:
                 f"minimize: a loss with reduction={reduction!r} cannot be split exactly. Pass "
                 "batch_size=None, or use reduction='sum_over_batch_size'."
             )
-    if any(getattr(output, "_keras_mask", None) is not None for output in tree.flatten(outputs)):
+    if any(keras_private.mask(output) is not None for output in tree.flatten(outputs)):
         raise ValueError(
             "minimize: the model's output is masked: each chunk would be divided by its own "
             "number of unmasked steps. Pass batch_size=None."

@@ -14,8 +14,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from keras_optim.arguments.formatting import shown
 from keras_optim.differentiation import derivatives
+from keras_optim.formatting import shown
 from keras_optim.variables.paths import path_of
 
 Vector = NDArray[np.float64]

@@ -11,10 +11,10 @@ import keras
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
+from keras_optim import tensors
 from keras_optim.arguments import descriptions, hyperparameters
 from keras_optim.arguments.hyperparameters import NonNegative, Range
 from keras_optim.arguments.scalar import LARGEST
-from keras_optim.engine import tensors
 
 Tensor = Any
 

@@ -11,8 +11,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_optim import callers
-from keras_optim.engine import optimizer_state, tensors
+from keras_optim import callers, keras_private, tensors
+from keras_optim.engine import optimizer_state
 from keras_optim.engine.distribution import alike, whole
 
 PREFIX = "trained."
@@ -36,7 +36,7 @@ def swap_in(optimizer: Any) -> None:
     kept, new = optimizer.state.trained, []
     kept.clear()
     with tensors.no_gradients():
-        for i, variable in enumerate(optimizer._trainable_variables):
+        for i, variable in enumerate(keras_private.trainable_variables(optimizer)):
             x, state = tensors.widened(variable), optimizer_state.state_of(optimizer, i)
             value = optimizer.evaluate(x, state) if state else None
             if value is None:
@@ -59,7 +59,7 @@ def swap_out(optimizer: Any) -> None:
     kept, back = optimizer.state.trained, []
     if swapped(optimizer):
         with tensors.no_gradients():
-            for i, variable in enumerate(optimizer._trainable_variables):
+            for i, variable in enumerate(keras_private.trainable_variables(optimizer)):
                 if _name("", i) not in kept:
                     continue
                 slots = {
@@ -99,7 +99,7 @@ def take_up(optimizer: Any, arrays: dict[str, Any]) -> set[str]:
     kept, names = optimizer.state.trained, set()
     kept.clear()
     with tensors.no_gradients():
-        for i, variable in enumerate(optimizer._trainable_variables):
+        for i, variable in enumerate(keras_private.trainable_variables(optimizer)):
             x = arrays.get(_name("", i))
             if not optimizer.averaging or x is None or x.shape != tuple(variable.shape):
                 continue
@@ -147,7 +147,7 @@ def _settled(optimizer: Any, i: int, x: Any, state: Any) -> dict[str, tuple[Any,
 
 
 def _iteration(optimizer: Any) -> int:
-    return int(ops.convert_to_numpy(tensors.tensor(optimizer._iterations)))
+    return int(ops.convert_to_numpy(tensors.tensor(keras_private.iterations(optimizer))))
 
 
 def _close(a: Any, b: Any) -> bool:

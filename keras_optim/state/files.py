@@ -14,21 +14,22 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_optim.arguments.formatting import shown
+from keras_optim import keras_private
 from keras_optim.contract import layers
 from keras_optim.engine import norms
 from keras_optim.engine.distribution import alike, whole
-from keras_optim.engine.tensors import BACKEND, eagerly, tensor
+from keras_optim.formatting import shown
 from keras_optim.state import evaluation_weights
+from keras_optim.tensors import BACKEND, eagerly, tensor
 
 FORMAT = 1
 
 
 def named_state(optimizer: Any) -> dict[str, Any]:
     """Every variable of `optimizer` under its name in a file."""
-    named = {"iteration": optimizer._iterations}
-    if any(optimizer._learning_rate is v for v in optimizer.variables):
-        named["learning_rate"] = optimizer._learning_rate
+    named = {"iteration": keras_private.iterations(optimizer)}
+    if any(keras_private.learning_rate(optimizer) is v for v in optimizer.variables):
+        named["learning_rate"] = keras_private.learning_rate(optimizer)
     if not optimizer.built:
         return named
     recorded = (*norms.NAMES, norms.STEPS)
@@ -36,8 +37,8 @@ def named_state(optimizer: Any) -> dict[str, Any]:
     for i, state in enumerate(optimizer.state.slots):
         named.update({f"{slot}.{i}": variable for slot, variable in state.items()})
     kept_by_keras = {
-        "average": getattr(optimizer, "_model_variables_moving_average", ()),
-        "gradient_accumulator": getattr(optimizer, "_accumulated_gradients", ()),
+        "average": keras_private.averages(optimizer),
+        "gradient_accumulator": keras_private.accumulators(optimizer),
     }
     for name, variables in kept_by_keras.items():
         named.update({f"{name}.{i}": v for i, v in enumerate(variables) if v is not None})
@@ -135,7 +136,8 @@ def _check_scalars(optimizer: Any, arrays: dict[str, Any]) -> None:
         if _long(array.shape):
             expected = "one number"
         elif name == "iteration":
-            most = np.iinfo(keras.backend.standardize_dtype(optimizer._iterations.dtype)).max
+            kind = keras_private.iterations(optimizer).dtype
+            most = np.iinfo(keras.backend.standardize_dtype(kind)).max
             number = array.item()
             if number == number // 1 and 0 <= number <= most:
                 continue
@@ -201,7 +203,7 @@ def _of_this_version(optimizer: Any, arrays: dict[str, Any]) -> dict[str, Any]:
     """The same state, with the slots that this version of the optimizer has."""
     arrays = dict(arrays)
     for i, (variable, slots) in enumerate(
-        zip(optimizer._trainable_variables, optimizer.state.slots, strict=True)
+        zip(keras_private.trainable_variables(optimizer), optimizer.state.slots, strict=True)
     ):
         suffix = f".{i}"
         older = {n: a for n, a in arrays.items() if n.endswith(suffix) and n.count(".") == 1}

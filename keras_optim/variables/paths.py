@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from keras_optim.arguments.formatting import shown
+from keras_optim.formatting import shown
 from keras_optim.variables.patterns import Pattern
 
 _NUMBER = re.compile(r"_\d+$")

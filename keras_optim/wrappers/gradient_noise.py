@@ -10,8 +10,8 @@ from keras import ops
 
 from keras_optim.arguments.hyperparameters import NonNegative, Range, WrapperOptions
 from keras_optim.engine import distribution
-from keras_optim.engine.tensors import BACKEND
 from keras_optim.optimizer import Optimizer, Slots, Tensor
+from keras_optim.tensors import BACKEND
 from keras_optim.wrappers.wrapper import GradientTransform
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import keras
 
-from keras_optim.arguments.formatting import shown
+from keras_optim import keras_private
 from keras_optim.arguments.hyperparameters import Decay, Fraction, check
+from keras_optim.formatting import shown
 from keras_optim.wrappers.variable_rates import VariableRates
 
 SMALL = 1e-4
@@ -152,7 +153,7 @@ class Depths:
         self._layers[id(layer)] = layer
 
     def _before_model(self, model: Any, after: _After) -> _After:
-        nodes = getattr(model, "_nodes_by_depth", None)
+        nodes = keras_private.nodes_by_depth(model)
         if nodes is None or isinstance(model, keras.Sequential):
             for layer in reversed(model.layers):
                 after = self._before(layer, model, after)
@@ -161,7 +162,7 @@ class Depths:
 
     def _before_graph(self, model: Any, nodes: Sequence[Any], after: _After) -> _After:
         """Go through the nodes of a functional model; those at the output come first."""
-        last = (tensor._keras_history for tensor in model.outputs)
+        last = (keras_private.history(tensor) for tensor in model.outputs)
         outputs = {id(made.operation._inbound_nodes[made.node_index]) for made in last}
         next_ones: dict[int, list[_After]] = {}
         for node in nodes:

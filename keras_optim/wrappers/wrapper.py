@@ -5,10 +5,11 @@ from typing import Any, Unpack
 
 import keras
 
+from keras_optim import keras_private
 from keras_optim.arguments import hyperparameters
-from keras_optim.arguments.formatting import shown
 from keras_optim.arguments.hyperparameters import WrapperOptions
 from keras_optim.contract import layers
+from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 from keras_optim.variables.paths import Choice
 
@@ -63,7 +64,7 @@ class Wrapper(Optimizer):
                 f"{title}: `{both[0]}` is set on `inner` already; set it in one place. "
                 f"Received: {both[0]}={shown(kwargs[both[0]])}"  # type: ignore[literal-required]
             )
-        rate = kwargs.pop("learning_rate", inner._learning_rate)
+        rate = kwargs.pop("learning_rate", keras_private.learning_rate(inner))
         if isinstance(rate, keras.Variable):
             rate = float(rate.numpy())
         super().__init__(rate, **inherited, **kwargs)  # type: ignore[misc]  # taken out above

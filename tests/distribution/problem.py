@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 import keras_optim
-from keras_optim.engine.tensors import tensor
+from keras_optim.tensors import tensor
 from tests.support.catalog_cases import EVERY, make
 
 BATCH, STEPS = 8, 4

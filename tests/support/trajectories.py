@@ -5,7 +5,7 @@ import importlib
 import keras
 import numpy as np
 
-from keras_optim.engine.tensors import widened
+from keras_optim.tensors import widened
 
 SHAPES = ((), (5,), (4, 3), (3, 2, 4, 5))
 STEPS = 50

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_optim import keras_private
+
 Tensor = Any
 BACKEND = keras.backend.backend()
 HALF = ("float16", "bfloat16")
@@ -53,7 +55,7 @@ def unshare(variables: Sequence[Any]) -> None:
 
 def purged(variables: Sequence[Any]) -> bool:
     """Whether the JAX trainer holds the values: it takes them away before the first step."""
-    return BACKEND == "jax" and any(v._value is None for v in variables)
+    return BACKEND == "jax" and any(keras_private.value(v) is None for v in variables)
 
 
 def shaped(gradient: Any, variable: Any) -> Any:

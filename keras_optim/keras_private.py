@@ -1,0 +1,195 @@
+"""Private names of Keras: all that this package uses, here and nowhere else.
+
+They are looked for when the package is imported, so that a Keras that has renamed one is refused
+by a sentence instead of training wrongly.
+"""
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+from keras.src.backend.common.stateless_scope import in_stateless_scope
+
+__all__ = ["in_stateless_scope"]
+
+VERSIONS = "3.12 to 3.15"
+"""The versions of Keras that the tests are run with."""
+
+HOOKS = (
+    "_apply_weight_decay",
+    "_backend_apply_gradients",
+    "_backend_update_step",
+    "_clip_by_norm",
+    "_clip_gradients",
+    "_filter_empty_gradients",
+    "_get_current_learning_rate",
+    "_update_model_variables_moving_average",
+    "assign",
+    "iterations",
+)
+"""Methods of Keras's optimizers between `apply` and the weights. A step that does all of this at
+once must know that a subclass does none of it in another way."""
+
+_NAMES = (
+    *HOOKS,
+    "_accumulated_gradients",
+    "_check_variables_are_known",
+    "_get_variable_index",
+    "_iterations",
+    "_learning_rate",
+    "_model_variables_moving_average",
+    "_overwrite_variable_with_gradient",
+    "_trainable_variables",
+    "_use_weight_decay",
+)
+
+
+def missing(optimizer: type, names: Sequence[str] = _NAMES) -> list[str]:
+    """Return the names that neither a class of `optimizer` defines nor one of its methods sets.
+
+    >>> missing(keras.optimizers.Optimizer), missing(dict, ["pop", "_iterations"])
+    ([], ['_iterations'])
+    """
+    known: set[str] = set()
+    for kind in optimizer.__mro__:
+        known.update(vars(kind))
+        codes = (getattr(method, "__code__", None) for method in vars(kind).values())
+        known.update(*(code.co_names for code in codes if code))
+    return [name for name in names if name not in known]
+
+
+def check(optimizer: type = keras.optimizers.Optimizer) -> None:
+    """Raise an ImportError if Keras lacks a name."""
+    if lacking := missing(optimizer):
+        raise ImportError(
+            f"keras_optim works with Keras {VERSIONS}; Keras {keras.__version__} has no "
+            f"`{lacking[0]}` in its optimizers. Install a version of Keras in that range."
+        )
+
+
+check()
+
+
+class KerasOptimizer(keras.optimizers.Optimizer):
+    """Keras's optimizer, whose private hooks call methods with names of our own."""
+
+    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
+        """Do nothing: decay is part of a rule's step, in the precision of the update."""
+
+    def _backend_apply_gradients(self, grads: Any, trainable_variables: Any) -> None:
+        self.on_variables(trainable_variables)
+        super()._backend_apply_gradients(grads, trainable_variables)
+
+    def _clip_gradients(self, grads: Any) -> Any:
+        return super()._clip_gradients(self.on_gradients(grads))
+
+    def _backend_update_step(
+        self, grads: Any, trainable_variables: Any, learning_rate: Any
+    ) -> None:
+        self.update_variables(grads, trainable_variables, learning_rate)
+
+    def on_variables(self, variables: Sequence[Any]) -> None:
+        """Note the variables of this step."""
+
+    def on_gradients(self, grads: Sequence[Any]) -> Sequence[Any]:
+        """Return the gradients to clip."""
+        return grads
+
+    def update_variables(self, grads: Any, variables: Any, learning_rate: Any) -> None:
+        """Run the rule on variables and clipped gradients."""
+        raise NotImplementedError
+
+
+def clipped(optimizer: Any, grads: Sequence[Any]) -> Sequence[Any]:
+    """Clip gradients as Keras does."""
+    return keras.optimizers.Optimizer._clip_gradients(optimizer, grads)
+
+
+def trainable_variables(optimizer: Any) -> list[Any]:
+    """Return the variables that a built optimizer trains."""
+    return optimizer._trainable_variables
+
+
+def iterations(optimizer: Any) -> Any:
+    """Return the count of calls of `apply`, as a variable."""
+    return optimizer._iterations
+
+
+def learning_rate(optimizer: Any) -> Any:
+    """Return the rate as it is held: a variable, a schedule or a callable."""
+    return optimizer._learning_rate
+
+
+def strategy(optimizer: Any) -> Any:
+    """Return the `tf.distribute` strategy that an optimizer was made under."""
+    return optimizer._distribution_strategy
+
+
+value: Callable[[Any], Any] = operator.attrgetter("_value")
+"""The array of a Keras variable; `None` while the JAX trainer holds it."""
+
+
+def rate_or_none(optimizer: Any) -> Any:
+    """Return the rate as it is held, or `None` before the constructor has set it."""
+    return getattr(optimizer, "_learning_rate", None)
+
+
+def current_rate(optimizer: Any) -> Any:
+    """Return the rate of the next step; a schedule or a callable is asked."""
+    return optimizer._get_current_learning_rate()
+
+
+def index_of(optimizer: Any, variable: Any) -> int:
+    """Return the place of a variable among those of the optimizer."""
+    return optimizer._get_variable_index(variable)
+
+
+def check_known(optimizer: Any, variables: Sequence[Any]) -> None:
+    """Raise a ValueError for a variable that the optimizer is not built for."""
+    optimizer._check_variables_are_known(variables)
+
+
+def with_gradients(optimizer: Any, grads: Any, variables: Any) -> Any:
+    """Return the gradients that are there, and their variables."""
+    return optimizer._filter_empty_gradients(grads, variables)
+
+
+def averages(optimizer: Any) -> Sequence[Any]:
+    """Return the variables of `use_ema`, if there are any."""
+    return getattr(optimizer, "_model_variables_moving_average", ())
+
+
+def accumulators(optimizer: Any) -> Sequence[Any]:
+    """Return the variables of `gradient_accumulation_steps`, if there are any."""
+    return getattr(optimizer, "_accumulated_gradients", ())
+
+
+def takes_its_gradient(optimizer: Any, variable: Any) -> bool:
+    """Whether a variable is overwritten with its gradient, as scales of float8 are."""
+    return optimizer._overwrite_variable_with_gradient(variable)
+
+
+def decays(optimizer: Any, variable: Any) -> bool:
+    """Whether weight decay of Keras's optimizer acts on a variable."""
+    return optimizer._use_weight_decay(variable)
+
+
+def layout(variable: Any) -> Any:
+    """Return the layout of a variable under `keras.distribution`, or `None`."""
+    return getattr(variable, "_layout", None)
+
+
+def nodes_by_depth(model: Any) -> Any:
+    """Return the graph of a functional model by depth; `None` of another model."""
+    return getattr(model, "_nodes_by_depth", None)
+
+
+def history(output: Any) -> Any:
+    """Return the layer, node and place that a symbolic tensor comes from."""
+    return output._keras_history
+
+
+def mask(output: Any) -> Any:
+    """Return the mask that a layer gave to its output, or `None`."""
+    return getattr(output, "_keras_mask", None)
