@@ -1,0 +1,90 @@
+"""The rules of the house that no linter knows: they are read off the source alone.
+
+Which package may import which is in `pyproject.toml`, for `lint-imports`.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for folder in ("keras_optim", "benchmarks")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+}
+PACKAGE = {name: text for name, text in FILES.items() if name.startswith("keras_optim/")}
+
+ASKS_FOR_THE_BACKEND = {
+    "keras_optim/tensors.py",
+    "keras_optim/numerics.py",  # the sign of NaN on PyTorch
+    "keras_optim/differentiation.py",
+    "keras_optim/engine/distribution.py",
+    "keras_optim/engine/optimizer_state.py",  # XLA leaves out casts
+    "keras_optim/engine/run.py",  # native steps of PyTorch
+    "keras_optim/engine/sparse_rows.py",
+    "keras_optim/engine/tensorflow_memory.py",
+    "keras_optim/callbacks/access.py",  # JAX's trainer holds the values
+    "keras_optim/callbacks/batch_statistics.py",
+    "keras_optim/callbacks/sweep.py",
+    "keras_optim/state/files.py",  # the width of integers, for a message
+    "keras_optim/wrappers/gradient_noise.py",  # the dtype of seeds
+}
+LONG = {  # lines; each is one table or one class that would not be easier to read in two files
+    "keras_optim/codegen/on_cpu.py": 345,
+    "keras_optim/codegen/on_cuda.py": 335,
+    "keras_optim/codegen/tracing.py": 335,
+    "keras_optim/convert/optax_functions.py": 320,
+    "keras_optim/convert/torch_optim.py": 355,
+    "keras_optim/engine/torch_native.py": 320,
+    "keras_optim/arguments/hyperparameters.py": 320,
+    "keras_optim/optimizer.py": 345,
+}
+
+
+def names(text):
+    """Names and attributes that a file reads or writes."""
+    nodes = list(ast.walk(ast.parse(text)))
+    found = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return found | {node.id for node in nodes if isinstance(node, ast.Name)}
+
+
+def test_the_backend_is_asked_for_in_few_files():
+    asks = {name for name, text in PACKAGE.items() if "BACKEND" in names(text)}
+    assert asks == ASKS_FOR_THE_BACKEND
+    calls = {name for name, text in PACKAGE.items() if "backend.backend()" in text}
+    assert calls == {"keras_optim/tensors.py"}
+
+
+def test_private_names_of_keras_are_in_one_file():
+    [text] = (text for name, text in FILES.items() if name.endswith("/keras_private.py"))
+    private = set(re.findall(r"[\".](_[a-z]\w+)\b", text)) - {"_backend"}
+    assert len(private) > 15
+    for name, other in PACKAGE.items():
+        if not name.endswith("/keras_private.py") and "/codegen/" not in name:
+            assert not names(other) & private, name
+            assert "keras.src" not in other, name
+
+
+@pytest.mark.parametrize("words", ["_getframe", "currentframe"])
+def test_frames_of_callers_are_read_in_one_file(words):
+    assert {n for n, text in FILES.items() if words in names(text)} <= {"keras_optim/callers.py"}
+
+
+def test_no_object_changes_its_class():
+    for name, text in FILES.items():
+        for node in ast.walk(ast.parse(text)):
+            targets = node.targets if isinstance(node, ast.Assign) else []
+            assert "__class__" not in {getattr(t, "attr", "") for t in targets}, name
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_can_be_read_at_one_sitting(name):
+    assert FILES[name].count("\n") <= LONG.get(name, 300)
+
+
+def test_no_exception_is_kept_that_is_not_needed():
+    for name, most in LONG.items():
+        assert 300 < FILES[name].count("\n") <= most
