@@ -30,7 +30,7 @@ class Rule:
     """State shared by all variables, with starting values."""
 
     non_negative: tuple[str, ...] = ()
-    """Names of those `scalars` that are always finite and >= 0: a file with others is refused."""
+    """Names of those `scalars` that are always finite and >= 0; a file with others is refused."""
 
     # What is claimed of the defaults, up to epsilon, for variables of any shape; tests measure it.
 

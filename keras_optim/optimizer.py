@@ -7,7 +7,7 @@ import keras
 
 from keras_optim import formatting, keras_private, tensors
 from keras_optim.arguments import descriptions, hyperparameters, rule_checks, scalar
-from keras_optim.arguments.hyperparameters import KerasOptions, LearningRate
+from keras_optim.arguments.ranges import KerasOptions, LearningRate
 from keras_optim.contract import Rule, Slots, Tensor
 from keras_optim.engine import distribution, norms, run, slots, sparse_rows, validation
 from keras_optim.engine.optimizer_state import OptimizerState

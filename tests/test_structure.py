@@ -39,7 +39,6 @@ LONG = {  # lines; each is one table or one class that would not be easier to re
     "keras_optim/convert/optax_functions.py": 320,
     "keras_optim/convert/torch_optim.py": 355,
     "keras_optim/engine/torch_native.py": 320,
-    "keras_optim/arguments/hyperparameters.py": 320,
     "keras_optim/optimizer.py": 345,
 }
 

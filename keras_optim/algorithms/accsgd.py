@@ -2,7 +2,7 @@
 
 from typing import Annotated, Unpack
 
-from keras_optim.arguments.hyperparameters import KerasOptions, LearningRate, Range
+from keras_optim.arguments.ranges import KerasOptions, LearningRate, Range
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 
 AtLeastOne = Annotated[float, Range(1)]

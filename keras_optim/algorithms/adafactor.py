@@ -4,7 +4,7 @@ from typing import Annotated, Unpack
 
 from keras import ops
 
-from keras_optim.arguments.hyperparameters import (
+from keras_optim.arguments.ranges import (
     Epsilon,
     KerasOptions,
     LearningRate,

@@ -4,7 +4,7 @@ from typing import Unpack
 
 from keras import ops
 
-from keras_optim.arguments.hyperparameters import Epsilon, KerasOptions, LearningRate, NonNegative
+from keras_optim.arguments.ranges import Epsilon, KerasOptions, LearningRate, NonNegative
 from keras_optim.numerics import root
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 

@@ -3,7 +3,7 @@
 from typing import Unpack
 
 from keras_optim.algorithms.moments import Moments
-from keras_optim.arguments.hyperparameters import Decay, Epsilon, KerasOptions, LearningRate
+from keras_optim.arguments.ranges import Decay, Epsilon, KerasOptions, LearningRate
 from keras_optim.numerics import ema, root, smaller, unbias
 from keras_optim.optimizer import Slots, Tensor
 

@@ -4,7 +4,7 @@ from typing import Annotated, Unpack
 
 from keras import ops
 
-from keras_optim.arguments.hyperparameters import KerasOptions, LearningRate, NonNegative, Range
+from keras_optim.arguments.ranges import KerasOptions, LearningRate, NonNegative, Range
 from keras_optim.numerics import between, larger, smaller
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 

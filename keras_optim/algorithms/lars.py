@@ -2,7 +2,7 @@
 
 from typing import Unpack
 
-from keras_optim.arguments.hyperparameters import Decay, KerasOptions, LearningRate, Positive
+from keras_optim.arguments.ranges import Decay, KerasOptions, LearningRate, Positive
 from keras_optim.numerics import norm, ratio
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 

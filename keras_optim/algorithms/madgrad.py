@@ -4,7 +4,7 @@ from typing import Unpack
 
 from keras import ops
 
-from keras_optim.arguments.hyperparameters import Decay, Epsilon, KerasOptions, LearningRate
+from keras_optim.arguments.ranges import Decay, Epsilon, KerasOptions, LearningRate
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 
 

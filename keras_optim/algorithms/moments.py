@@ -2,13 +2,7 @@
 
 from typing import Unpack
 
-from keras_optim.arguments.hyperparameters import (
-    Decay,
-    Epsilon,
-    KerasOptions,
-    LearningRate,
-    NonNegative,
-)
+from keras_optim.arguments.ranges import Decay, Epsilon, KerasOptions, LearningRate, NonNegative
 from keras_optim.numerics import ema, power, unbiased_root
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 

@@ -3,13 +3,7 @@
 from typing import Unpack
 
 from keras_optim.algorithms.moments import NesterovMoments
-from keras_optim.arguments.hyperparameters import (
-    Decay,
-    Epsilon,
-    KerasOptions,
-    LearningRate,
-    NonNegative,
-)
+from keras_optim.arguments.ranges import Decay, Epsilon, KerasOptions, LearningRate, NonNegative
 
 
 class NadamW(NesterovMoments):

@@ -3,7 +3,7 @@
 from typing import Annotated, Unpack
 
 from keras_optim.algorithms.moments import Moments
-from keras_optim.arguments.hyperparameters import Decay, Epsilon, KerasOptions, LearningRate, Range
+from keras_optim.arguments.ranges import Decay, Epsilon, KerasOptions, LearningRate, Range
 from keras_optim.numerics import larger, root
 from keras_optim.optimizer import Slots, Tensor
 

@@ -5,13 +5,7 @@ from typing import Unpack
 
 from keras import ops
 
-from keras_optim.arguments.hyperparameters import (
-    Epsilon,
-    Fraction,
-    KerasOptions,
-    LearningRate,
-    NonNegative,
-)
+from keras_optim.arguments.ranges import Epsilon, Fraction, KerasOptions, LearningRate, NonNegative
 from keras_optim.numerics import larger
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 

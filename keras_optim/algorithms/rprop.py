@@ -4,13 +4,7 @@ from typing import Annotated, Unpack
 
 from keras import ops
 
-from keras_optim.arguments.hyperparameters import (
-    Epsilon,
-    KerasOptions,
-    LearningRate,
-    Positive,
-    Range,
-)
+from keras_optim.arguments.ranges import Epsilon, KerasOptions, LearningRate, Positive, Range
 from keras_optim.numerics import between, sign
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 

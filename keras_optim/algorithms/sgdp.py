@@ -3,7 +3,7 @@
 from typing import Unpack
 
 from keras_optim.algorithms.projected import Projected
-from keras_optim.arguments.hyperparameters import (
+from keras_optim.arguments.ranges import (
     Decay,
     Epsilon,
     Fraction,

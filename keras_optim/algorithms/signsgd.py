@@ -2,7 +2,7 @@
 
 from typing import Unpack
 
-from keras_optim.arguments.hyperparameters import KerasOptions, LearningRate
+from keras_optim.arguments.ranges import KerasOptions, LearningRate
 from keras_optim.numerics import sign
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 

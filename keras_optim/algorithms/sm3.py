@@ -7,7 +7,7 @@ from typing import Unpack
 import numpy as np
 from keras import ops
 
-from keras_optim.arguments.hyperparameters import Decay, Epsilon, KerasOptions, LearningRate
+from keras_optim.arguments.ranges import Decay, Epsilon, KerasOptions, LearningRate
 from keras_optim.numerics import ema, root, smaller
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 

@@ -5,7 +5,7 @@ from typing import Unpack
 from keras import ops
 
 from keras_optim.algorithms.moments import Moments
-from keras_optim.arguments.hyperparameters import Decay, Epsilon, KerasOptions, LearningRate
+from keras_optim.arguments.ranges import Decay, Epsilon, KerasOptions, LearningRate
 from keras_optim.numerics import bias, ema, root, unbias
 from keras_optim.optimizer import Slots, Tensor
 

@@ -4,7 +4,7 @@ from typing import Unpack
 
 from keras import ops
 
-from keras_optim.arguments.hyperparameters import Decay, KerasOptions, LearningRate
+from keras_optim.arguments.ranges import Decay, KerasOptions, LearningRate
 from keras_optim.numerics import ema, mean, sign
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 

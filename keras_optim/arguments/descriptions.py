@@ -8,7 +8,7 @@ import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optim import keras_private
-from keras_optim.arguments import hyperparameters
+from keras_optim.arguments import hyperparameters, ranges
 from keras_optim.formatting import call, shown
 
 
@@ -119,7 +119,7 @@ def _changed(made: Any) -> Iterator[tuple[str, Any]]:
 
 def _options(optimizer: Any) -> Iterator[tuple[str, Any]]:
     own = hyperparameters.defaults(type(optimizer).__init__)
-    for name, default in hyperparameters.OPTION_DEFAULTS.items():
+    for name, default in ranges.OPTION_DEFAULTS.items():
         value = vars(optimizer).get(name, default)
         if name != "name" and name not in own and value != default:
             yield name, value

@@ -1,4 +1,4 @@
-"""Ranges of hyper-parameters: stated once in a signature, used everywhere.
+"""Arguments of constructors, checked by the ranges that stand in a signature, and used everywhere.
 
 A constructor writes ``beta_1: Decay = 0.9``. From that annotation alone the library checks and
 converts the argument, names it in errors, and derives ``get_config``; tests draw values from it.
@@ -10,95 +10,14 @@ import math
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeAlias, TypedDict, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import numpy as np
-from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optim.arguments.other_names import hint, without_idle
+from keras_optim.arguments.ranges import KerasOptions, Range
 from keras_optim.arguments.scalar import LARGEST, REFUSED, TOO_LARGE, plain_number
 from keras_optim.formatting import shown
-
-
-@dataclass(frozen=True)
-class Range:
-    """The numbers a hyper-parameter may take: finite, from `low` to `high`.
-
-    Args:
-        low: Smallest number.
-        high: Largest number; infinity means no upper limit.
-        open: Which ends are excluded: `"none"`, `"left"`, `"right"` or `"both"`.
-
-    Example:
-
-    >>> str(Range(0, 1, open="right"))
-    'in [0, 1)'
-    >>> 1.0 in Range(0, 1, open="right")
-    False
-    """
-
-    low: float = -math.inf
-    high: float = math.inf
-    open: Literal["none", "left", "right", "both"] = "none"
-
-    def __contains__(self, value: float) -> bool:
-        above = value > self.low if self.open in ("left", "both") else value >= self.low
-        below = value < self.high if self.open in ("right", "both") else value <= self.high
-        return above and below and (isinstance(value, int) or math.isfinite(value))
-
-    def __str__(self) -> str:
-        if self.high == math.inf:
-            sign = ">" if self.open in ("left", "both") else ">="
-            return "finite" if self.low == -math.inf else f"finite and {sign} {self.low:g}"
-        if self.low == -math.inf:
-            sign = "<" if self.open in ("right", "both") else "<="
-            return f"finite and {sign} {self.high:g}"
-        left = "(" if self.open in ("left", "both") else "["
-        right = ")" if self.open in ("right", "both") else "]"
-        return f"in {left}{self.low:g}, {self.high:g}{right}"
-
-
-Decay = Annotated[float, Range(0, 1, open="right")]
-"""Decay rate of an exponential moving average, in [0, 1)."""
-Fraction = Annotated[float, Range(0, 1)]
-"""A share, in [0, 1]."""
-Positive = Annotated[float, Range(0, open="left")]
-NonNegative = Annotated[float, Range(0)]
-Epsilon = Annotated[float, Range(1e-30)]
-"""Guards a division; at least 1e-30, which single precision still holds."""
-Period = Annotated[int, Range(1)]
-"""A number of steps, at least 1."""
-LearningRate: TypeAlias = Annotated[float, Range(0)] | LearningRateSchedule | Callable[[], Any]
-"""A number >= 0, a Keras schedule, or a callable without arguments that returns the rate."""
-
-
-class KerasOptions(TypedDict, total=False):
-    """What `keras.optimizers.Optimizer` offers to every algorithm. All default to off."""
-
-    weight_decay: NonNegative | None
-    clipnorm: Positive | None
-    clipvalue: Positive | None
-    global_clipnorm: Positive | None
-    use_ema: bool
-    ema_momentum: Fraction
-    ema_overwrite_frequency: Period | None
-    loss_scale_factor: Positive | None
-    gradient_accumulation_steps: Annotated[int, Range(2)] | None
-    name: str | None
-
-
-class WrapperOptions(KerasOptions, total=False):
-    """The options of a wrapper: those of every optimizer, and the rate."""
-
-    learning_rate: LearningRate
-
-
-OPTION_DEFAULTS: Mapping[str, Any] = {
-    **dict.fromkeys(KerasOptions.__annotations__),
-    "use_ema": False,
-    "ema_momentum": 0.99,
-}
 
 
 def checked(constructor: Callable[..., None]) -> Callable[..., None]:
@@ -138,7 +57,27 @@ def checked(constructor: Callable[..., None]) -> Callable[..., None]:
             given[options][name] = check(owner, name, value, hints[name])
         constructor(*bound.args, **bound.kwargs)
 
+    checking.__signature__ = _readable(signature)  # type: ignore[attr-defined]
     return checking
+
+
+class _Text(str):
+    """An annotation that `help` shows as it is."""
+
+    __repr__ = str.__str__
+
+
+def _readable(signature: inspect.Signature) -> inspect.Signature:
+    """Return the signature as `help` shows it: words for what an argument may be."""
+    parameters = []
+    for parameter in signature.parameters.values():
+        hint = parameter.annotation
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            parameter = parameter.replace(annotation=_Text("options"))
+        elif hint is not parameter.empty and not isinstance(hint, str):
+            parameter = parameter.replace(annotation=_Text(_describe(hint)))
+        parameters.append(parameter)
+    return signature.replace(parameters=parameters, return_annotation=signature.empty)
 
 
 @functools.cache
@@ -175,6 +114,7 @@ def check(owner: str, name: str, value: Any, hint: Any) -> Any:
     Integers, NumPy scalars, and arrays, tensors and variables without axes are taken as numbers
     and become plain Python ones, so that a saved configuration holds nothing else.
 
+    >>> from keras_optim.arguments.ranges import Decay, LearningRate
     >>> check("Adam", "learning_rate", 1, LearningRate)
     1.0
     >>> check("Lion", "beta_1", 1.5, Decay)
@@ -303,8 +243,9 @@ def _describe_one(kind: Any, limits: Range | None) -> str:
     if kind is bool:
         return "True or False"
     if kind in (float, int):
-        noun = "a number" if kind is float else "an integer"
-        return f"{noun} {limits}" if limits else noun
+        endless = limits is not None and math.inf in (-limits.low, limits.high)
+        noun = "a finite number" if endless else "a number"
+        return f"{noun if kind is float else 'an integer'} {limits or ''}".strip()
     if get_origin(kind) is Literal:
         return " or ".join(map(repr, get_args(kind)))
     if get_origin(kind) is Callable:

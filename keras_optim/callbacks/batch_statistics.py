@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_optim import tensors
-from keras_optim.arguments import hyperparameters
+from keras_optim.arguments import hyperparameters, ranges
 from keras_optim.formatting import shown
 from keras_optim.state import evaluation_weights
 from keras_optim.tensors import BACKEND
@@ -73,8 +73,8 @@ def update_batch_statistics(
     title = "update_batch_statistics"
     if not isinstance(model, keras.Model) or not model.built:
         raise ValueError(f"{title}: `model` must be a built Keras model. Received: {shown(model)}")
-    batch_size = hyperparameters.check(title, "batch_size", batch_size, hyperparameters.Period)
-    steps = hyperparameters.check(title, "steps", steps, hyperparameters.Period | None)
+    batch_size = hyperparameters.check(title, "batch_size", batch_size, ranges.Period)
+    steps = hyperparameters.check(title, "steps", steps, ranges.Period | None)
     Recorder(model).update(data, batch_size, steps)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from keras_optim.arguments import hyperparameters
-from keras_optim.arguments.hyperparameters import Period
+from keras_optim.arguments.ranges import Period
 from keras_optim.callbacks import batch_statistics
 from keras_optim.callbacks.access import move_to_front, optimizer_of
 from keras_optim.optimizer import Optimizer

@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_optim import keras_private
 from keras_optim.arguments import hyperparameters
-from keras_optim.arguments.hyperparameters import Positive, Range
+from keras_optim.arguments.ranges import Positive, Range
 from keras_optim.callbacks.access import between_batches, inside_loss_scale
 from keras_optim.callbacks.draw_rates import draw_rates
 from keras_optim.callbacks.rate_curve import NoFall, RateCurve, rate_curve

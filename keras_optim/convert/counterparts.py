@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from keras_optim.arguments import hyperparameters
+from keras_optim.arguments import hyperparameters, ranges
 from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer
 
@@ -135,8 +135,8 @@ class Library:
             name: getattr(rule, name)
             for name in hyperparameters.own_parameters(type(rule).__init__)
         }
-        options = {name: getattr(optimizer, name) for name in hyperparameters.OPTION_DEFAULTS}
-        on = {n: v for n, v in options.items() if not _same(v, hyperparameters.OPTION_DEFAULTS[n])}
+        options = {name: getattr(optimizer, name) for name in ranges.OPTION_DEFAULTS}
+        on = {n: v for n, v in options.items() if not _same(v, ranges.OPTION_DEFAULTS[n])}
         ours = {**ours, **on, "learning_rate": rate}
         if not optimizer.use_ema:
             ours.pop("ema_momentum", None)

@@ -21,7 +21,7 @@ from keras_optim.algorithms.nadam import Nadam
 from keras_optim.algorithms.nadamw import NadamW
 from keras_optim.algorithms.rmsprop import RMSprop
 from keras_optim.algorithms.sgd import SGD
-from keras_optim.arguments.hyperparameters import OPTION_DEFAULTS
+from keras_optim.arguments.ranges import OPTION_DEFAULTS
 from keras_optim.convert import states
 from keras_optim.convert.counterparts import Array, Library, Row, Slot
 from keras_optim.convert.states import folded, without_axis

@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from keras_optim.arguments.hyperparameters import Period
+from keras_optim.arguments.ranges import Period
 from keras_optim.full_batch.method import Method, Share, Step, Steps, downhill
 from keras_optim.full_batch.objective import Objective, Point, Vector
 

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from keras_optim.arguments.hyperparameters import Period
+from keras_optim.arguments.ranges import Period
 from keras_optim.full_batch.method import Method, Share, Step, Steps, downhill
 from keras_optim.full_batch.objective import Objective, Point, Vector
 

@@ -5,10 +5,10 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
-from keras_optim.arguments import hyperparameters
+from keras_optim.arguments import hyperparameters, ranges
 from keras_optim.full_batch.objective import Objective, Point, Vector
 
-Share = Annotated[float, hyperparameters.Range(0, 1, open="both")]
+Share = Annotated[float, ranges.Range(0, 1, open="both")]
 """A constant of the Wolfe conditions, in (0, 1)."""
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import keras
 
-from keras_optim.arguments import hyperparameters
+from keras_optim.arguments import hyperparameters, ranges
 from keras_optim.formatting import shown
 from keras_optim.full_batch import other_names
 from keras_optim.full_batch.conjugate_gradient import ConjugateGradient
@@ -33,13 +33,13 @@ def minimize(
     *,
     variables: Sequence[Any] | None = None,
     loss: Any = None,
-    batch_size: hyperparameters.Period | None = None,
-    max_iterations: hyperparameters.Period = 100,
-    max_evaluations: hyperparameters.Period | None = None,
-    gradient_tolerance: hyperparameters.NonNegative = 1e-5,
-    value_tolerance: hyperparameters.NonNegative = 1e-9,
+    batch_size: ranges.Period | None = None,
+    max_iterations: ranges.Period = 100,
+    max_evaluations: ranges.Period | None = None,
+    gradient_tolerance: ranges.NonNegative = 1e-5,
+    value_tolerance: ranges.NonNegative = 1e-9,
     callback: Callable[[State], Any] | None = None,
-    verbose: Annotated[int, hyperparameters.Range(0, 1)] = 0,
+    verbose: Annotated[int, ranges.Range(0, 1)] = 0,
 ) -> Result:
     r"""Minimise a smooth loss over all of the data, with curvature and without a learning rate.
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from keras import ops
 
-from keras_optim.arguments.hyperparameters import Fraction, NonNegative, Period, Range
+from keras_optim.arguments.ranges import Fraction, NonNegative, Period, Range
 from keras_optim.arguments.scalar import LARGEST
 from keras_optim.numerics import power
 from keras_optim.schedules.decays import half_cosine

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from keras import ops
 
-from keras_optim.arguments.hyperparameters import NonNegative, Period, Range
+from keras_optim.arguments.ranges import NonNegative, Period, Range
 from keras_optim.numerics import power
 from keras_optim.schedules.schedule import Schedule, Tensor, between, floating, progress
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from keras import ops
 
-from keras_optim.arguments.hyperparameters import NonNegative, Period
+from keras_optim.arguments.ranges import NonNegative, Period
 from keras_optim.formatting import shown
 from keras_optim.schedules.decays import half_cosine
 from keras_optim.schedules.schedule import (

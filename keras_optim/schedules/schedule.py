@@ -13,7 +13,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optim import tensors
 from keras_optim.arguments import descriptions, hyperparameters
-from keras_optim.arguments.hyperparameters import NonNegative, Range
+from keras_optim.arguments.ranges import NonNegative, Range
 from keras_optim.arguments.scalar import LARGEST
 
 Tensor = Any
@@ -42,7 +42,7 @@ class Schedule(LearningRateSchedule):
     {'initial_learning_rate': 0.5}
     >>> Harmonic(-1)
     Traceback (most recent call last):
-    ValueError: Harmonic: `initial_learning_rate` must be a number finite and >= 0. Received: ...
+    ValueError: Harmonic: `initial_learning_rate` must be a finite number >= 0. Received: ...
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

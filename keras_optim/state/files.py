@@ -145,7 +145,7 @@ def _check_scalars(optimizer: Any, arrays: dict[str, Any]) -> None:
         elif name in ("learning_rate", *never_negative):
             if array >= 0 and array <= np.finfo("float32").max:
                 continue
-            expected = "finite and >= 0"
+            expected = "a finite number >= 0"
         else:
             continue
         raise ValueError(

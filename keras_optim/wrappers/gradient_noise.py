@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_optim.arguments.hyperparameters import NonNegative, Range, WrapperOptions
+from keras_optim.arguments.ranges import NonNegative, Range, WrapperOptions
 from keras_optim.engine import distribution
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 from keras_optim.tensors import BACKEND

@@ -9,7 +9,8 @@ from typing import Any
 import keras
 
 from keras_optim import keras_private
-from keras_optim.arguments.hyperparameters import Decay, Fraction, check
+from keras_optim.arguments.hyperparameters import check
+from keras_optim.arguments.ranges import Decay, Fraction
 from keras_optim.formatting import shown
 from keras_optim.wrappers.variable_rates import VariableRates
 

@@ -5,7 +5,7 @@ from typing import Any, Unpack
 
 from keras import ops
 
-from keras_optim.arguments.hyperparameters import WrapperOptions
+from keras_optim.arguments.ranges import WrapperOptions
 from keras_optim.contract import layers
 from keras_optim.engine.sparse_rows import LAZY
 from keras_optim.optimizer import Optimizer, Slots, Tensor

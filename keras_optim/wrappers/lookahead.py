@@ -4,7 +4,7 @@ from typing import Unpack
 
 from keras import ops
 
-from keras_optim.arguments.hyperparameters import Fraction, Period, WrapperOptions
+from keras_optim.arguments.ranges import Fraction, Period, WrapperOptions
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 from keras_optim.wrappers.wrapper import Wrapper
 

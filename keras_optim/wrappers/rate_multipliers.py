@@ -5,7 +5,7 @@ from typing import Any, Unpack
 
 from keras import ops
 
-from keras_optim.arguments.hyperparameters import NonNegative, WrapperOptions
+from keras_optim.arguments.ranges import NonNegative, WrapperOptions
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 from keras_optim.variables.paths import first_matches
 from keras_optim.wrappers.variable_rates import VariableRates

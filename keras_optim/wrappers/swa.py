@@ -4,7 +4,7 @@ from typing import Unpack
 
 from keras import ops
 
-from keras_optim.arguments.hyperparameters import Period, WrapperOptions
+from keras_optim.arguments.ranges import Period, WrapperOptions
 from keras_optim.optimizer import Optimizer, Tensor
 from keras_optim.wrappers.averaging import Averaging
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from keras_optim.arguments.hyperparameters import NonNegative, check
+from keras_optim.arguments.hyperparameters import check
+from keras_optim.arguments.ranges import NonNegative
 from keras_optim.variables.paths import Place, path_of, positions, same_variables
 
 _OWNER, _NAME = "RateMultipliers", "multipliers"

@@ -6,8 +6,8 @@ from typing import Any, Unpack
 import keras
 
 from keras_optim import keras_private
-from keras_optim.arguments import hyperparameters
-from keras_optim.arguments.hyperparameters import WrapperOptions
+from keras_optim.arguments import ranges
+from keras_optim.arguments.ranges import WrapperOptions
 from keras_optim.contract import layers
 from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer, Slots, Tensor
@@ -56,7 +56,7 @@ class Wrapper(Optimizer):
             raise ValueError(f"{title}: `inner` must not have a {title} inside already.")
         inherited = {
             name: getattr(inner, name)
-            for name, default in hyperparameters.OPTION_DEFAULTS.items()
+            for name, default in ranges.OPTION_DEFAULTS.items()
             if name != "name" and getattr(inner, name) != default
         }
         if both := sorted(set(inherited) & set(kwargs)):

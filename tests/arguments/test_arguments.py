@@ -9,7 +9,7 @@ from keras import ops
 
 import keras_optim
 from keras_optim import schedules
-from keras_optim.arguments import hyperparameters, other_names
+from keras_optim.arguments import hyperparameters, other_names, ranges
 from keras_optim.catalog import ALGORITHMS, WRAPPERS
 from tests.support.trajectories import numbers, tensor, variables
 
@@ -177,7 +177,7 @@ def test_words_are_of_use():
     made = [row.algorithm for row in (*ALGORITHMS, *WRAPPERS)]
     made += [getattr(schedules, name) for name in schedules.__all__]
     made += [keras_optim.LBFGS, keras_optim.callbacks.LearningRateFinder]
-    known = {*hyperparameters.OPTION_DEFAULTS, "learning_rate"}
+    known = {*ranges.OPTION_DEFAULTS, "learning_rate"}
     known.update(name for cls in made for name in hyperparameters.own_parameters(cls.__init__))
     for word, meant in other_names.WORDS.items():
         assert word not in meant

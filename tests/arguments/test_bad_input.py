@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import keras_optim
-from keras_optim.arguments import hyperparameters
+from keras_optim.arguments import hyperparameters, ranges
 from keras_optim.catalog import ALGORITHMS, WRAPPERS
 from tests.support.catalog_cases import NEEDED, make
 from tests.support.trajectories import gradients, numbers, starts, tensor, variables
@@ -61,7 +61,7 @@ PARAMETERS = [
     pytest.param(row, name, hint, id=f"{row.name}-{name}")
     for row in (*ALGORITHMS, *WRAPPERS)
     for name, hint in hyperparameters.declared(row.algorithm.__init__).items()
-    if name != "inner" and (row.name == "adam" or name not in hyperparameters.OPTION_DEFAULTS)
+    if name != "inner" and (row.name == "adam" or name not in ranges.OPTION_DEFAULTS)
 ]
 
 

@@ -1,5 +1,6 @@
 """Arguments: what is wrong is refused in the constructor, by name; what is right is kept."""
 
+import inspect
 import json
 import math
 from typing import get_args, get_origin
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import keras_optim
-from keras_optim.arguments import hyperparameters
+from keras_optim.arguments import hyperparameters, ranges
+from keras_optim.catalog import ALGORITHMS, WRAPPERS
 from tests.conftest import one_backend
 from tests.support.catalog_cases import NAMES, make
 
@@ -191,8 +193,16 @@ def test_all_that_the_ranges_allow_is_kept(name, data):
 
 @given(low=st.floats(-10, 10), width=st.floats(0, 10), value=st.floats(allow_nan=True))
 def test_range(low, width, value):
-    closed = hyperparameters.Range(low, low + width)
+    closed = ranges.Range(low, low + width)
     assert (value in closed) == (low <= value <= low + width)
-    assert low not in hyperparameters.Range(low, open="left")
-    assert low + width not in hyperparameters.Range(low, low + width, open="both")
+    assert low not in ranges.Range(low, open="left")
+    assert low + width not in ranges.Range(low, low + width, open="both")
     assert math.nan not in closed
+
+
+def test_help_shows_words_for_ranges():
+    shown = str(inspect.signature(keras_optim.Lookahead))
+    assert "sync_period: an integer >= 1 = 5" in shown and "Annotated" not in shown
+    assert "slow_step_size: a number in [0, 1] = 0.5" in shown
+    for row in (*ALGORITHMS, *WRAPPERS):
+        assert "Annotated" not in str(inspect.signature(row.algorithm))

@@ -315,24 +315,28 @@ def test_config_round_trip(schedule, expected):
 
 
 WRONG = [
-    (lambda: StepDecay(-1, 10), ValueError, "StepDecay: `initial_learning_rate` must be a number"),
-    (lambda: StepDecay(0.1, 0), ValueError, "StepDecay: `decay_steps` must be an integer finite"),
+    (
+        lambda: StepDecay(-1, 10),
+        ValueError,
+        "StepDecay: `initial_learning_rate` must be a finite number",
+    ),
+    (lambda: StepDecay(0.1, 0), ValueError, "StepDecay: `decay_steps` must be an integer >="),
     (lambda: StepDecay(0.1, 2.5), TypeError, "Received: decay_steps=2.5"),
     (lambda: StepDecay(0.1, 10, 1.5), ValueError, r"`decay_rate` must be a number in \(0, 1\]"),
     (lambda: StepDecay(0.1), TypeError, "StepDecay: missing a required argument: 'decay_steps'"),
     (lambda: StepDecay(0.1, 10, name="x"), TypeError, "StepDecay: unknown argument `name`"),
-    (lambda: OneCycle(0.1, 1), ValueError, "OneCycle: `total_steps` must be an integer finite"),
+    (lambda: OneCycle(0.1, 1), ValueError, "OneCycle: `total_steps` must be an integer >="),
     (lambda: OneCycle(0.1, 10, anneal="cos"), TypeError, "must be 'cosine' or 'linear'"),
     (lambda: Cyclic(0.2, 0.1), ValueError, "Cyclic: `max_learning_rate` must be at least"),
-    (lambda: Warmup("fast", 10), TypeError, "must be a number.* or a LearningRateSchedule"),
-    (lambda: Warmup(math.nan, 10), ValueError, "Warmup: `schedule` must be a number finite"),
+    (lambda: Warmup("fast", 10), TypeError, "must be a finite number.* or a LearningRateSchedule"),
+    (lambda: Warmup(math.nan, 10), ValueError, "Warmup: `schedule` must be a finite number"),
     (lambda: Join([0.1], [5]), ValueError, "Join: `boundaries` must be one fewer"),
     (lambda: Join([0.1, 0.2, 0.3], [5, 5]), ValueError, "Join: `boundaries` must rise"),
-    (lambda: Join([0.1, -0.2], [5]), ValueError, r"Join: `schedules\[1\]` must be a number finite"),
+    (lambda: Join([0.1, -0.2], [5]), ValueError, r"Join: `schedules\[1\]` must be a finite number"),
     (
         lambda: Join([0.1, "x"], [5]),
         TypeError,
-        r"`schedules\[1\]` must be a number .* Received: schedules\[1\]='x'",
+        r"`schedules\[1\]` must be a finite number .* Received: schedules\[1\]='x'",
     ),
     (lambda: Join(0.1, [5]), TypeError, "`schedules` must be a list.*Received: schedules=0.1"),
 ]

@@ -77,7 +77,7 @@ DAMAGES = {
         f"iteration must be an integer from 0 to {LARGEST}, up to which .* counts.*: {2**63}",
     ),
     "two counts": ({"iteration": np.zeros(2)}, "iteration must be one number.*0.0, 0.0"),
-    "a negative rate": ({"learning_rate": np.array(-0.1)}, r"learning_rate must be fin.*: -0\.1"),
+    "a negative rate": ({"learning_rate": np.array(-0.1)}, r"learning_rate must be a fin.*: -0\.1"),
     "a NaN for the rate": ({"learning_rate": np.array(np.nan)}, "learning_rate must be .*: nan"),
     "an infinite rate": ({"learning_rate": np.array(np.inf)}, "learning_rate must be .*: inf"),
     "a huge rate": ({"learning_rate": np.array(1e300)}, "learning_rate must be .*1e.300"),

@@ -82,7 +82,7 @@ def test_what_cannot_be_wrapped():
         keras_optim.Lookahead(keras_optim.Adam(clipnorm=1.0), clipnorm=2.0)
     with pytest.raises(TypeError, match="Lookahead: `inner` must be an optimizer of keras_optim"):
         keras_optim.Lookahead(keras.optimizers.Adam())
-    with pytest.raises(ValueError, match="`sync_period` must be an integer finite and >= 1"):
+    with pytest.raises(ValueError, match="`sync_period` must be an integer >= 1"):
         keras_optim.Lookahead(keras_optim.Adam(), sync_period=0)
 
 
