@@ -94,14 +94,13 @@ class Call:
         used = [v.data_ptr() for arrays in self._held for v in arrays.values() if v.numel()]
         if len(set(used)) < len(used):
             raise Refused("two tensors share their memory")
-        names = [name for name in text.arrays if name != kernel._leading]
         self.run = kernel._engine.Tables(
             text,
             kernel._run,
             [kernel._sizes[i] for i in indices],
             [kernel._shapes[i] for i in indices],
             indices,
-            {name: [arrays[name].data_ptr() for arrays in items] for name in names},
+            text.addresses(items, kernel._leading),
             [shared[name].data_ptr() for name in text.shared],
             kernel._device,
         ).run
