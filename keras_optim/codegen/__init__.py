@@ -3,10 +3,11 @@
     graph       the operations of a function, and how far each spreads over an array
     tracing     the function, run on stand-ins for tensors, leaves a graph
     operations  what each operation is in C
-    layout      which tensors the same text can do, and in which order numbers are known
-    passes      what each pass over the elements computes, stores, and finds stored
-    source      names and expressions; `places` those of positions in arrays
-    parts       the parts of a function: loops, and what comes before them
+    axes        shapes of tensors, and the axes of an item along which they lie
+    grouping    which tensors the same text can do, and in which order numbers are known
+    schedule    what each pass over the elements computes, stores, and finds stored
+    expressions names and expressions; `indexing` those of positions in arrays
+    loops       the parts of a function: loops, and what comes before them
     on_cpu      the parts as one C function with OpenMP, and how it is called
     on_cuda     the parts as one CUDA kernel, and how it is launched
     building    C function -> shared library, in a private cache

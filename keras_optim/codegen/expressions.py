@@ -4,9 +4,9 @@ Items whose graphs differ in numbers alone are done by the same text, a *body*; 
 in tables, so that the text is that of the function, whatever its settings (but for which of them
 are equal: equal numbers are one).
 
-What needs a sum waits for it: the function is a row of *passes* over the elements, each but the
-last ending in sums; `passes` says what each does. `parts` writes them down, `on_cpu` and `on_cuda`
-say how they follow each other, and who does what.
+What needs a reduction waits for it: the function is a row of *passes* over the elements, each but
+the last ending in reductions; `schedule` says what each does. `loops` writes them down, `on_cpu`
+and `on_cuda` say how they follow each other, and who does what.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,12 +50,12 @@ class Text:
     """Numbers of each item."""
     bodies: list[int]
     """The text that does each item."""
-    sums: int
-    """How many sums one item makes at most."""
-    partial_sums: list[list[Spread]]
-    """The axes of each of an item's sums over some of its axes."""
+    reductions: int
+    """How many reductions to one number an item has at most."""
+    partial_reductions: list[list[Spread]]
+    """The axes that are left by each of an item's reductions over some of its axes."""
     kept: list[list[Spread]]
-    """The axes of what is kept for each place of some of its axes, beside these sums."""
+    """The axes of what is kept for each place of some of its axes, beside these."""
     parts: int
     """How many of both one item has at most."""
     axes: int
@@ -65,6 +65,16 @@ class Text:
     phases: tuple[str, ...] = ()
     """Of several functions called one after the other: who takes part in each."""
 
+    def addresses(
+        self, items: Sequence[Mapping[str, torch.Tensor]], leading: str
+    ) -> dict[str, list[int]]:
+        """Return where the arrays of items are, all but the leading one; 0 if an item has none."""
+        return {
+            name: [arrays[name].data_ptr() if name in arrays else 0 for arrays in items]
+            for name in self.arrays
+            if name != leading
+        }
+
 
 class Names:
     """What everything is called and how it is computed, on each kind of device.
@@ -73,8 +83,8 @@ class Names:
         Refused: items disagree about what they share, or numbers are of an unknown type.
     """
 
-    SUM: ClassVar[str]
-    """The expression of the sum with the place `{place}` of item `i`."""
+    REDUCED: ClassVar[str]
+    """The expression of the reduction `{op}` with the place `{place}` of item `i`."""
     EARLY = False
     """Whether a pass stores what it can, and there is a place to keep numbers of some axes."""
 
@@ -86,11 +96,13 @@ class Names:
             for graph, number in zip(graphs, layout.body_of, strict=True)
         ]
         self.width = max(map(len, self.parameters))
-        self.sums = max(len(body.sums) for body in layout.bodies)
+        self.reductions = max(len(body.reductions) for body in layout.bodies)
         self.plans = {body: Plan(body, layout.passes, self.EARLY) for body in layout.bodies}
         self.parts = max(len(self._of_parts(body)) for body in layout.bodies)
         self.axes = max(1, *(body.axes for body in layout.bodies))
         nodes = [node for body in layout.bodies for node in body.nodes]
+        self.ops = sorted({node.op for node in nodes if node.reduces})
+        """Kinds of reductions."""
         self.arrays = {node.name: node.dtype for node in nodes if node.op == "array"}
         self.shared = {node.name: node.dtype for node in nodes if node.op == "shared"}
         for node in nodes:
@@ -147,10 +159,10 @@ class Names:
         if node.op == "array":
             at = at_name(node.spread) if node.partial else "j" if node.element else "0"
             return f"{node.name}_p[{at}]"
-        if node.op == "sum":
-            return self.SUM.format(place=body.sums.index(i))
-        if node.op == "partial_sum":
+        if node.reduces and node.partial:
             return f"part_{self._part(body, i)}[{at_name(node.spread)}]"
+        if node.reduces:
+            return self.REDUCED.format(op=node.op, place=body.reductions.index(i))
         target = node.computed_in or node.dtype
         types = [target] * len(node.operands)
         if node.op == "where":
@@ -178,8 +190,8 @@ class Names:
         ]
 
     def _of_parts(self, body: Body) -> list[int]:
-        """Sums over some axes, and what is kept beside them."""
-        return [*body.partial_sums, *self.plans[body].kept]
+        """Reductions over some axes, and what is kept beside them."""
+        return [*body.partial_reductions, *self.plans[body].kept]
 
     def _part(self, body: Body, i: int) -> int:
         """The place of one of these."""
@@ -197,8 +209,8 @@ class Names:
             constants=[float(text) for text in self.constants],
             parameters=[row + [0.0] * (self.width - len(row)) for row in self.parameters],
             bodies=self.layout.body_of,
-            sums=self.sums,
-            partial_sums=[_spreads(body, body.partial_sums) for body in of_items],
+            reductions=self.reductions,
+            partial_reductions=[_spreads(body, body.partial_reductions) for body in of_items],
             kept=[_spreads(body, self.plans[body].kept) for body in of_items],
             parts=self.parts,
             axes=self.axes,

@@ -5,15 +5,23 @@ from typing import Any
 
 import torch
 
+from keras_optim.codegen.operations import REDUCTIONS
+
 Spread = frozenset[int]
 NUMBER: Spread = frozenset()
 ELEMENT: Spread = frozenset([0])
 """How far a node spreads over an array: one number, one for each element; in between, the axes
-along which it differs, counted from the end: {-1} for one number in each column."""
+along which it differs, counted from the end: {-1} for one number in each column. While a function
+is traced, {1}, {2}, ... is one axis that is not known yet."""
 
 
 class Refused(Exception):
-    """The function does something that has no place in an elementwise loop with sums."""
+    """The function does something that has no place in an elementwise loop with reductions."""
+
+
+def unknown(spread: Spread) -> bool:
+    """Whether a spread is one axis that is not known yet."""
+    return any(axis > 0 for axis in spread)
 
 
 @dataclass(frozen=True)
@@ -21,7 +29,7 @@ class Node:
     """One operation; its operands are positions of earlier ones.
 
     Besides those of `operations`: `literal` (a number), `array` and `shared` (an input), `cast`,
-    `sum` (of all there is), `partial_sum` (over some axes) and `total` (over all items).
+    and `total` (a sum over all items). A reduction leaves the axes of its `spread`.
     """
 
     op: str
@@ -42,6 +50,11 @@ class Node:
     def partial(self) -> bool:
         """Whether it is a number for each place of some of the axes."""
         return self.spread not in (NUMBER, ELEMENT)
+
+    @property
+    def reduces(self) -> bool:
+        """Whether it makes one number of many."""
+        return self.op in REDUCTIONS
 
 
 @dataclass

@@ -25,8 +25,9 @@ class Body:
         self.nodes, self.literals = graph.nodes, graph.literals
         self.arrays, self.shared, self.axes = graph.arrays, graph.shared, graph.axes
         self.totals = [i for i, node in enumerate(self.nodes) if node.op == "total"]
-        self.sums = [i for i, node in enumerate(self.nodes) if node.op == "sum"]
-        self.partial_sums = [i for i, node in enumerate(self.nodes) if node.op == "partial_sum"]
+        reduced = [i for i, node in enumerate(self.nodes) if node.reduces]
+        self.reductions = [i for i in reduced if not self.nodes[i].partial]
+        self.partial_reductions = [i for i in reduced if self.nodes[i].partial]
         self.by_rows = any(node.partial for node in self.nodes)
         varying = [i for i, v in graph.literals.items() if any(g.literals[i] != v for g in graphs)]
         self.varying = {i: place for place, i in enumerate(varying)}
@@ -40,7 +41,7 @@ class Body:
                 level = SHARED
             elif node.spread != NUMBER and node.op != "literal":
                 level = ELEMENT if node.element else PARTIAL
-            elif i in self.varying or node.op in ("sum", "array"):
+            elif i in self.varying or node.op == "array" or node.reduces:
                 level = ITEM
             else:
                 level = max((levels[k] for k in node.operands), default=SHARED)
@@ -52,7 +53,7 @@ class Body:
         self.depths = []
         for i, node in enumerate(self.nodes):
             depth = max((self.depths[k] for k in node.operands), default=0)
-            if node.op in ("sum", "partial_sum"):
+            if node.reduces:
                 depth = max(depth, 1) if self.over_parts(i) else depth + 1
             elif node.op == "total":
                 depth = max(depth, totals[self.totals.index(i)])
@@ -60,13 +61,13 @@ class Body:
         return [self.depths[i] for i in self.totals]
 
     def over_parts(self, i: int) -> bool:
-        """Whether a sum is not of elements, so that it takes no pass over them."""
+        """Whether a reduction is not of elements, so that it takes no pass over them."""
         return self.nodes[self.nodes[i].operands[0]].partial
 
     def ancestors(self, roots: Sequence[int], known: Set[int] = frozenset()) -> list[int]:
         """All nodes to have for `roots`, in order.
 
-        What goes into sums is done before, and so is what goes into those that are `known`.
+        What goes into reductions is done before, and so is what goes into `known` nodes.
         """
         seen: set[int] = set()
         stack = list(roots)
@@ -74,8 +75,9 @@ class Body:
             i = stack.pop()
             if i not in seen:
                 seen.add(i)
-                if i not in known and self.nodes[i].op not in ("sum", "partial_sum", "total"):
-                    stack += self.nodes[i].operands
+                node = self.nodes[i]
+                if not (i in known or node.reduces or node.op == "total"):
+                    stack += node.operands
         return sorted(seen)
 
     def stores(self, level: int) -> dict[str, int]:
@@ -95,7 +97,7 @@ class Layout:
         bodies: Each for some items.
         body_of: The number of the body of each item.
         totals: The depth of each total.
-        passes: How many passes end in sums.
+        passes: How many passes end in reductions.
 
     Raises:
         Refused: there are no items, or they differ in what they sum up over all of them.
@@ -123,9 +125,9 @@ class Layout:
         if any(
             self._too_early(body, i)
             for body in self.bodies
-            for i in (*body.sums, *body.partial_sums)
+            for i in (*body.reductions, *body.partial_reductions)
         ):
-            raise Refused("columns are added up with a total that is not known by then")
+            raise Refused("columns are reduced with a total that is not known by then")
 
     def _too_early(self, body: Body, i: int) -> bool:
         used = body.ancestors(body.nodes[i].operands) if body.over_parts(i) else []

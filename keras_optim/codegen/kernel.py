@@ -94,14 +94,13 @@ class Call:
         used = [v.data_ptr() for arrays in self._held for v in arrays.values() if v.numel()]
         if len(set(used)) < len(used):
             raise Refused("two tensors share their memory")
-        names = [name for name in text.arrays if name != kernel._leading]
         self.run = kernel._engine.Tables(
             text,
             kernel._run,
             [kernel._sizes[i] for i in indices],
             [kernel._shapes[i] for i in indices],
             indices,
-            {name: [_address(arrays.get(name)) for arrays in items] for name in names},
+            text.addresses(items, kernel._leading),
             [shared[name].data_ptr() for name in text.shared],
             kernel._device,
         ).run
@@ -124,11 +123,6 @@ def check(name: str, value: torch.Tensor) -> None:
     plain = type(value) in (torch.Tensor, torch.nn.Parameter) and value.layout == torch.strided
     if not plain or value.device.type not in ENGINES or not value.is_contiguous():
         raise Refused(f"{name} is no plain, contiguous tensor on a CPU or a CUDA device")
-
-
-def _address(value: torch.Tensor | None) -> int:
-    """The address of an array; 0 for an item that has none of this name."""
-    return 0 if value is None else value.data_ptr()
 
 
 def _signature(arrays: Tensors) -> frozenset[Any]:

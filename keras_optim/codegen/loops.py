@@ -7,6 +7,7 @@ from keras_optim.codegen.expressions import Names, c_type, memory_type
 from keras_optim.codegen.graph import Refused, Spread
 from keras_optim.codegen.grouping import ELEMENT, ITEM, PARTIAL, Body
 from keras_optim.codegen.indexing import at_name, joined, place, place_of_row, product
+from keras_optim.codegen.operations import REDUCTIONS, Reduction
 from keras_optim.codegen.schedule import Pass
 
 Loads = Mapping[int, str]
@@ -24,8 +25,8 @@ class Writer(Names):
     """The expression of the address of the leading array of item `i`."""
     PLACE: ClassVar[str]
     """Declares `c`, the column of the element `j`, and `row`, where that is not known."""
-    TO_PART: ClassVar[str]
-    """Adds `{value}` to the partial sum with the place `{place}`, the number `{i}`, at `{at}`."""
+    PARTIAL: ClassVar[str]
+    """The number of the partial reduction with the place `{place}`, the node `{i}`, at `{at}`."""
     SHAPE: ClassVar[str]
     """Declares `D`, the lengths of the axes of item `i` from the last on, and `C`, the first."""
     PART: ClassVar[str]
@@ -51,7 +52,7 @@ class Writer(Names):
         return joined([*self._parts(body), *lines, *self._lines(body, ITEM, nodes)])
 
     def _parts(self, body: Body) -> list[str]:
-        types = ["double"] * len(body.partial_sums)
+        types = [many_type(body, i) for i in body.partial_reductions]
         types += [c_type(body.nodes[i].dtype) for i in self.plans[body].kept]
         parts = [self.PART.format(place=k, type=kind) for k, kind in enumerate(types)]
         return [self.SHAPE, *parts] if body.by_rows else []
@@ -75,40 +76,53 @@ class Writer(Names):
     # ---- loops over elements
 
     def _loop(self, body: Body, depth: int) -> dict[str, str]:
-        """The pieces of a pass over the elements of an item, which adds up in `s1`, ... of the
-        sums' own types; what all of a row goes into is added up in `w1`, ... first.
+        """The pieces of a pass over the elements of an item, which reduces them in `s1`, ... of
+        the reductions' own types; what all of a row goes into is reduced in `w1`, ... first.
         """
         now = self.plans[body].passes[depth]
-        roots = {i: body.nodes[i].operands[0] for i in now.adds}
+        roots = {i: body.nodes[i].operands[0] for i in now.reduced}
         loads = self._loads(body, now, depth)
         nodes = body.ancestors([*roots.values(), *now.stores.values()], loads.keys())
         if not (roots or now.stores):
             return {}
-        of_rows = [i for i in now.partial_sums if -1 not in body.nodes[i].spread]
-        starts = [f"{c_type(body.nodes[i].dtype)} s{i} = 0;" for i in now.sums]
-        adds = [f"s{i} += {self._operand(body, roots[i], body.nodes[i].dtype)};" for i in now.sums]
+        own = {i: c_type(body.nodes[i].dtype) for i in roots}
+        of_row = [i for i in now.partial_reductions if -1 not in body.nodes[i].spread]
+        of_columns = [i for i in now.partial_reductions if i not in of_row]
+        operands = {i: self._operand(body, roots[i], body.nodes[i].dtype) for i in now.reductions}
         arrays = [*now.stores, *(name for i, name in now.loads.items() if i in nodes)]
-        of_row, of_element = self._each_element(body, nodes, loads)
+        each_row, of_element = self._each_element(body, nodes, loads)
         if (condition := self._condition(body, now)) is not None:
-            of_row.append(f"if (!v{condition}) continue;")
+            each_row.append(f"if (!v{condition}) continue;")
         of_element += self._storing(body, now.stores, "j")
         return {
             "head": self._head(body, nodes, arrays),
-            "start": joined(f"double sum{i} = 0;" for i in now.sums),
-            "block": joined([*starts, *[f"double w{i} = 0;" for i in of_rows], *of_row]),
-            "sums": ", ".join([f"s{i}" for i in now.sums] + [f"w{i}" for i in of_rows]),
+            "start": joined(_start(body, i, "double", f"sum{i}") for i in now.reductions),
+            "block": joined(
+                [
+                    *[_start(body, i, own[i], f"s{i}") for i in now.reductions],
+                    *[_start(body, i, many_type(body, i), f"w{i}") for i in of_row],
+                    *each_row,
+                ]
+            ),
+            "clauses": _clauses(
+                body, {**{i: f"s{i}" for i in now.reductions}, **{i: f"w{i}" for i in of_row}}
+            ),
             "lines": joined(of_element),
-            "add": joined([*adds, *[f"w{i} += {self.names[body][roots[i]]};" for i in of_rows]]),
+            "add": joined(
+                [
+                    *[_add(body, i, f"s{i}", operands[i]) for i in now.reductions],
+                    *[_add(body, i, f"w{i}", self.names[body][roots[i]]) for i in of_row],
+                ]
+            ),
             "add_block": joined(
                 [
-                    *[f"sum{i} += s{i};" for i in now.sums],
-                    *[self._to_part(body, i, f"w{i}") for i in of_rows],
+                    *[_add(body, i, f"sum{i}", f"s{i}") for i in now.reductions],
+                    *[_add(body, i, self._partial(body, i), f"w{i}") for i in of_row],
                 ]
             ),
             "add_to_parts": joined(
-                self._to_part(body, i, self.names[body][roots[i]])
-                for i in now.partial_sums
-                if i not in of_rows
+                _add(body, i, self._partial(body, i), self.names[body][roots[i]])
+                for i in of_columns
             ),
         }
 
@@ -120,7 +134,7 @@ class Writer(Names):
             if node.op != "where" or body.nodes[node.operands[2]].name != name:
                 return None
             found.add(node.operands[0])
-        condition = next(iter(found)) if len(found) == 1 and not now.adds else None
+        condition = next(iter(found)) if len(found) == 1 and not now.reduced else None
         if condition is None or body.levels[condition] != PARTIAL:
             return None
         return condition if -1 not in body.nodes[condition].spread else None
@@ -153,13 +167,13 @@ class Writer(Names):
             lines += self._lines(body, PARTIAL, [i], loads)
         return of_row, [*of_element, *self._lines(body, ELEMENT, nodes, loads)]
 
-    def _to_part(self, body: Body, i: int, value: str) -> str:
-        """Add to a partial sum where the element, or its row, is."""
+    def _partial(self, body: Body, i: int) -> str:
+        """The number of a partial reduction where the element, or its row, is."""
         spread = body.nodes[i].spread
         at = place_of_row(spread, range(-body.axes, -1))
         if -1 in spread:
             at = f"{at} + c" if spread != {-1} else "c"
-        return self.TO_PART.format(place=body.partial_sums.index(i), value=value, i=i, at=at)
+        return self.PARTIAL.format(place=body.partial_reductions.index(i), i=i, at=at)
 
     # ---- loops over places of some axes
 
@@ -175,25 +189,25 @@ class Writer(Names):
 
     def _used(self, body: Body, nodes: Sequence[int], loads: Loads) -> list[Spread]:
         def there(i: int) -> bool:
-            return i in loads or body.nodes[i].op in ("array", "partial_sum")
+            return i in loads or body.nodes[i].op == "array" or body.nodes[i].reduces
 
         spreads = {body.nodes[i].spread for i in nodes if body.nodes[i].partial and there(i)}
         return sorted(spreads, key=sorted)
 
     def _parts_at(self, depth: int) -> bool:
-        """Whether something is added up at places of some axes after so many passes."""
+        """Whether something is reduced to places of some axes after so many passes."""
         plans = (plan.passes[depth] for plan in self.plans.values())
-        return any(now.partial_sums or now.over_parts for now in plans)
+        return any(now.partial_reductions or now.over_parts for now in plans)
 
     def _over_parts(self, body: Body, i: int) -> tuple[str, str, str, str]:
-        """Head, length, lines and value of a loop that adds up parts."""
+        """Head, length, lines and value of a loop that reduces parts."""
         root = body.nodes[i].operands[0]
         nodes = body.ancestors([root])
         length, lines = self._each_part(body, body.nodes[root].spread, nodes, {})
         return self._head(body, nodes), length, joined(lines), self.names[body][root]
 
     def _keeping(self, body: Body, i: int) -> tuple[str, str, str]:
-        """Head, length and lines of a loop that keeps what is made of sums of parts."""
+        """Head, length and lines of a loop that keeps what is made of reductions."""
         nodes, spread = body.ancestors([i]), body.nodes[i].spread
         length, lines = self._each_part(body, spread, nodes, {})
         lines.append(f"part_{self._part(body, i)}[p] = v{i};")
@@ -243,3 +257,30 @@ class Writer(Names):
             for place, (name, dtype) in enumerate(self.shared.items())
             if name in body.shared and body.nodes[body.shared[name]].name != name
         )
+
+
+def _reduction(body: Body, i: int) -> Reduction:
+    return REDUCTIONS[body.nodes[i].op]
+
+
+def many_type(body: Body, i: int) -> str:
+    """Return the type in which many numbers are reduced."""
+    return "double" if _reduction(body, i).rounds else c_type(body.nodes[i].dtype)
+
+
+def _start(body: Body, i: int, kind: str, name: str) -> str:
+    """Declare what numbers are reduced in."""
+    return f"{kind} {name} = {_reduction(body, i).start};"
+
+
+def _add(body: Body, i: int, name: str, value: str) -> str:
+    """Take one more number into a reduction."""
+    return f"{_reduction(body, i).add.format(name, value)};"
+
+
+def _clauses(body: Body, names: Mapping[int, str]) -> str:
+    """What OpenMP must know of the names that a loop reduces in."""
+    found: dict[str, list[str]] = {}
+    for i, name in names.items():
+        found.setdefault(_reduction(body, i).clause, []).append(name)
+    return "".join(f" reduction({clause} : {', '.join(of)})" for clause, of in found.items())

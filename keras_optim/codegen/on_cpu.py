@@ -22,8 +22,8 @@ from keras_optim.codegen.expressions import Text
 from keras_optim.codegen.graph import Graph
 from keras_optim.codegen.grouping import Body
 from keras_optim.codegen.indexing import joined, place, product
-from keras_optim.codegen.loops import Writer
-from keras_optim.codegen.operations import HELPERS
+from keras_optim.codegen.loops import Writer, many_type
+from keras_optim.codegen.operations import EXTREMES, HELPERS, REDUCTIONS, reducing
 from keras_optim.codegen.schedule import Pass
 
 load = building.load
@@ -58,7 +58,7 @@ class Tables:
         shared: Sequence[int],
         device: torch.device,
     ):
-        self._run, self._sums, self._count = run, text.sums, len(sizes)
+        self._run, self._sums, self._count = run, text.reductions, len(sizes)
         self._size = (ctypes.c_int64 * len(sizes))(*sizes)
         self._body = (ctypes.c_int64 * len(sizes))(*[text.bodies[i] for i in rows])
         order = sorted(range(len(sizes)), key=lambda i: -sizes[i])
@@ -67,7 +67,7 @@ class Tables:
         for shape, i in zip(shapes, rows, strict=True):
             from_last = [*reversed(shape), *[1] * text.axes][: text.axes]
             lengths += from_last
-            spreads = [*text.partial_sums[i], *text.kept[i]]
+            spreads = [*text.partial_reductions[i], *text.kept[i]]
             parts = [math.prod(from_last[-a - 1] for a in of) for of in spreads]
             parts += [0] * (text.parts - len(parts))
             starts += [starts[-1] + end for end in itertools.accumulate(parts)]
@@ -120,9 +120,9 @@ def _doubles(values: Sequence[float]) -> Any:
 
 
 class _Writer(Writer):
-    SUM = "sum_of(part + (i * SUMS + {place}) * T, W)"
+    REDUCED = "{op}_of(part + (i * SUMS + {place}) * T, W)"
     PLACE = "const int64_t c = j - row * C;"
-    TO_PART = "mine_{place}[{at}] += {value};"
+    PARTIAL = "mine_{place}[{at}]"
     SHAPE = "const int64_t *const D = lengths + i * AXES; const int64_t C = D[0];"
     PART = (
         "{type} *__restrict__ part_{place} = ({type} *)(all_parts + T * starts[n * PARTS] + "
@@ -134,7 +134,8 @@ class _Writer(Writer):
         """All of it."""
         return FUNCTION.substitute(
             helpers=HELPERS.format(qualifiers="static inline"),
-            sums=self.sums,
+            reductions=joined(self._reductions()),
+            sums=self.reductions,
             arrays=len(self.arrays),
             parts=self.parts,
             axes=self.axes,
@@ -142,6 +143,15 @@ class _Writer(Writer):
             constants=self.constant_lines(),
             work=self._work(),
         )
+
+    def _reductions(self) -> list[str]:
+        """The functions that reduce what threads have reduced."""
+        extremes = [op for op in self.ops if REDUCTIONS[op].clause == op]
+        return [
+            *([EXTREMES] if extremes else []),
+            *[DECLARE.substitute(reducing(op, "omp_out", "omp_in")) for op in extremes],
+            *[OF_THREADS.substitute(reducing(op, "sum", "part[r]")) for op in self.ops],
+        ]
 
     def _work(self) -> str:
         """All passes, with what is known before, between and after them."""
@@ -172,7 +182,7 @@ class _Writer(Writer):
         return f"for (int64_t i = 0, at = 0; i < n; at += size[i++]) {{\n{text}\n}}"
 
     def _pass(self, depth: int) -> str:
-        """New values, and sums: blocks in their own type, then in double."""
+        """New values, and reductions: blocks in their own type, then in double."""
         texts = []
         for body, plan in self.plans.items():
             now, pieces = plan.passes[depth], self._loop(body, depth)
@@ -180,23 +190,37 @@ class _Writer(Writer):
         return self._for_each_item(texts, PART_OF_ONE if self.one_by_one else PART_OF_ALL)
 
     def _elements(self, body: Body, now: Pass, pieces: Mapping[str, str]) -> str:
-        mine = [MINE.substitute(place=body.partial_sums.index(i)) for i in now.partial_sums]
-        keep = [f"part[(i * SUMS + {body.sums.index(i)}) * T + w] = sum{i};" for i in now.sums]
+        mine = [MINE.substitute(self._of_partial(body, i)) for i in now.partial_reductions]
+        keep = [
+            f"part[(i * SUMS + {body.reductions.index(i)}) * T + w] = sum{i};"
+            for i in now.reductions
+        ]
         loop = LOOP.substitute(
             pieces,
             over=ROWS if body.by_rows else BLOCKS,
-            reduction=f" reduction(+ : {pieces['sums']})" if pieces["sums"] else "",
         )
         return joined([pieces["head"], pieces["start"], *mine, loop, *keep])
 
+    def _of_partial(self, body: Body, i: int) -> dict[str, Any]:
+        k = body.partial_reductions.index(i)
+        kind = many_type(body, i)
+        of_thread = MINE_OF.substitute(kind=kind, place=k, thread="t")
+        return {
+            "place": k,
+            "kind": kind,
+            "count": COUNT.substitute(place=k),
+            "mine": MINE_OF.substitute(kind=kind, place=k, thread="w"),
+            **reducing(body.nodes[i].op, f"part_{k}[p]", f"({of_thread})[p]"),
+        }
+
     def _together(self, depth: int) -> str:
-        """What threads have added to parts, together; and sums of parts: by one thread an item."""
+        """What threads have reduced, together; and reductions of parts: by one thread an item."""
         texts = []
         for body, plan in self.plans.items():
             now = plan.passes[depth]
-            sums = [TOGETHER.substitute(place=body.partial_sums.index(i)) for i in now.partial_sums]
-            if sums:
-                sums = ["{", *self._parts(body), *sums, "}"]
+            parts = [TOGETHER.substitute(self._of_partial(body, i)) for i in now.partial_reductions]
+            if parts:
+                parts = ["{", *self._parts(body), *parts, "}"]
             over = [self._over(body, i) for i in now.over_parts]
             kept = [
                 "{{\n{}\nfor (int64_t p = 0; p < {}; p++) {{\n{}\n}}\n}}".format(
@@ -205,21 +229,24 @@ class _Writer(Writer):
                 for i in plan.kept
                 if body.depths[i] == depth + 1
             ]
-            texts.append(joined([*sums, *over, *kept]))
+            texts.append(joined([*parts, *over, *kept]))
         loop = "if (w == 0)" if self.one_by_one else "for (int64_t i = r; i < n; i += T)"
         return f"{loop} {{\n{self._by_body(texts)}\n}}"
 
     def _over(self, body: Body, i: int) -> str:
-        """A sum of parts."""
+        """A reduction of parts."""
         head, length, lines, value = self._over_parts(body, i)
         of, spread = body.nodes[body.nodes[i].operands[0]].spread, body.nodes[i].spread
-        if body.nodes[i].op == "sum":
-            before, add = f"double sum{i} = 0;", f"sum{i} += {value};"
-            after = KEEP.substitute(place=body.sums.index(i), i=i)
+        reduction = REDUCTIONS[body.nodes[i].op]
+        if body.nodes[i].partial:
+            k = body.partial_reductions.index(i)
+            start = f"part_{k}[p] = {reduction.start};"
+            before = f"for (int64_t p = 0; p < {product(spread)}; p++) {start}"
+            target, after = f"part_{k}[{place(spread, sorted(of), 'p')}]", ""
         else:
-            k = body.partial_sums.index(i)
-            before = f"for (int64_t p = 0; p < {product(spread)}; p++) part_{k}[p] = 0;"
-            add, after = f"part_{k}[{place(spread, sorted(of), 'p')}] += {value};", ""
+            before, target = f"double sum{i} = {reduction.start};", f"sum{i}"
+            after = KEEP.substitute(place=body.reductions.index(i), i=i, start=reduction.start)
+        add = f"{reduction.add.format(target, value)};"
         loop = f"for (int64_t p = 0; p < {length}; p++) {{\n{lines}\n{add}\n}}"
         return joined(["{", head, before, loop, after, "}"])
 
@@ -284,7 +311,7 @@ const int64_t from = row * C < a ? a : row * C, to = (row + 1) * C < b ? (row + 
 
 LOOP = Template("""$over
 $block
-#pragma omp simd$reduction
+#pragma omp simd$clauses
 for (int64_t j = from; j < to; j++) {
 $lines
 $add
@@ -293,20 +320,34 @@ $add_to_parts
 $add_block
 }""")
 
-MINE = Template("""double *__restrict__ mine_$place = all_parts + w * starts[n * PARTS] +
-  starts[i * PARTS + $place];
-for (int64_t p = 0; p < starts[i * PARTS + $place + 1] - starts[i * PARTS + $place]; p++)
-  mine_$place[p] = 0;""")
+COUNT = Template("starts[i * PARTS + $place + 1] - starts[i * PARTS + $place]")
 
-TOGETHER = Template("""for (int64_t p = starts[i * PARTS + $place], q = 0;
-     p < starts[i * PARTS + $place + 1]; p++, q++) {
-  part_$place[q] = 0;
-  for (int64_t t = 0; t < W; t++) part_$place[q] += all_parts[t * starts[n * PARTS] + p];
+MINE_OF = Template(
+    "($kind *)(all_parts + $thread * starts[n * PARTS] + starts[i * PARTS + $place])"
+)
+
+MINE = Template("""$kind *__restrict__ mine_$place = $mine;
+for (int64_t p = 0; p < $count; p++)
+  mine_$place[p] = $start;""")
+
+TOGETHER = Template("""for (int64_t p = 0; p < $count; p++) {
+  part_$place[p] = $start;
+  for (int64_t t = 0; t < W; t++) $add;
 }""")
 
 KEEP = Template(
-    "for (int64_t t = 0; t < W; t++) part[(i * SUMS + $place) * T + t] = t ? 0 : sum$i;"
+    "for (int64_t t = 0; t < W; t++) part[(i * SUMS + $place) * T + t] = t ? $start : sum$i;"
 )
+
+DECLARE = Template(
+    "#pragma omp declare reduction($op : float, double : $add) initializer(omp_priv = $start)"
+)
+
+OF_THREADS = Template("""static inline double ${op}_of(const double *part, int64_t threads) {
+  double sum = $start;
+  for (int64_t r = 0; r < threads; r++) $add;
+  return sum;
+}""")
 
 FUNCTION = Template("""#include <math.h>
 #include <stdint.h>
@@ -317,11 +358,7 @@ static inline int omp_get_num_threads(void) { return 1; }
 static inline int omp_get_thread_num(void) { return 0; }
 #endif
 $helpers
-static inline double sum_of(const double *part, int64_t threads) {
-  double sum = 0;
-  for (int64_t r = 0; r < threads; r++) sum += part[r];
-  return sum;
-}
+$reductions
 enum { SUMS = $sums, PARTS = $parts, AXES = $axes, ARRAYS = $arrays, WIDTH = $width };
 enum { BLOCK = 4096 };
 

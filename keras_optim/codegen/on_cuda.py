@@ -17,9 +17,10 @@ import torch
 from keras_optim.codegen.building import BuildError
 from keras_optim.codegen.expressions import Text
 from keras_optim.codegen.graph import Graph, Refused
+from keras_optim.codegen.grouping import Body
 from keras_optim.codegen.indexing import joined
 from keras_optim.codegen.loops import Writer
-from keras_optim.codegen.operations import HELPERS
+from keras_optim.codegen.operations import EXTREMES, HELPERS, REDUCTIONS, reducing
 
 THREADS = 256
 CHUNK = 4096
@@ -90,7 +91,7 @@ class Tables:
         partial = columns = 0
         for i, (size, shape, row) in enumerate(zip(sizes, shapes, rows, strict=True)):
             width = (1, *shape)[-1]
-            many = width * len(text.partial_sums[row])
+            many = width * len(text.partial_reductions[row])
             spans += [width, columns]
             columns += many
             length = width * max(CHUNK // width, ROWS) if many else CHUNK
@@ -113,8 +114,8 @@ class Tables:
             whole(shared),
             whole([number for chunk in chunks for number in chunk]),
             whole(first),
-            real([0.0] * len(chunks) * text.sums),
-            real([0.0] * len(sizes) * text.sums),
+            real([0.0] * len(chunks) * text.reductions),
+            real([0.0] * len(sizes) * text.reductions),
             real([0.0] * text.totals),
             real([0.0] * partial),
             real([0.0] * columns),
@@ -137,12 +138,15 @@ class Tables:
 
 
 class _Writer(Writer):
-    SUM = "sums[i * SUMS + {place}]"
+    REDUCED = "sums[i * SUMS + {place}]"
     LEADING = "leading[i]"
     PLACE = "const int64_t c = j % C;"
-    TO_PART = "column{i} += {value};"
+    PARTIAL = "column{i}"
     SHAPE = "const int64_t C = spans[2 * i];"
-    PART = "{type} *__restrict__ part_{place} = all_columns + spans[2 * i + 1] + {place} * C;"
+    PART = (
+        "{type} *__restrict__ part_{place} = ({type} *)(all_columns + spans[2 * i + 1] + "
+        "{place} * C);"
+    )
 
     def __init__(self, graphs: Sequence[Graph], leading: str):
         super().__init__(graphs, leading)
@@ -164,7 +168,13 @@ class _Writer(Writer):
         cases = [f"case {n}: {{\n{text}\n}} break;" for n, (_, text) in enumerate(phases)]
         return KERNEL.substitute(
             helpers=HELPERS.format(qualifiers="static __device__ inline"),
-            sums=self.sums,
+            sums=self.reductions,
+            reductions=joined(
+                [
+                    *([EXTREMES] if any(not REDUCTIONS[op].rounds for op in self.ops) else []),
+                    *[OF_BLOCK.substitute(reducing(op, HALF, OTHER_HALF)) for op in self.ops],
+                ]
+            ),
             arrays=len(self.arrays),
             width=self.width,
             threads=THREADS,
@@ -188,42 +198,52 @@ class _Writer(Writer):
         return joined([self._known(depth), RANGE, self._by_body(texts)])
 
     def _pass(self, depth: int) -> str:
-        """Sums of a chunk: of a thread in their own type, then in double."""
+        """Reductions of a chunk: of a thread in their own type, then in double."""
         texts = []
         for body, plan in self.plans.items():
             now, pieces = plan.passes[depth], self._loop(body, depth)
-            keep = [SUM_OF_CHUNK.substitute(i=i, place=body.sums.index(i)) for i in now.sums]
-            start = joined(f"double column{i} = 0;" for i in now.partial_sums)
+            keep = [OF_CHUNK.substitute(self._of_reduction(body, i)) for i in now.reductions]
+            columns = now.partial_reductions
+            starts = {i: REDUCTIONS[body.nodes[i].op].start for i in columns}
+            start = joined(f"double column{i} = {starts[i]};" for i in columns)
             end = joined(
-                f"partial[mine[3] + {body.partial_sums.index(i)} * C + c] = column{i};"
-                for i in now.partial_sums
+                f"partial[mine[3] + {body.partial_reductions.index(i)} * C + c] = column{i};"
+                for i in columns
             )
-            loop = SUMMING_COLUMNS if now.partial_sums else SUMMING
+            loop = REDUCING_COLUMNS if columns else REDUCING
             more = {"keep": joined(keep), "start_columns": start, "end_columns": end}
             texts.append(loop.substitute(pieces, **more) if pieces else "")
         return self._for_the_chunk(depth, texts)
 
     def _together(self, depth: int) -> str:
-        """The sums of an item, from those of its chunks; and its sums over columns."""
+        """The reductions of an item, from those of its chunks; and those over its columns."""
         texts = []
         for body, plan in self.plans.items():
             now = plan.passes[depth]
-            lines = [SUM_OF_ITEM.substitute(place=body.sums.index(i)) for i in now.sums]
-            if now.partial_sums:
+            lines = [OF_ITEM.substitute(self._of_reduction(body, i)) for i in now.reductions]
+            if now.partial_reductions:
                 lines += [self._known(depth), "__syncthreads();", "{", *self._parts(body)]
                 lines += [
-                    COLUMN_OF_ITEM.substitute(place=body.partial_sums.index(i))
-                    for i in now.partial_sums
+                    COLUMN_OF_ITEM.substitute(self._of_reduction(body, i))
+                    for i in now.partial_reductions
                 ]
                 lines += ["}", "__syncthreads();"]
                 for i in now.over_parts:
                     head, _, each, value = self._over_parts(body, i)
-                    sum_over = OVER.substitute(
-                        head=head, lines=each, i=i, value=value, place=body.sums.index(i)
-                    )
-                    lines += [sum_over, "__syncthreads();"]
+                    of = self._of_reduction(body, i, f"sum{i}", value)
+                    lines += [OVER.substitute(of, head=head, lines=each), "__syncthreads();"]
             texts.append(joined(lines))
         return f"const int64_t i = blockIdx.x;\n{self._by_body(texts)}"
+
+    def _of_reduction(
+        self, body: Body, i: int, target: str = "sum", value: str = ""
+    ) -> dict[str, Any]:
+        node = body.nodes[i]
+        places = body.partial_reductions if node.partial else body.reductions
+        value = value or (PARTIAL_OF_CHUNK if node.partial else PART_OF_CHUNK)
+        place = places.index(i)
+        value = Template(value).substitute(place=place)
+        return {"i": i, "place": place, **reducing(node.op, target, value)}
 
     def _totals(self, depth: int) -> str:
         now = self._totals_at(depth)
@@ -249,7 +269,7 @@ class _Writer(Writer):
 RANGE = """const int64_t *const mine = chunk + 4 * blockIdx.x;
 const int64_t i = mine[0], a = mine[1], b = mine[2];"""
 
-SUMMING = Template("""$head
+REDUCING = Template("""$head
 $start
 $block
 for (int64_t j = a + threadIdx.x; j < b; j += blockDim.x) {
@@ -259,7 +279,7 @@ $add
 $add_block
 $keep""")
 
-SUMMING_COLUMNS = Template("""$head
+REDUCING_COLUMNS = Template("""$head
 $start
 $block
 for (int64_t c = threadIdx.x; c < C; c += blockDim.x) {
@@ -274,32 +294,51 @@ $end_columns
 $add_block
 $keep""")
 
-SUM_OF_CHUNK = Template("""sum$i = sum_of_block(sum$i);
+OF_CHUNK = Template("""sum$i = ${op}_of_block(sum$i);
 if (threadIdx.x == 0) part[blockIdx.x * SUMS + $place] = sum$i;""")
 
-SUM_OF_ITEM = Template("""{
-double sum = 0;
+PART_OF_CHUNK = "part[q * SUMS + $place]"
+
+OF_ITEM = Template("""{
+double sum = $start;
 for (int64_t q = first[i] + threadIdx.x; q < first[i + 1]; q += blockDim.x)
-  sum += part[q * SUMS + $place];
-sum = sum_of_block(sum);
+  $add;
+sum = ${op}_of_block(sum);
 if (threadIdx.x == 0) sums[i * SUMS + $place] = sum;
 }""")
 
+PARTIAL_OF_CHUNK = "partial[chunk[4 * q + 3] + $place * C + c]"
+
 COLUMN_OF_ITEM = Template("""for (int64_t c = threadIdx.x; c < C; c += blockDim.x) {
-double sum = 0;
-for (int64_t q = first[i]; q < first[i + 1]; q++) sum += partial[chunk[4 * q + 3] + $place * C + c];
+double sum = $start;
+for (int64_t q = first[i]; q < first[i + 1]; q++) $add;
 part_$place[c] = sum;
 }""")
 
 OVER = Template("""{
 $head
-double sum$i = 0;
+double sum$i = $start;
 for (int64_t p = threadIdx.x; p < C; p += blockDim.x) {
 $lines
-sum$i += $value;
+$add;
 }
-sum$i = sum_of_block(sum$i);
+sum$i = ${op}_of_block(sum$i);
 if (threadIdx.x == 0) sums[i * SUMS + $place] = sum$i;
+}""")
+
+HALF, OTHER_HALF = "of_thread[threadIdx.x]", "of_thread[threadIdx.x + half]"
+
+OF_BLOCK = Template("""static __device__ double ${op}_of_block(double value) {
+  __shared__ double of_thread[THREADS];
+  of_thread[threadIdx.x] = value;
+  __syncthreads();
+  for (int half = blockDim.x / 2; half > 0; half /= 2) {
+    if (threadIdx.x < half) $add;
+    __syncthreads();
+  }
+  const double sum = of_thread[0];
+  __syncthreads();
+  return sum;
 }""")
 
 KERNEL = Template("""#define int64_t long long
@@ -307,18 +346,7 @@ KERNEL = Template("""#define int64_t long long
 $helpers
 enum { SUMS = $sums, ARRAYS = $arrays, WIDTH = $width, THREADS = $threads };
 
-static __device__ double sum_of_block(double value) {
-  __shared__ double of_thread[THREADS];
-  of_thread[threadIdx.x] = value;
-  __syncthreads();
-  for (int half = blockDim.x / 2; half > 0; half /= 2) {
-    if (threadIdx.x < half) of_thread[threadIdx.x] += of_thread[threadIdx.x + half];
-    __syncthreads();
-  }
-  const double sum = of_thread[0];
-  __syncthreads();
-  return sum;
-}
+$reductions
 
 extern "C" __global__ void run(
     int phase, int n, const int64_t *size, const int64_t *body, const int64_t *spans, void **p,

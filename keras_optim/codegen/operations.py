@@ -70,6 +70,38 @@ OPERATIONS = {
 }
 """By the name of the operation in PyTorch (`square` and `cube` stand for powers)."""
 
+
+@dataclass(frozen=True)
+class Reduction:
+    """How one number is made of many, in any order.
+
+    Attributes:
+        start: The number that changes nothing, as C.
+        add: What takes `{1}` into `{0}`.
+        clause: What OpenMP calls it.
+        rounds: Whether it rounds, so that many numbers are reduced in double precision.
+    """
+
+    start: str
+    add: str
+    clause: str
+    rounds: bool = False
+
+
+REDUCTIONS = {
+    "sum": Reduction("0", "{0} += {1}", "+", rounds=True),
+    "amax": Reduction("-1.0 / 0.0", "{0} = larger({0}, {1})", "amax"),
+    "amin": Reduction("1.0 / 0.0", "{0} = smaller({0}, {1})", "amin"),
+}
+"""By the name of the operation in PyTorch."""
+
+
+def reducing(op: str, target: str, value: str) -> dict[str, str]:
+    """Return what a template needs to know of a reduction, which takes `value` into `target`."""
+    reduction = REDUCTIONS[op]
+    return {"op": op, "start": reduction.start, "add": reduction.add.format(target, value)}
+
+
 POWERS = {2.0: "square", 3.0: "cube", 0.5: "sqrt", -0.5: "rsqrt", -1.0: "reciprocal"}
 """Powers that PyTorch computes without `pow`."""
 
@@ -80,3 +112,9 @@ HELPERS = """
 {qualifiers} int64_t modulo(int64_t a, int64_t b) {{ return a - quotient(a, b) * b; }}
 """
 """Whole-number division as Python has it."""
+
+EXTREMES = """
+#define larger(a, b) ((a) > (b) || (a) != (a) ? (a) : (b))
+#define smaller(a, b) ((a) < (b) || (a) != (a) ? (a) : (b))
+"""
+"""For maxima and minima: NaN, as soon as there is one."""

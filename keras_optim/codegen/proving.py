@@ -177,14 +177,13 @@ class _Trial:
         device: torch.device,
     ) -> Any:
         *own, shared = held
-        names = [name for name in text.arrays if name != self.leading]
         return engine.Tables(
             text,
             run,
             [math.prod(item.shape) for item in self.items],
             [item.shape for item in self.items],
             [item.row for item in self.items],
-            {n: [a[n].data_ptr() if n in a else 0 for a in own] for n in names},
+            text.addresses(own, self.leading),
             [shared[name].data_ptr() for name in text.shared],
             device,
         )

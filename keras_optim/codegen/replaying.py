@@ -84,8 +84,8 @@ class Replay:
             ).to(node.dtype)
             return found.expand((1, 1, *along(self.shape, node.spread)))
         operands = [self.values[i] for i in node.operands]
-        if node.op in ("sum", "partial_sum"):
-            return self._sum(operands[0], node)
+        if node.reduces:
+            return self._reduced(operands[0].to(node.dtype), node)
         target = node.computed_in or node.dtype
         types = [target] * len(operands)
         if node.op == "where":
@@ -110,10 +110,13 @@ class Replay:
         """Whether PyTorch multiplies by the reciprocal: to divide by a number on CUDA."""
         return value.is_cuda and self.graph.nodes[node.operands[1]].op == "literal"
 
-    def _sum(self, value: torch.Tensor, node: Node) -> torch.Tensor:
+    def _reduced(self, value: torch.Tensor, node: Node) -> torch.Tensor:
         axes = range(-len(self.shape), 0)
         over = [a for a in axes if node.spread == NUMBER or a not in node.spread]
-        return added(value.to(node.dtype), over, OF_SUMS, self._next())
+        if node.op == "sum":
+            return added(value, over, OF_SUMS, self._next())
+        extreme: torch.Tensor = getattr(torch, node.op)(value, over, keepdim=True)
+        return extreme if over else value
 
 
 def replay(

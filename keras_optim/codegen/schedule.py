@@ -1,8 +1,7 @@
 """What each pass over the elements of an item reads, computes, and leaves for later passes.
 
-A pass that needs sums of an earlier one would compute anew all that it has in common with it. So
-what is final in an earlier pass is stored there, and what is the same in a whole column is computed
-once.
+A pass that needs reductions of an earlier one would compute again all that both have in common. So
+an earlier pass stores what is final in it, and what is the same in a whole column is computed once.
 """
 
 from collections.abc import Iterable
@@ -13,38 +12,38 @@ from keras_optim.codegen.grouping import ELEMENT, PARTIAL, Body
 
 @dataclass
 class Pass:
-    """One pass over the elements; the last one has no sums.
+    """One pass over the elements; the last one reduces nothing.
 
     Attributes:
-        sums: Sums of elements that it makes.
-        partial_sums: The same over some axes.
-        over_parts: Sums of parts that follow it; they take no pass of their own.
+        reductions: Those of elements that it makes, each to one number.
+        partial_reductions: The same over some axes.
+        over_parts: Reductions of parts that follow it; they take no pass of their own.
         stores: Arrays that get their new values in it, with the nodes of these.
         loads: Nodes that earlier passes have stored, with the arrays they are in.
     """
 
-    sums: list[int] = field(default_factory=list)
-    partial_sums: list[int] = field(default_factory=list)
+    reductions: list[int] = field(default_factory=list)
+    partial_reductions: list[int] = field(default_factory=list)
     over_parts: list[int] = field(default_factory=list)
     stores: dict[str, int] = field(default_factory=dict)
     loads: dict[int, str] = field(default_factory=dict)
 
     @property
-    def adds(self) -> list[int]:
-        """All sums of elements."""
-        return [*self.sums, *self.partial_sums]
+    def reduced(self) -> list[int]:
+        """All reductions of elements."""
+        return [*self.reductions, *self.partial_reductions]
 
 
 class Plan:
     """All passes of a body.
 
     Attributes:
-        passes: Those that end in sums, and the last.
-        kept: Nodes of some axes whose values are kept, beside the sums of which they are made.
+        passes: Those that end in reductions, and the last.
+        kept: Nodes of some axes whose values are kept, beside the reductions they are made of.
 
     Args:
         body: Of known depths.
-        count: How many passes end in sums, see `Layout.passes`.
+        count: How many passes end in reductions, see `Layout.passes`.
         early: Whether to store in the first pass in which that is possible, not in the last, and
             to keep anything.
     """
@@ -54,49 +53,52 @@ class Plan:
         self.kept = [i for i in _border(body) if early and self._ready(body, i)]
 
     def _ready(self, body: Body, i: int) -> bool:
-        """Whether a node is known right after sums of parts, so that the same thread may go on."""
+        """Whether a node is known right after reductions, so that the same thread may go on."""
         depth = body.depths[i]
         if -1 not in body.nodes[i].spread or body.nodes[i].op == "array" or not depth:
             return False
         now = self.passes[depth - 1]
         waits = (k for k in body.ancestors([i]) if body.nodes[k].op == "total")
         late = any(body.depths[k] == depth for k in waits)
-        return bool(now.partial_sums or now.over_parts) and not late
+        return bool(now.partial_reductions or now.over_parts) and not late
 
 
 def _border(body: Body) -> list[int]:
     """The nodes of some axes from which elements are computed."""
     elements = (node for node, at in zip(body.nodes, body.levels, strict=True) if at == ELEMENT)
     found = {k for node in elements for k in node.operands if body.levels[k] == PARTIAL}
-    return sorted(k for k in found if body.nodes[k].op != "partial_sum")
+    return sorted(k for k in found if not body.nodes[k].reduces)
 
 
 def _passes(body: Body, count: int, early: bool) -> list[Pass]:
-    found = [_sums_at(body, depth) for depth in range(count)]
+    found = [_reductions_at(body, depth) for depth in range(count)]
     pending, loads = body.stores(ELEMENT), dict[int, str]()
     for depth, now in enumerate(found):
         now.loads = dict(loads)
-        later = [body.nodes[i].operands[0] for after in found[depth + 1 :] for i in after.adds]
+        later = [body.nodes[i].operands[0] for after in found[depth + 1 :] for i in after.reduced]
         if early:
-            now.stores = _storable(body, now, pending, later)
+            all_known = all(body.depths[i] <= depth for i in pending.values())
+            if now.reduced and not later and all_known:
+                now.stores = pending  # so that no other pass is needed
+            else:
+                now.stores = _storable(body, now, pending, later)
             pending = {name: i for name, i in pending.items() if name not in now.stores}
             loads |= {i: name for name, i in now.stores.items()}
     return [*found, Pass(stores=pending, loads=loads)]
 
 
 def _computed(body: Body, now: Pass) -> set[int]:
-    """The nodes that are numbers of elements in the pass, for its sums."""
-    roots = [body.nodes[i].operands[0] for i in now.adds]
+    """The nodes that are numbers of elements in the pass, for its reductions."""
+    roots = [body.nodes[i].operands[0] for i in now.reduced]
     return {i for i in body.ancestors(roots, now.loads.keys()) if body.levels[i] == ELEMENT}
 
 
-def _sums_at(body: Body, depth: int) -> Pass:
-    now = [i for i, at in enumerate(body.depths) if at == depth + 1]
-    sums = [i for i in now if body.nodes[i].op in ("sum", "partial_sum")]
-    over = [i for i in sums if body.over_parts(i)]
+def _reductions_at(body: Body, depth: int) -> Pass:
+    now = [i for i, at in enumerate(body.depths) if at == depth + 1 and body.nodes[i].reduces]
+    over = [i for i in now if body.over_parts(i)]
     return Pass(
-        sums=[i for i in sums if i in body.sums and i not in over],
-        partial_sums=[i for i in sums if i in body.partial_sums and i not in over],
+        reductions=[i for i in now if i in body.reductions and i not in over],
+        partial_reductions=[i for i in now if i in body.partial_reductions and i not in over],
         over_parts=over,
     )
 

@@ -4,14 +4,15 @@ A stand-in has the shape and the type of a tensor and no numbers. So what the fu
 shapes is decided as it would be; what it decides by numbers cannot be, and is refused.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from keras_optim.codegen.graph import ELEMENT, NUMBER, Graph, Node, Refused, Spread
+from keras_optim.codegen.axes import Axes
+from keras_optim.codegen.graph import ELEMENT, NUMBER, Graph, Node, Refused, Spread, unknown
 from keras_optim.codegen.operations import OPERATIONS, POWERS
 
 Function = Callable[
@@ -39,7 +40,7 @@ def trace(
         leading: The name of the array whose shape counts.
 
     Raises:
-        Refused: it does what cannot be written as elementwise operations and sums.
+        Refused: it does what cannot be written as elementwise operations and reductions.
     """
     graph = Graph()
     tracer = _Tracer(graph, tuple(arrays[leading].shape))
@@ -53,11 +54,12 @@ def trace(
     except Exception as error:  # it may do anything with what it takes for tensors
         raise Refused(f"{type(error).__name__}: {error}") from error
     for name, value in new_arrays.items():
-        graph.arrays[name] = tracer.output(value, arrays[name])
+        graph.arrays[name] = tracer.new_array(name, value, arrays[name])
     for name, value in new_shared.items():
         graph.shared[name] = tracer.output(value, shared[name])
+    tracer.place_the_rest(arrays)
     if any(node.partial and node.spread != {-1} for node in graph.nodes):
-        graph.axes = len(tracer.shape)
+        graph.axes = len(tracer.axes.shape)
     return graph
 
 
@@ -84,9 +86,9 @@ class _Tracer(TorchDispatchMode):
     def __init__(self, graph: Graph, shape: tuple[int, ...]):
         super().__init__()
         self.graph = graph
-        self.shape = shape
-        self.axes = frozenset(a - len(shape) for a, n in enumerate(shape) if n != 1)
-        """Those along which something can differ."""
+        self.axes = Axes(shape)
+        self.arrays: dict[str, int] = {}
+        """The nodes of arrays."""
 
     # ---- inputs and outputs
 
@@ -94,9 +96,18 @@ class _Tracer(TorchDispatchMode):
         return _Traced(value, self.graph.add(Node(op, (), value.dtype, spread, name)))
 
     def array(self, name: str, value: torch.Tensor) -> _Traced:
-        if tuple(value.shape) == self.shape or value.numel() == math.prod(self.shape) != 1:
-            return self.input("array", name, value, ELEMENT)
-        return self.input("array", name, value, self.spread_of(value))
+        traced = self.input("array", name, value, self.axes.spread_of_array(value.shape))
+        self.arrays[name] = traced.node
+        return traced
+
+    def new_array(self, name: str, value: Any, like: torch.Tensor) -> int:
+        """The node of a new value, which must lie as the array does."""
+        node, array = self.output(value, like), self.arrays[name]
+        self.place_together([node, array])
+        spread = self.graph.nodes[node].spread
+        if spread not in (NUMBER, self.graph.nodes[array].spread):
+            raise Refused(f"the new {name} has the right shape, but lies along other axes")
+        return node
 
     def output(self, value: Any, like: torch.Tensor) -> int:
         if not isinstance(value, _Traced):
@@ -111,6 +122,28 @@ class _Tracer(TorchDispatchMode):
         if self.graph.nodes[node].spread:
             raise Refused("a total of an array; sum it first")
         return self.traced(Node("total", (node,), value.dtype, NUMBER), value)
+
+    # ---- axes that are not known at first
+
+    def place(self, old: Spread, new: Spread) -> None:
+        """Put all that lies along an unknown axis where it is now found to lie."""
+        self.graph.nodes[:] = [
+            replace(node, spread=new) if node.spread == old else node for node in self.graph.nodes
+        ]
+
+    def place_together(self, nodes: Sequence[int]) -> None:
+        """Put vectors of one length, of which each goes with each, along the same axis."""
+        spreads = [self.graph.nodes[i].spread for i in nodes]
+        found = sorted((spread for spread in spreads if spread != NUMBER), key=unknown)
+        for spread in filter(unknown, found):
+            self.place(spread, found[0])
+
+    def place_the_rest(self, arrays: Mapping[str, torch.Tensor]) -> None:
+        """Put vectors that never meet anything of more axes along any axis of their length."""
+        for name, node in self.arrays.items():
+            spread = self.graph.nodes[node].spread
+            if unknown(spread):
+                self.place(spread, self.axes.some_axis(arrays[name].numel()))
 
     # ---- operations
 
@@ -164,10 +197,10 @@ class _Tracer(TorchDispatchMode):
             return self.filled(name, args, result)
         if name in SAME:
             return self.same(name, args[0], result)
-        if name in SUMS:
-            return self.sum(name, args, result)
+        if name in REDUCED:
+            return self.reduce(name, args, result)
         if name in ("all", "any"):
-            return self.quantified(name, args[0], result)
+            return self.quantified(name, args, result)
         if name == "clamp":
             return self.clamp(args, kwargs, result)
         return self.operation(name, args, kwargs, metas, result)
@@ -187,77 +220,59 @@ class _Tracer(TorchDispatchMode):
         if name.endswith("_like"):
             spread = self.graph.nodes[args[0].node].spread
         else:
-            spread = self.spread_of(result)
+            spread = self.axes.spread_of(result.shape)
         return self.traced(Node("literal", (), result.dtype, spread), result, float(value))
-
-    def spread_of(self, result: torch.Tensor) -> Spread:
-        shape = tuple(result.shape)
-        if shape == self.shape:
-            return ELEMENT if shape else NUMBER
-        if result.numel() == 1:
-            return NUMBER
-        spread = frozenset(a - len(shape) for a, n in enumerate(shape) if n != 1)
-        if shape != self.shape_of(spread):
-            raise Refused(f"something has the shape {shape}, beside {self.shape}")
-        return spread
-
-    def shape_of(self, spread: Spread) -> tuple[int, ...]:
-        """Of something that lies along the array as it is."""
-        if spread == ELEMENT:
-            return self.shape
-        axes = range(-len(self.shape), 0)
-        return tuple(n if a in spread else 1 for a, n in zip(axes, self.shape, strict=True))
-
-    def united(self, spreads: Sequence[Spread]) -> Spread:
-        """Of something made of things that spread so far."""
-        union = frozenset().union(*spreads)
-        return ELEMENT if union >= ELEMENT or union == self.axes != NUMBER else union
 
     def same(self, name: str, value: _Traced, result: torch.Tensor) -> _Traced:
         """The same numbers in another shape or type."""
         node = self.graph.nodes[value.node]
         if result.numel() != value.numel():
-            if node.spread != NUMBER or tuple(result.shape) != self.shape:
+            if node.spread != NUMBER or tuple(result.shape) != self.axes.shape:
                 raise Refused(f"{name} to the shape {tuple(result.shape)}")
             return self.traced(Node("cast", (value.node,), result.dtype, ELEMENT), result)
+        if unknown(node.spread) and result.dim() == len(self.axes.shape):
+            self.place(node.spread, self.axes.spread_of(result.shape))
         return _Traced(result, self.cast(value.node, result.dtype))
 
-    def sum(self, name: str, args: Sequence[Any], result: torch.Tensor) -> _Traced:
+    def reduce(self, name: str, args: Sequence[Any], result: torch.Tensor) -> _Traced:
         value = args[0]
         if not result.dtype.is_floating_point:
             raise Refused(f"{name} of whole numbers")
-        if self.nothing_to_add(value, result):
+        if self.nothing_to_reduce(value, result):
             return _Traced(result, self.cast(value.node, result.dtype))
-        node = self.added(name, value.node, value, result)
-        summed = self.traced(node, result)
+        node = self.reduced(name, value.node, args, result)
+        reduced = self.traced(node, result)
         if name == "mean":
             size = self.literal(value.numel() / result.numel(), torch.float64)
-            return self.traced(Node("div", (summed.node, size), result.dtype, node.spread), result)
-        return summed
+            operands = (reduced.node, size)
+            return self.traced(Node("div", operands, result.dtype, node.spread), result)
+        return reduced
 
-    def nothing_to_add(self, value: _Traced, result: torch.Tensor) -> bool:
+    def nothing_to_reduce(self, value: _Traced, result: torch.Tensor) -> bool:
         one_by_one = result.numel() == value.numel() != 1
         return one_by_one or self.graph.nodes[self.operand(value)].spread == NUMBER
 
-    def added(self, name: str, i: int, value: _Traced, result: torch.Tensor) -> Node:
-        """The sum of the node `i`, which lies as `value` does, to something of another shape."""
+    def reduced(self, name: str, i: int, args: Sequence[Any], result: torch.Tensor) -> Node:
+        """The reduction of the node `i`, which lies as `args[0]` does, over the axes `args[1]`."""
         dtype = self.graph.nodes[i].dtype if result.dtype == torch.bool else result.dtype
+        spread, shape = self.graph.nodes[i].spread, tuple(args[0].shape)
         if result.numel() == 1:
-            return Node("sum", (i,), dtype, NUMBER)
-        if tuple(value.shape) != self.shape_of(self.graph.nodes[i].spread):
-            raise Refused(f"{name} over some axes of the shape {tuple(value.shape)}")
-        return Node("partial_sum", (i,), dtype, self.spread_of(result))
+            return Node(REDUCED[name], (i,), dtype, NUMBER)
+        if shape != self.axes.shape_of(spread):
+            raise Refused(f"{name} over some axes of the shape {shape}")
+        return Node(REDUCED[name], (i,), dtype, self.axes.without(spread, args[1]))
 
-    def quantified(self, name: str, value: _Traced, result: torch.Tensor) -> _Traced:
+    def quantified(self, name: str, args: Sequence[Any], result: torch.Tensor) -> _Traced:
         """Whether any is true, or all are: by the number of those that are true, or false."""
-        if self.nothing_to_add(value, result):
+        value = args[0]
+        if self.nothing_to_reduce(value, result):
             return _Traced(result, self.cast(value.node, result.dtype))
         i, node = value.node, self.graph.nodes[value.node]
         if name == "all":
             wrong = Node("logical_not", (i,), torch.bool, node.spread, computed_in=node.dtype)
             i = self.graph.add(wrong)
         truth = self.cast(self.cast(i, torch.bool), torch.float32)
-        count = self.added(name, truth, value, result)
+        count = self.reduced("sum", truth, args, result)
         operands = (self.graph.add(count), self.literal(0.0, torch.float64))
         compared = "eq" if name == "all" else "ne"
         answer = Node(compared, operands, torch.bool, count.spread, computed_in=torch.float32)
@@ -286,11 +301,12 @@ class _Tracer(TorchDispatchMode):
         options = {k: v for k, v in kwargs.items() if (k, v) != ("alpha", 1)}
         if options or len(args) != operation.arity:
             raise Refused(f"{name} with {len(args)} operands and the options {options}")
+        self.place_together([v.node for v in args if isinstance(v, _Traced) and v.dim() == 1])
         nodes = [self.graph.nodes[i] for i in operands]
-        spread = self.united([node.spread for node in nodes])
+        spread = self.axes.united([node.spread for node in nodes])
         spreading = [(v, n.spread) for v, n in zip(args, nodes, strict=False) if n.spread]
         for value, its in spreading:
-            if not self.fits(value, its, result, spread):
+            if not self.axes.fits(value, its, result, spread):
                 raise Refused(f"{name} of the shapes {tuple(value.shape)}, {tuple(result.shape)}")
         if spread == NUMBER and result.numel() != 1:
             raise Refused(f"{name} makes an array of numbers")
@@ -307,13 +323,6 @@ class _Tracer(TorchDispatchMode):
             Node(name, tuple(operands), result.dtype, spread, computed_in=computed_in), result
         )
 
-    def fits(self, value: Any, its: Spread, result: torch.Tensor, spread: Spread) -> bool:
-        """Whether an operand lies along the result, place by place."""
-        if not result.numel() or (its == spread and value.shape == result.shape):
-            return True
-        shapes = self.shape_of(its), self.shape_of(spread)
-        return (tuple(value.shape), tuple(result.shape)) == shapes
-
 
 FILLED = {
     "full_like": 1, "full": 1, "scalar_tensor": 0, "zeros_like": 0.0, "ones_like": 1.0,
@@ -324,7 +333,10 @@ SAME = {
     "clone", "alias", "detach", "_to_copy", "lift_fresh", "view", "_unsafe_view", "reshape",
     "unsqueeze", "squeeze", "expand",
 }  # fmt: skip
-SUMS = {"sum", "mean"}
+REDUCED = {
+    "sum": "sum", "mean": "sum", "amax": "amax", "max": "amax", "amin": "amin", "min": "amin",
+}  # fmt: skip
+"""Operations that make one number of many, by what PyTorch calls them."""
 
 
 def _kind(dtype: torch.dtype) -> str:

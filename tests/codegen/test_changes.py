@@ -233,8 +233,9 @@ def test_eager_is_never_native(monkeypatch):
 
 
 def test_native_says_why_not(monkeypatch):
-    with pytest.raises(RuntimeError, match="SM3: KERAS_OPTIM_TORCH=native, but: .*amax"):
-        trajectory("native", make("sm3"), monkeypatch)
+    reason = "GradientNoise: KERAS_OPTIM_TORCH=native, but: "
+    with pytest.raises(RuntimeError, match=reason):
+        trajectory("native", make("gradientnoise(adam)"), monkeypatch)
 
 
 def test_another_setting_is_refused(monkeypatch):
@@ -277,5 +278,5 @@ def test_a_compiler_that_fails_is_called_for_one_optimizer_alone(
 
 
 def test_a_rule_without_a_native_step_is_no_reason_to_warn(caplog):
-    run(make("sm3"), VALUES, STEPS[:1])
+    run(make("gradientnoise(adam)"), VALUES, STEPS[:1])
     assert not caplog.records

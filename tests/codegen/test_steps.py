@@ -25,7 +25,6 @@ STEPS, VALUES = gradients(steps=8), starts()
 
 # Everything else is made natively. Why not these:
 OPERATION_BY_OPERATION = {
-    "sm3": "maxima of rows and columns",
     "gradientnoise(adam)": "random numbers",
 }
 

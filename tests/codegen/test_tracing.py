@@ -31,7 +31,6 @@ REFUSED = {
     "decides by a number": (lambda x, s, total: x if s["a"] > 0 else -x, "numbers in a tensor"),
     "reads a number": (lambda x, s, total: x * float(s["t"]), "numbers in a tensor"),
     "item": (lambda x, s, total: x * x.sum().item(), "numbers in a tensor"),
-    "mean of columns, without the axis": (lambda x, s, total: x - x.mean(0), r"the shape \(3,\)"),
     "columns of another shape": (
         lambda x, s, total: x + x.reshape(3, 4).sum(0, keepdim=True).reshape(4, 1),
         "over some axes|the shape",
@@ -44,7 +43,7 @@ REFUSED = {
     "transpose": (lambda x, s, total: x.T.T, "no operation that is known"),
     "slice": (lambda x, s, total: x + x[0, 0], "no operation that is known"),
     "cumsum": (lambda x, s, total: x.cumsum(0), "no operation that is known"),
-    "maximum of all": (lambda x, s, total: x / x.max(), "no operation that is known"),
+    "median": (lambda x, s, total: x / x.median(), "no operation that is known"),
     "random": (lambda x, s, total: x + torch.randn(4, 3), "no operation that is known"),
     "in place": (lambda x, s, total: x.add_(1.0), "works in place"),
     "a table": (lambda x, s, total: x * torch.tensor([1.0, 2.0, 3.0]), "of many numbers"),
