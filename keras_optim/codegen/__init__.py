@@ -1,20 +1,20 @@
 """A pure function of tensors as one compiled loop over many of them, on PyTorch.
 
-    graph       the operations of a function, and how far each spreads over an array
-    tracing     the function, run on stand-ins for tensors, leaves a graph
-    operations  what each operation is in C
-    axes        shapes of tensors, and the axes of an item along which they lie
-    grouping    which tensors the same text can do, and in which order numbers are known
-    schedule    what each pass over the elements computes, stores, and finds stored
-    expressions names and expressions; `indexing` those of positions in arrays
-    loops       the parts of a function: loops, and what comes before them
-    on_cpu      the parts as one C function with OpenMP, and how it is called
-    on_cuda     the parts as one CUDA kernel, and how it is launched
-    building    C function -> shared library, in a private cache
-    compilers   which C compilers there are, and how one is run
-    proving     the function on small tensors, beside what PyTorch makes of the same operations:
-                `replaying` does them one by one, `specimens` has the tensors
-    kernel      the function bound to tensors, and called
+    graph        operations of a function, and how far each spreads over an array
+    axes         spreads of shapes, and shapes of spreads
+    tracing      a graph from one run of the function; `stand_in` for tensors
+    operations   each operation and each reduction in C
+    grouping     items that the same text can do, and the order in which numbers are known
+    schedule     passes over the elements: each computes, stores, and loads
+    expressions  names and expressions; `indexing`: places in arrays
+    loops        loops over elements and over places of some axes
+    cpu_source   one C function with OpenMP; `on_cpu`: its tables and its call
+    cuda_source  one CUDA kernel; `on_cuda`: its tables and its launches
+    building     shared library of a C function, in a private cache
+    compilers    C compilers of this machine, and how one is run
+    proving      a kernel on small tensors, beside what PyTorch makes of the same operations:
+                 `replaying` does them one by one, `specimens` has the tensors
+    kernel       the function bound to tensors, and called
 
 Nothing here knows what an optimizer is.
 """

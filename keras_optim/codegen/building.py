@@ -134,8 +134,6 @@ def _stored(content: bytes, path: Path) -> Path:
 def _opened(path: Path, content: bytes) -> Any:
     run: Any = ctypes.CDLL(str(path)).run
     run.restype = None
-    pointer, number = ctypes.c_void_p, ctypes.c_int64
-    run.argtypes = [number, *[pointer] * 9, number, *[pointer] * 2]
     run.digest = content[-32:].hex()
     return run
 

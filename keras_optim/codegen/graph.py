@@ -1,6 +1,7 @@
 """The operations of a function as a graph: nodes, and how far each spreads over an array."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -83,3 +84,16 @@ class Graph:
         if literal is not None:
             self.literals[len(self.nodes) - 1] = literal
         return len(self.nodes) - 1
+
+    def place(self, old: Spread, new: Spread) -> None:
+        """Put all that lies along an unknown axis where it is now found to lie."""
+        self.nodes[:] = [
+            replace(node, spread=new) if node.spread == old else node for node in self.nodes
+        ]
+
+    def place_together(self, nodes: Sequence[int]) -> None:
+        """Put vectors of one length, of which each goes with each, along the same axis."""
+        spreads = [self.nodes[i].spread for i in nodes]
+        found = sorted((spread for spread in spreads if spread != NUMBER), key=unknown)
+        for spread in filter(unknown, found):
+            self.place(spread, found[0])

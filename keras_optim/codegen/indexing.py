@@ -1,6 +1,6 @@
 """Where numbers are: the place of an element, or of what lies along some axes only, as C."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from keras_optim.codegen.graph import Spread
@@ -35,6 +35,11 @@ def place_of_row(to: Spread, lead: Sequence[int]) -> str:
     """The place along the axes `to` at which the row of an element begins."""
     at = place(to - {-1}, lead, "row")
     return f"({at}) * C" if -1 in to else at
+
+
+def parameters_of(signature: Mapping[str, str]) -> str:
+    """Declare the parameters of a function."""
+    return ", ".join(f"{kind} {name}".replace("* ", "*") for name, kind in signature.items())
 
 
 def joined(lines: Iterable[str]) -> str:

@@ -18,7 +18,7 @@ class Writer(Names):
     """Loops, and what comes before them.
 
     Raises:
-        Refused: see `source.Names`.
+        Refused: see `expressions.Names`.
     """
 
     LEADING = "p[i * ARRAYS + {column}]"

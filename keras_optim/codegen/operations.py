@@ -105,6 +105,21 @@ def reducing(op: str, target: str, value: str) -> dict[str, str]:
 POWERS = {2.0: "square", 3.0: "cube", 0.5: "sqrt", -0.5: "rsqrt", -1.0: "reciprocal"}
 """Powers that PyTorch computes without `pow`."""
 
+FILLED = {
+    "full_like": 1, "full": 1, "scalar_tensor": 0, "zeros_like": 0.0, "ones_like": 1.0,
+    "zeros": 0.0, "ones": 1.0,
+}  # fmt: skip
+"""Operations that make a constant: its value, or the position of the argument that is it."""
+SAME = {
+    "clone", "alias", "detach", "_to_copy", "lift_fresh", "view", "_unsafe_view", "reshape",
+    "unsqueeze", "squeeze", "expand",
+}  # fmt: skip
+"""Operations that leave numbers as they are, in another shape or type."""
+REDUCED = {
+    "sum": "sum", "mean": "sum", "amax": "amax", "max": "amax", "amin": "amin", "min": "amin",
+}  # fmt: skip
+"""Reductions, by what PyTorch calls them."""
+
 HELPERS = """
 {qualifiers} int64_t quotient(int64_t a, int64_t b) {{
   return a / b - (a % b != 0 && (a < 0) != (b < 0));

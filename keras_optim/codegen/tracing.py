@@ -5,7 +5,6 @@ shapes is decided as it would be; what it decides by numbers cannot be, and is r
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,7 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from keras_optim.codegen.axes import Axes
 from keras_optim.codegen.graph import ELEMENT, NUMBER, Graph, Node, Refused, Spread, unknown
-from keras_optim.codegen.operations import OPERATIONS, POWERS
+from keras_optim.codegen.operations import FILLED, OPERATIONS, POWERS, REDUCED, SAME
+from keras_optim.codegen.stand_in import Traced
 
 Function = Callable[
     [Mapping[str, Any], Mapping[str, Any], Any, Callable[[Any], Any]],
@@ -63,25 +63,6 @@ def trace(
     return graph
 
 
-class _Traced(torch.Tensor):
-    """The stand-in: shape and type, and the node that makes it."""
-
-    node: int
-
-    @staticmethod
-    def __new__(cls, like: torch.Tensor, node: int) -> "_Traced":
-        self = torch.Tensor._make_wrapper_subclass(cls, like.shape, dtype=like.dtype, device="cpu")
-        self.node = node
-        return self
-
-    @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        raise Refused("a tensor was used after the function was traced")
-
-    def __repr__(self, **kwargs: Any) -> str:
-        return f"<{self.dtype} of shape {tuple(self.shape)}, node {self.node}>"
-
-
 class _Tracer(TorchDispatchMode):
     def __init__(self, graph: Graph, shape: tuple[int, ...]):
         super().__init__()
@@ -92,10 +73,10 @@ class _Tracer(TorchDispatchMode):
 
     # ---- inputs and outputs
 
-    def input(self, op: str, name: str, value: torch.Tensor, spread: Spread = NUMBER) -> "_Traced":
-        return _Traced(value, self.graph.add(Node(op, (), value.dtype, spread, name)))
+    def input(self, op: str, name: str, value: torch.Tensor, spread: Spread = NUMBER) -> Traced:
+        return Traced(value, self.graph.add(Node(op, (), value.dtype, spread, name)))
 
-    def array(self, name: str, value: torch.Tensor) -> _Traced:
+    def array(self, name: str, value: torch.Tensor) -> Traced:
         traced = self.input("array", name, value, self.axes.spread_of_array(value.shape))
         self.arrays[name] = traced.node
         return traced
@@ -103,52 +84,37 @@ class _Tracer(TorchDispatchMode):
     def new_array(self, name: str, value: Any, like: torch.Tensor) -> int:
         """The node of a new value, which must lie as the array does."""
         node, array = self.output(value, like), self.arrays[name]
-        self.place_together([node, array])
+        self.graph.place_together([node, array])
         spread = self.graph.nodes[node].spread
         if spread not in (NUMBER, self.graph.nodes[array].spread):
             raise Refused(f"the new {name} has the right shape, but lies along other axes")
         return node
-
-    def output(self, value: Any, like: torch.Tensor) -> int:
-        if not isinstance(value, _Traced):
-            raise Refused(f"a result is no tensor but {value!r}")
-        if value.shape != like.shape:
-            raise Refused(f"a result has the shape {tuple(value.shape)}, not {tuple(like.shape)}")
-        return self.cast(value.node, like.dtype)
-
-    def total(self, value: Any) -> _Traced:
-        """Mark a number to be summed over all items."""
-        node = self.operand(value)
-        if self.graph.nodes[node].spread:
-            raise Refused("a total of an array; sum it first")
-        return self.traced(Node("total", (node,), value.dtype, NUMBER), value)
-
-    # ---- axes that are not known at first
-
-    def place(self, old: Spread, new: Spread) -> None:
-        """Put all that lies along an unknown axis where it is now found to lie."""
-        self.graph.nodes[:] = [
-            replace(node, spread=new) if node.spread == old else node for node in self.graph.nodes
-        ]
-
-    def place_together(self, nodes: Sequence[int]) -> None:
-        """Put vectors of one length, of which each goes with each, along the same axis."""
-        spreads = [self.graph.nodes[i].spread for i in nodes]
-        found = sorted((spread for spread in spreads if spread != NUMBER), key=unknown)
-        for spread in filter(unknown, found):
-            self.place(spread, found[0])
 
     def place_the_rest(self, arrays: Mapping[str, torch.Tensor]) -> None:
         """Put vectors that never meet anything of more axes along any axis of their length."""
         for name, node in self.arrays.items():
             spread = self.graph.nodes[node].spread
             if unknown(spread):
-                self.place(spread, self.axes.some_axis(arrays[name].numel()))
+                self.graph.place(spread, self.axes.some_axis(arrays[name].numel()))
+
+    def output(self, value: Any, like: torch.Tensor) -> int:
+        if not isinstance(value, Traced):
+            raise Refused(f"a result is no tensor but {value!r}")
+        if value.shape != like.shape:
+            raise Refused(f"a result has the shape {tuple(value.shape)}, not {tuple(like.shape)}")
+        return self.cast(value.node, like.dtype)
+
+    def total(self, value: Any) -> Traced:
+        """Mark a number to be summed over all items."""
+        node = self.operand(value)
+        if self.graph.nodes[node].spread:
+            raise Refused("a total of an array; sum it first")
+        return self.traced(Node("total", (node,), value.dtype, NUMBER), value)
 
     # ---- operations
 
-    def traced(self, node: Node, like: torch.Tensor, literal: float | None = None) -> _Traced:
-        return _Traced(like, self.graph.add(node, literal))
+    def traced(self, node: Node, like: torch.Tensor, literal: float | None = None) -> Traced:
+        return Traced(like, self.graph.add(node, literal))
 
     def literal(self, value: float, dtype: torch.dtype) -> int:
         return self.graph.add(Node("literal", (), dtype, NUMBER), float(value))
@@ -160,7 +126,7 @@ class _Tracer(TorchDispatchMode):
         return self.graph.add(Node("cast", (node,), dtype, old.spread))
 
     def operand(self, value: Any) -> int:
-        if isinstance(value, _Traced):
+        if isinstance(value, Traced):
             return value.node
         if isinstance(value, bool | int | float):
             return self.literal(value, torch.float64)
@@ -171,7 +137,7 @@ class _Tracer(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = func._schema.name.removeprefix("aten::")
-        if name == "lift_fresh" and not isinstance(args[0], _Traced):
+        if name == "lift_fresh" and not isinstance(args[0], Traced):
             return self.number(args[0])
         if name == "_local_scalar_dense":
             node = self.operand(args[0])
@@ -205,17 +171,17 @@ class _Tracer(TorchDispatchMode):
             return self.clamp(args, kwargs, result)
         return self.operation(name, args, kwargs, metas, result)
 
-    def number(self, value: torch.Tensor) -> _Traced:
+    def number(self, value: torch.Tensor) -> Traced:
         """A tensor that the function made of a Python number."""
         if value.numel() != 1:
             raise Refused("the function makes a tensor of many numbers")
         node = self.literal(value.item(), value.dtype)
-        return _Traced(torch.empty(value.shape, dtype=value.dtype, device="meta"), node)
+        return Traced(torch.empty(value.shape, dtype=value.dtype, device="meta"), node)
 
-    def filled(self, name: str, args: Sequence[Any], result: torch.Tensor) -> _Traced:
+    def filled(self, name: str, args: Sequence[Any], result: torch.Tensor) -> Traced:
         position = FILLED[name]
         value = position if isinstance(position, float) else args[int(position)]
-        if isinstance(value, _Traced):
+        if isinstance(value, Traced):
             raise Refused(f"{name} with a computed number")
         if name.endswith("_like"):
             spread = self.graph.nodes[args[0].node].spread
@@ -223,7 +189,7 @@ class _Tracer(TorchDispatchMode):
             spread = self.axes.spread_of(result.shape)
         return self.traced(Node("literal", (), result.dtype, spread), result, float(value))
 
-    def same(self, name: str, value: _Traced, result: torch.Tensor) -> _Traced:
+    def same(self, name: str, value: Traced, result: torch.Tensor) -> Traced:
         """The same numbers in another shape or type."""
         node = self.graph.nodes[value.node]
         if result.numel() != value.numel():
@@ -231,15 +197,15 @@ class _Tracer(TorchDispatchMode):
                 raise Refused(f"{name} to the shape {tuple(result.shape)}")
             return self.traced(Node("cast", (value.node,), result.dtype, ELEMENT), result)
         if unknown(node.spread) and result.dim() == len(self.axes.shape):
-            self.place(node.spread, self.axes.spread_of(result.shape))
-        return _Traced(result, self.cast(value.node, result.dtype))
+            self.graph.place(node.spread, self.axes.spread_of(result.shape))
+        return Traced(result, self.cast(value.node, result.dtype))
 
-    def reduce(self, name: str, args: Sequence[Any], result: torch.Tensor) -> _Traced:
+    def reduce(self, name: str, args: Sequence[Any], result: torch.Tensor) -> Traced:
         value = args[0]
         if not result.dtype.is_floating_point:
             raise Refused(f"{name} of whole numbers")
         if self.nothing_to_reduce(value, result):
-            return _Traced(result, self.cast(value.node, result.dtype))
+            return Traced(result, self.cast(value.node, result.dtype))
         node = self.reduced(name, value.node, args, result)
         reduced = self.traced(node, result)
         if name == "mean":
@@ -248,7 +214,7 @@ class _Tracer(TorchDispatchMode):
             return self.traced(Node("div", operands, result.dtype, node.spread), result)
         return reduced
 
-    def nothing_to_reduce(self, value: _Traced, result: torch.Tensor) -> bool:
+    def nothing_to_reduce(self, value: Traced, result: torch.Tensor) -> bool:
         one_by_one = result.numel() == value.numel() != 1
         return one_by_one or self.graph.nodes[self.operand(value)].spread == NUMBER
 
@@ -262,11 +228,11 @@ class _Tracer(TorchDispatchMode):
             raise Refused(f"{name} over some axes of the shape {shape}")
         return Node(REDUCED[name], (i,), dtype, self.axes.without(spread, args[1]))
 
-    def quantified(self, name: str, args: Sequence[Any], result: torch.Tensor) -> _Traced:
+    def quantified(self, name: str, args: Sequence[Any], result: torch.Tensor) -> Traced:
         """Whether any is true, or all are: by the number of those that are true, or false."""
         value = args[0]
         if self.nothing_to_reduce(value, result):
-            return _Traced(result, self.cast(value.node, result.dtype))
+            return Traced(result, self.cast(value.node, result.dtype))
         i, node = value.node, self.graph.nodes[value.node]
         if name == "all":
             wrong = Node("logical_not", (i,), torch.bool, node.spread, computed_in=node.dtype)
@@ -291,7 +257,7 @@ class _Tracer(TorchDispatchMode):
 
     def operation(
         self, name: str, args: Sequence[Any], kwargs: Any, metas: Sequence[Any], result: Any
-    ) -> _Traced:
+    ) -> Traced:
         if name == "pow" and not isinstance(args[1], torch.Tensor) and args[1] in POWERS:
             name, args = POWERS[args[1]], args[:1]
         if name not in OPERATIONS:
@@ -301,7 +267,7 @@ class _Tracer(TorchDispatchMode):
         options = {k: v for k, v in kwargs.items() if (k, v) != ("alpha", 1)}
         if options or len(args) != operation.arity:
             raise Refused(f"{name} with {len(args)} operands and the options {options}")
-        self.place_together([v.node for v in args if isinstance(v, _Traced) and v.dim() == 1])
+        self.graph.place_together([v.node for v in args if isinstance(v, Traced) and v.dim() == 1])
         nodes = [self.graph.nodes[i] for i in operands]
         spread = self.axes.united([node.spread for node in nodes])
         spreading = [(v, n.spread) for v, n in zip(args, nodes, strict=False) if n.spread]
@@ -322,21 +288,6 @@ class _Tracer(TorchDispatchMode):
         return self.traced(
             Node(name, tuple(operands), result.dtype, spread, computed_in=computed_in), result
         )
-
-
-FILLED = {
-    "full_like": 1, "full": 1, "scalar_tensor": 0, "zeros_like": 0.0, "ones_like": 1.0,
-    "zeros": 0.0, "ones": 1.0,
-}  # fmt: skip
-"""Operations that make a constant: its value, or the position of the argument that is it."""
-SAME = {
-    "clone", "alias", "detach", "_to_copy", "lift_fresh", "view", "_unsafe_view", "reshape",
-    "unsqueeze", "squeeze", "expand",
-}  # fmt: skip
-REDUCED = {
-    "sum": "sum", "mean": "sum", "amax": "amax", "max": "amax", "amin": "amin", "min": "amin",
-}  # fmt: skip
-"""Operations that make one number of many, by what PyTorch calls them."""
 
 
 def _kind(dtype: torch.dtype) -> str:

@@ -5,10 +5,13 @@ import functools
 import subprocess
 import tempfile
 from pathlib import Path
+from string import Template
 
 import torch
 
 from keras_optim.codegen import compilers
+from keras_optim.codegen.cuda_source import SIGNATURE
+from keras_optim.codegen.indexing import parameters_of
 
 THREADS = 4
 PRELUDE = """
@@ -22,12 +25,8 @@ struct Index { int x; };
 static thread_local Index threadIdx;
 static Index blockIdx, blockDim;
 """
-LAUNCH = """
-extern "C" int launch(
-    int blocks, int threads, int phase, int n, const int64_t *size, const int64_t *body,
-    const int64_t *spans, void **p, void **leading, const double *parameters,
-    const double *constants, void **shared, const int64_t *chunk, const int64_t *first,
-    double *part, double *sums, double *totals, double *partial, double *all_columns) {
+LAUNCH = Template("""
+extern "C" int launch(int blocks, int threads, $signature) {
   int team = 0;
   blockDim.x = threads;
   for (int block = 0; block < blocks; block++) {
@@ -36,13 +35,12 @@ extern "C" int launch(
     {
       threadIdx.x = omp_get_thread_num();
       if (threadIdx.x == 0) team = omp_get_num_threads();
-      run(phase, n, size, body, spans, p, leading, parameters, constants, shared, chunk, first,
-          part, sums, totals, partial, all_columns);
+      run($names);
     }
   }
   return team;
 }
-"""
+""").substitute(signature=parameters_of(SIGNATURE), names=", ".join(SIGNATURE))
 launches = []
 """What was launched: blocks and phase."""
 

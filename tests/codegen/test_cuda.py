@@ -85,7 +85,7 @@ def test_sums_totals_and_single_numbers_over_several_phases(monkeypatch):
 
 @pytest.mark.parametrize("shape", [(4, 3), (2, 3, 5), (0, 3), (3, 0), (300, 20)])
 def test_sums_of_columns(shape):
-    from tests.codegen.test_tracing import test_sums_of_columns as sums_of_columns
+    from tests.codegen.test_axes import test_sums_of_columns as sums_of_columns
 
     sums_of_columns(shape, threads=1)
     assert emulator.launches

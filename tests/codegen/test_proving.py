@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from keras_optim.codegen import Kernel, building, kernel, on_cpu, on_cuda, proving
+from keras_optim.codegen import Kernel, building, cpu_source, cuda_source, kernel, on_cuda, proving
 from keras_optim.codegen.operations import OPERATIONS, Operation
 from keras_optim.engine import torch_native
 from tests.codegen import emulator
@@ -78,23 +78,23 @@ def changed(module, name, old, new):
 
 
 LOOPS_GONE_WRONG = [
-    (on_cpu, "LOOP", "j < to;", "j < to - 1;", "lamb"),
-    (on_cpu, "LOOP", "j < to;", "j < to - (to - from) % 8;", "adam"),
-    (on_cpu, "LOOP", "j = from;", "j = from + 1;", "adamp"),
-    (on_cpu, "LOOP", "$add\n", "if (j != to - 1) { $add }\n", "lamb"),
-    (on_cpu, "BLOCKS", "from += BLOCK", "from += BLOCK + 1", "adam"),
-    (on_cpu, "ROWS", "a / C", "a / C + 1", "centralization(adam)"),
-    (on_cpu, "TOGETHER", "t < W", "t < 1", "centralization(adam)"),
-    (on_cpu, "MINE", "= $start", "= 1", "centralization(adam)"),
-    (on_cpu, "PART_OF_ONE", "(w + 1) / W", "w / W", "lamb"),
-    (on_cpu, "ALL", "(r + 1) / T", "r / T", "adam"),
-    (on_cpu, "OF_THREADS", "r < threads", "r < 1", "lamb"),
-    (on_cuda, "REDUCING", "j < b;", "j < b - 1;", "adam"),
-    (on_cuda, "REDUCING", "j < b;", "j < b && j < 4096;", "adam"),
-    (on_cuda, "OF_BLOCK", "half > 0", "half > 1", "lamb"),
-    (on_cuda, "OF_ITEM", "q < first[i + 1]", "q < first[i] + 1", "lamb"),
-    (on_cuda, "COLUMN_OF_ITEM", "$add", "sum = 0", "centralization(adam)"),
-    (on_cuda, "REDUCING_COLUMNS", "j += C", "j += 2 * C", "centralization(adam)"),
+    (cpu_source, "LOOP", "j < to;", "j < to - 1;", "lamb"),
+    (cpu_source, "LOOP", "j < to;", "j < to - (to - from) % 8;", "adam"),
+    (cpu_source, "LOOP", "j = from;", "j = from + 1;", "adamp"),
+    (cpu_source, "LOOP", "$add\n", "if (j != to - 1) { $add }\n", "lamb"),
+    (cpu_source, "BLOCKS", "from += BLOCK", "from += BLOCK + 1", "adam"),
+    (cpu_source, "ROWS", "a / C", "a / C + 1", "centralization(adam)"),
+    (cpu_source, "TOGETHER", "t < W", "t < 1", "centralization(adam)"),
+    (cpu_source, "MINE", "= $start", "= 1", "centralization(adam)"),
+    (cpu_source, "PART_OF_ONE", "(w + 1) / W", "w / W", "lamb"),
+    (cpu_source, "ALL", "(r + 1) / T", "r / T", "adam"),
+    (cpu_source, "OF_THREADS", "r < threads", "r < 1", "lamb"),
+    (cuda_source, "REDUCING", "j < b;", "j < b - 1;", "adam"),
+    (cuda_source, "REDUCING", "j < b;", "j < b && j < 4096;", "adam"),
+    (cuda_source, "OF_BLOCK", "half > 0", "half > 1", "lamb"),
+    (cuda_source, "OF_ITEM", "q < first[i + 1]", "q < first[i] + 1", "lamb"),
+    (cuda_source, "COLUMN_OF_ITEM", "$add", "sum = 0", "centralization(adam)"),
+    (cuda_source, "REDUCING_COLUMNS", "j += C", "j += 2 * C", "centralization(adam)"),
 ]
 
 
@@ -106,7 +106,7 @@ LOOPS_GONE_WRONG = [
     ],
 )
 def test_a_loop_that_is_wrong(module, name, old, new, optimizer, monkeypatch, caplog):
-    if module is on_cuda:
+    if module is cuda_source:
         monkeypatch.setitem(kernel.ENGINES, "cpu", CUDA)
     monkeypatch.setattr(module, name, changed(module, name, old, new))
     refused(optimizer, monkeypatch, caplog)

@@ -1,0 +1,298 @@
+"""The source for a CPU: one C function with OpenMP.
+
+Without reductions, threads share the elements of all items, in order. With reductions, a thread
+takes one item after the other and goes through all its passes: so later passes find much of what
+they need in the processor's cache, and no thread waits for another, which may not even run at the
+moment. Threads share items that are large beside all others, and everything if something is summed
+over all items: there they wait for each other at the end of a pass.
+"""
+
+from collections.abc import Mapping, Sequence
+from string import Template
+from typing import Any
+
+from keras_optim.codegen.grouping import Body
+from keras_optim.codegen.indexing import joined, parameters_of, place, product
+from keras_optim.codegen.loops import Writer, many_type
+from keras_optim.codegen.operations import EXTREMES, HELPERS, REDUCTIONS, reducing
+from keras_optim.codegen.schedule import Pass
+
+SIGNATURE = {
+    "n": "int64_t",
+    "size": "const int64_t *",
+    "body": "const int64_t *",
+    "order": "const int64_t *",
+    "lengths": "const int64_t *",
+    "starts": "const int64_t *",
+    "p": "void **",
+    "parameters": "const double *",
+    "constants": "const double *",
+    "shared": "void **",
+    "threads": "int64_t",
+    "part": "double *",
+    "all_parts": "double *",
+}
+"""The parameters of the function, in order, and their types."""
+
+
+class CWriter(Writer):
+    """One function `run` with OpenMP, which takes `SIGNATURE`.
+
+    Raises:
+        Refused: see `loops.Writer`.
+    """
+
+    REDUCED = "{op}_of(part + (i * SUMS + {place}) * T, W)"
+    PLACE = "const int64_t c = j - row * C;"
+    PARTIAL = "mine_{place}[{at}]"
+    SHAPE = "const int64_t *const D = lengths + i * AXES; const int64_t C = D[0];"
+    PART = (
+        "{type} *__restrict__ part_{place} = ({type} *)(all_parts + T * starts[n * PARTS] + "
+        "starts[i * PARTS + {place}]);"
+    )
+    EARLY = True
+
+    def function(self) -> str:
+        """All of it."""
+        return FUNCTION.substitute(
+            helpers=HELPERS.format(qualifiers="static inline"),
+            reductions=joined(self._reductions()),
+            sums=self.reductions,
+            arrays=len(self.arrays),
+            parts=self.parts,
+            axes=self.axes,
+            width=self.width,
+            constants=self.constant_lines(),
+            signature=parameters_of(SIGNATURE),
+            work=self._work(),
+        )
+
+    def _reductions(self) -> list[str]:
+        """The functions that reduce what threads have reduced."""
+        extremes = [op for op in self.ops if REDUCTIONS[op].clause == op]
+        return [
+            *([EXTREMES] if extremes else []),
+            *[DECLARE.substitute(reducing(op, "omp_out", "omp_in")) for op in extremes],
+            *[OF_THREADS.substitute(reducing(op, "sum", "part[r]")) for op in self.ops],
+        ]
+
+    def _work(self) -> str:
+        """All passes, with what is known before, between and after them."""
+        parts, wait = [], WAIT if self.one_by_one else BARRIER
+        for depth in range(self.layout.passes):
+            parts += [self._pass(depth), wait]
+            parts += [self._together(depth), wait] if self._parts_at(depth) else []
+            parts += [self._totals(depth + 1), self._known_to_all(depth + 1)]
+        numbers = self._numbers()
+        parts += [self._pass(self.layout.passes), wait if numbers else "", numbers]
+        work = (ONE_BY_ONE if self.one_by_one else ALL).substitute(passes=joined(parts))
+        shared = self._storing_shared()
+        last = [BARRIER, f"if (r == 0) {{\n{shared}\n}}"] if shared else []
+        return joined([self._known_to_all(0), work, *last])
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether all passes over an item are made before the next item."""
+        return bool(self.layout.passes) and not self.layout.totals
+
+    def _for_each_item(self, texts: Sequence[str], before: str = "") -> str:
+        """Items, each done by the text of its body, in a loop where they are not one by one."""
+        if not any(texts):
+            return ""
+        text = before + self._by_body(texts)
+        if self.one_by_one:
+            return f"{{\n{text}\n}}"
+        return f"for (int64_t i = 0, at = 0; i < n; at += size[i++]) {{\n{text}\n}}"
+
+    def _pass(self, depth: int) -> str:
+        """New values, and reductions: blocks in their own type, then in double."""
+        texts = []
+        for body, plan in self.plans.items():
+            now, pieces = plan.passes[depth], self._loop(body, depth)
+            texts.append(self._elements(body, now, pieces) if pieces else "")
+        return self._for_each_item(texts, PART_OF_ONE if self.one_by_one else PART_OF_ALL)
+
+    def _elements(self, body: Body, now: Pass, pieces: Mapping[str, str]) -> str:
+        mine = [MINE.substitute(self._of_partial(body, i)) for i in now.partial_reductions]
+        keep = [
+            f"part[(i * SUMS + {body.reductions.index(i)}) * T + w] = sum{i};"
+            for i in now.reductions
+        ]
+        loop = LOOP.substitute(
+            pieces,
+            over=ROWS if body.by_rows else BLOCKS,
+        )
+        return joined([pieces["head"], pieces["start"], *mine, loop, *keep])
+
+    def _of_partial(self, body: Body, i: int) -> dict[str, Any]:
+        k = body.partial_reductions.index(i)
+        kind = many_type(body, i)
+        of_thread = MINE_OF.substitute(kind=kind, place=k, thread="t")
+        return {
+            "place": k,
+            "kind": kind,
+            "count": COUNT.substitute(place=k),
+            "mine": MINE_OF.substitute(kind=kind, place=k, thread="w"),
+            **reducing(body.nodes[i].op, f"part_{k}[p]", f"({of_thread})[p]"),
+        }
+
+    def _together(self, depth: int) -> str:
+        """What threads have reduced, together; and reductions of parts: by one thread an item."""
+        texts = []
+        for body, plan in self.plans.items():
+            now = plan.passes[depth]
+            parts = [TOGETHER.substitute(self._of_partial(body, i)) for i in now.partial_reductions]
+            if parts:
+                parts = ["{", *self._parts(body), *parts, "}"]
+            over = [self._over(body, i) for i in now.over_parts]
+            kept = [
+                "{{\n{}\nfor (int64_t p = 0; p < {}; p++) {{\n{}\n}}\n}}".format(
+                    *self._keeping(body, i)
+                )
+                for i in plan.kept
+                if body.depths[i] == depth + 1
+            ]
+            texts.append(joined([*parts, *over, *kept]))
+        loop = "if (w == 0)" if self.one_by_one else "for (int64_t i = r; i < n; i += T)"
+        return f"{loop} {{\n{self._by_body(texts)}\n}}"
+
+    def _over(self, body: Body, i: int) -> str:
+        """A reduction of parts."""
+        head, length, lines, value = self._over_parts(body, i)
+        of, spread = body.nodes[body.nodes[i].operands[0]].spread, body.nodes[i].spread
+        reduction = REDUCTIONS[body.nodes[i].op]
+        if body.nodes[i].partial:
+            k = body.partial_reductions.index(i)
+            start = f"part_{k}[p] = {reduction.start};"
+            before = f"for (int64_t p = 0; p < {product(spread)}; p++) {start}"
+            target, after = f"part_{k}[{place(spread, sorted(of), 'p')}]", ""
+        else:
+            before, target = f"double sum{i} = {reduction.start};", f"sum{i}"
+            after = KEEP.substitute(place=body.reductions.index(i), i=i, start=reduction.start)
+        add = f"{reduction.add.format(target, value)};"
+        loop = f"for (int64_t p = 0; p < {length}; p++) {{\n{lines}\n{add}\n}}"
+        return joined(["{", head, before, loop, after, "}"])
+
+    def _totals(self, depth: int) -> str:
+        """The sums over all items of what is known after `depth` passes: by each thread."""
+        now = self._totals_at(depth)
+        texts = [self._adding(body, now) if now else "" for body in self.layout.bodies]
+        starts = [f"double over{k} = 0;" for k in now]
+        ends = [f"const {self._total_type(k)} total{k} = over{k};" for k in now]
+        return joined([*starts, self._for_each_item(texts), *ends])
+
+    def _numbers(self) -> str:
+        """New values of single numbers: by one thread, when all threads have read the old ones."""
+        texts = []
+        for body in self.layout.bodies:
+            loops = [
+                f"{{\n{head}\nfor (int64_t p = 0; p < {length}; p++) {{\n{lines}\n}}\n}}"
+                for head, length, lines in self._storing_parts(body)
+            ]
+            texts.append(joined([*loops, self._storing_numbers(body)]))
+        loop = self._for_each_item(texts)
+        return "if (w == 0) {\n" + loop + "\n}" if loop else ""
+
+
+BARRIER = "#pragma omp barrier"
+
+WAIT = """if (W > 1) {
+#pragma omp barrier
+}"""
+
+ALL = Template("""const int64_t W = T, w = r;
+const int64_t lo = all * r / T & ~15LL, hi = r == T - 1 ? all : all * (r + 1) / T & ~15LL;
+$passes""")
+
+PART_OF_ALL = """const int64_t a = lo > at ? lo - at : 0, b = hi - at < size[i] ? hi - at : size[i];
+"""
+
+ONE_BY_ONE = Template("""int64_t shared_items = 0, done = 0;
+while (T > 1 && shared_items < n && 2 * T * size[order[shared_items]] > all) shared_items++;
+for (;;) {
+int64_t i, W = T, w = r;
+if (done < shared_items) {
+i = order[done++];
+} else {
+#pragma omp atomic capture
+i = taken++;
+if (shared_items + i >= n) break;
+i = order[shared_items + i], W = 1, w = 0;
+}
+$passes
+}""")
+
+PART_OF_ONE = """const int64_t a = size[i] * w / W & ~15LL;
+const int64_t b = w == W - 1 ? size[i] : size[i] * (w + 1) / W & ~15LL;
+"""
+
+BLOCKS = """for (int64_t from = a; from < b; from += BLOCK) {
+const int64_t to = from + BLOCK < b ? from + BLOCK : b;"""
+
+ROWS = """for (int64_t row = C ? a / C : 0; row * C < b; row++) {
+const int64_t from = row * C < a ? a : row * C, to = (row + 1) * C < b ? (row + 1) * C : b;"""
+
+LOOP = Template("""$over
+$block
+#pragma omp simd$clauses
+for (int64_t j = from; j < to; j++) {
+$lines
+$add
+$add_to_parts
+}
+$add_block
+}""")
+
+COUNT = Template("starts[i * PARTS + $place + 1] - starts[i * PARTS + $place]")
+
+MINE_OF = Template(
+    "($kind *)(all_parts + $thread * starts[n * PARTS] + starts[i * PARTS + $place])"
+)
+
+MINE = Template("""$kind *__restrict__ mine_$place = $mine;
+for (int64_t p = 0; p < $count; p++)
+  mine_$place[p] = $start;""")
+
+TOGETHER = Template("""for (int64_t p = 0; p < $count; p++) {
+  part_$place[p] = $start;
+  for (int64_t t = 0; t < W; t++) $add;
+}""")
+
+KEEP = Template(
+    "for (int64_t t = 0; t < W; t++) part[(i * SUMS + $place) * T + t] = t ? $start : sum$i;"
+)
+
+DECLARE = Template(
+    "#pragma omp declare reduction($op : float, double : $add) initializer(omp_priv = $start)"
+)
+
+OF_THREADS = Template("""static inline double ${op}_of(const double *part, int64_t threads) {
+  double sum = $start;
+  for (int64_t r = 0; r < threads; r++) $add;
+  return sum;
+}""")
+
+FUNCTION = Template("""#include <math.h>
+#include <stdint.h>
+#ifdef _OPENMP
+#include <omp.h>
+#else
+static inline int omp_get_num_threads(void) { return 1; }
+static inline int omp_get_thread_num(void) { return 0; }
+#endif
+$helpers
+$reductions
+enum { SUMS = $sums, PARTS = $parts, AXES = $axes, ARRAYS = $arrays, WIDTH = $width };
+enum { BLOCK = 4096 };
+
+void run($signature) {
+$constants
+int64_t all = 0, taken = 0;
+for (int64_t i = 0; i < n; i++) all += size[i];
+#pragma omp parallel num_threads(threads)
+{
+const int64_t T = omp_get_num_threads(), r = omp_get_thread_num();
+$work
+}
+}
+""")
