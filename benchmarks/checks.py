@@ -70,12 +70,6 @@ SPEC = {
     "backend": text,
     "device": text,
 }
-ANSWER = {
-    "names": some(text),
-    "optimizers": lambda value: isinstance(value, dict) and all(map(text, value.values())),
-    "device": lambda value: fits(value, {"kind": text, "count": positive, "description": text}),
-}
-"""What `benchmarks.probe` answers."""
 _DIVERGED = {
     "epochs": positive,
     "seconds": number,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks import checks, soak
-from benchmarks.comparison import comparison, probe_cache
+from benchmarks.comparison import comparison, probe, probe_cache
 from benchmarks.comparison.progress import summary
 from benchmarks.errors import UsageError
 from benchmarks.report import figures, tables
@@ -260,16 +260,18 @@ def test_whatever_the_last_answer_was_it_is_taken_or_asked_again(tmp_path, monke
     monkeypatch.setattr(probe_cache, "_key", lambda _: "key")
     device = {"kind": "cpu", "count": 1, "description": "cpu"}
     answer = {"names": ["sgd"], "optimizers": {"sgd": "c0de"}, "device": device}
-    asked = type("Asked", (), {"results": tmp_path, "optimizers": ["sgd"]})
+    request = probe.ProbeRequest("jax", "cpu", ["sgd"])
+    whole = probe.Probe.of_json(answer)
     for changed in (answer, *mutations(answer)):
         (tmp_path / "probe.json").write_text(json.dumps({"key": "key", "answer": changed}))
-        known = probe_cache.kept(asked)
-        assert known is None or (known["device"]["count"] >= 1 and list(known["optimizers"]))
+        known = probe_cache.kept(request, tmp_path)
+        assert known is None or (known.device.count >= 1 and list(known.optimizers))
         if changed is answer:
-            assert known == answer
+            assert known == whole and known.optimizers == {"sgd": "c0de"}
     for changed in mutations({"key": "key", "answer": answer}):
         (tmp_path / "probe.json").write_text(json.dumps(changed))
-        assert probe_cache.kept(asked) in (None, answer) or changed["answer"] != answer
+        known = probe_cache.kept(request, tmp_path)
+        assert known in (None, whole) or changed["answer"] != answer
 
 
 # ---- metrics that two processes wrote

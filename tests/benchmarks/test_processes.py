@@ -131,6 +131,17 @@ def test_a_request_that_is_none_is_one_line(text, monkeypatch, capsys):
     assert capsys.readouterr() == (f"@benchmarks {shown}\n", "")
 
 
+def test_a_child_imports_this_checkout(tmp_path, monkeypatch):
+    """From any folder, and whatever else is installed under the same name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "where.py").write_text(
+        "import benchmarks\nfrom benchmarks.backend import processes\n"
+        "processes.serve(lambda request: benchmarks.__file__)"
+    )
+    answer = processes.ask("where", {}, processes.environment({}))
+    assert Path(answer) == ROOT / "benchmarks" / "__init__.py"
+
+
 def test_a_child_that_ends_at_once_gives_its_last_line():
     request = {"long": "x" * 1_000_000}  # more than fits into a pipe that nobody reads
     with pytest.raises(UsageError, match=r"no_such_module ended without an answer: .*No module"):
