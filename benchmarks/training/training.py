@@ -40,10 +40,9 @@ def train(run: Run) -> None:
 
     keras.utils.set_random_seed(spec["seed"])
     with device.scope():
-        model = workload.build()
+        model = step_recorder.recording_model(workload.build(), steps)
         optimizer = step_recorder.recording(parse_specs(spec["optimizer"])[0].build(), steps)
         model.compile(optimizer=optimizer, **workload.losses())
-        step_recorder.record_losses(model, steps)
     batch = EVALUATION_BATCH // device.count * device.count
     journal = Journal(parts, steps, batch, run.add, processes.tell)
     journal.begin(model)
