@@ -17,7 +17,7 @@ from benchmarks.comparison import lock, optimizer_spec
 from benchmarks.errors import UsageError
 from benchmarks.flags import shortened
 from benchmarks.results.runs import Run
-from tests.benchmarks.test_damage import SPEC
+from tests.benchmarks.results_folder import SPEC
 from tests.conftest import BACKEND, one_backend
 
 ROOT = Path(__file__).parents[2]
