@@ -46,7 +46,7 @@ class Metric:
 
     @property
     def check(self) -> Check:
-        """Check of a value that a file holds."""
+        """Check of the value of a run that is done."""
         return checks.share if self.bounded else checks.measured
 
     def text(self, value: float | None) -> str:
@@ -108,15 +108,13 @@ def measures_per(per: Per, metric: Metric) -> tuple[Measure, ...]:
 def _training(metric: Metric) -> Measure:
     """Row of the mean over the training examples of an epoch."""
     name = metric.name
-    return Measure(name, "epoch", lambda epoch: float(epoch.training[name]), check=metric.check)
+    return Measure(name, "epoch", lambda epoch: float(epoch.training[name]))
 
 
 def _validation(metric: Metric) -> Measure:
     """Row of the validation set after an epoch."""
     name = metric.name
-    return Measure(
-        metric.validation, "epoch", lambda epoch: epoch.validation[name], check=metric.check
-    )
+    return Measure(metric.validation, "epoch", lambda epoch: epoch.validation[name])
 
 
 def _test(metric: Metric) -> Measure:
