@@ -212,7 +212,7 @@ def _check_batches(runs: Sequence[Run], devices: int) -> None:
 
 
 def _write_manifest(comparison: Comparison, probe: Probe) -> None:
-    """Write down what this folder is, and which call wrote into it last."""
+    """Write the manifest of the folder: command, versions and host of the last call."""
     json_files.write_json(
         comparison.results / "manifest.json",
         {

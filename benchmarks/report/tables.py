@@ -63,7 +63,7 @@ def rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def write(rows: Sequence[dict[str, Any]], folder: Path) -> None:
-    """Write `summary.csv` with all that is known, `summary.md` with what a reader needs."""
+    """Write `summary.csv` with all numbers, `summary.md` with those that a reader needs."""
     folder.mkdir(parents=True, exist_ok=True)
     tests = dict.fromkeys(_metric(row).test for row in rows)  # workloads may differ in these alone
     others = (key for key in rows[0] if key not in tests and key not in _FROM_SPEC)

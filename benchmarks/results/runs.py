@@ -23,7 +23,7 @@ old protocol are not taken for results of the new one."""
 class Run:
     """One optimizer on one workload; two calls that mean the same training make the same run.
 
-    The spec holds what the numbers depend on: workload, edition of the data, optimizer and its
+    The spec holds all that the numbers depend on: workload, edition of the data, optimizer and its
     code, epochs, examples, batch size, seed, backend, device as asked for, versions, protocol. It
     holds no path and no host, so that results can be copied from machine to machine.
     """

@@ -15,49 +15,51 @@ from benchmarks.workloads import datasets
 from tests.benchmarks.results_folder import METRICS, MISSED, OPTIMIZERS, RESULT, all_runs
 from tests.conftest import BACKEND
 
+PROBED = {
+    "names": ["sgd", "adam"],
+    "optimizers": dict.fromkeys(OPTIMIZERS, "c0de"),
+    "device": {"kind": "cpu", "count": 1, "description": "cpu"},
+}
+
+
+def cached(folder):
+    """Write arrays of the sizes of the digits; their edition."""
+    edition = datasets.edition_at_hand(datasets.DATASETS["digits"], None, folder)
+    part = {"x": np.zeros((1797, 8, 8, 1), "uint8"), "y": np.zeros(1797, "uint8")}
+    arrays = {f"train_{name}": values[:1437] for name, values in part.items()}
+    arrays |= {f"test_{name}": values[1437:] for name, values in part.items()}
+    np.savez(datasets.cache(folder) / edition.file_name, scale=16.0, **arrays)
+    return {"digits": vars(edition)}
+
+
+def end(path, ending, on_event):
+    """What training leaves in the folder of a run that ends so; its exit status."""
+    run = open_run(path)
+    for line in METRICS:
+        run.add(line)
+        on_event({"epoch": line["epoch"], "step": 0, "steps": 10, "loss": line["loss"]})
+    if ending is None:
+        (path / "log.txt").write_text("Traceback\nMemoryError: too big\n")
+        return -9
+    run.write_status(*ending, result=RESULT if ending == ("done",) else MISSED)
+    return 0
+
 
 @pytest.fixture
 def ended(tmp_path, monkeypatch, capsys):
     """Call the command line while each run ends as it is told; status, output, rows and runs."""
-    folder = tmp_path / "results"
-    edition = datasets.edition_at_hand(datasets.DATASETS["digits"], None, folder)
+    folder, trained, endings = tmp_path / "results", [], {}
     datasets.cache(folder).mkdir(parents=True)
-
-    def cached():
-        np.savez(datasets.cache(folder) / edition.file_name, scale=16.0, **arrays)
-
-    part = {"x": np.zeros((1797, 8, 8, 1), "uint8"), "y": np.zeros(1797, "uint8")}
-    arrays = {f"train_{name}": values[:1437] for name, values in part.items()}
-    arrays |= {f"test_{name}": values[1437:] for name, values in part.items()}
-    cached()
-    trained = []
+    cached(folder)
 
     def train(path, environment, on_event):
-        run = open_run(path)
-        trained.append(run.spec["optimizer"])
-        for line in METRICS:
-            run.add(line)
-            on_event({"epoch": line["epoch"], "step": 0, "steps": 10, "loss": line["loss"]})
-        ending = endings[run.spec["optimizer"]]
-        if ending is None:
-            (path / "log.txt").write_text("Traceback\nMemoryError: too big\n")
-            return -9
-        result = RESULT if ending == ("done",) else MISSED
-        run.write_status(*ending, result=result)
-        return 0
-
-    endings: dict = {}
-    monkeypatch.setattr(processes, "train", train)
-    labels = dict.fromkeys(OPTIMIZERS, "c0de")
-    device = {"kind": "cpu", "count": 1, "description": "cpu"}
-    probed = {"names": ["sgd", "adam"], "optimizers": labels, "device": device}
+        trained.append(open_run(path).spec["optimizer"])
+        return end(path, endings[trained[-1]], on_event)
 
     def ask(module, *_):
-        if module == "benchmarks.comparison.probe":
-            return probed
-        cached()
-        return {"digits": vars(edition)}
+        return PROBED if module == "benchmarks.comparison.probe" else cached(folder)
 
+    monkeypatch.setattr(processes, "train", train)
     monkeypatch.setattr(processes, "ask", ask)
     monkeypatch.setattr(comparison, "_git_revision", lambda: None)  # they take most of the time
     monkeypatch.setattr(probe_cache, "_version", lambda _: "1.0")

@@ -17,49 +17,30 @@ from tests.conftest import one_backend
 pytestmark = one_backend
 
 
+OTHERS = (None, "text", [], [None], {}, {"a": 1}, True, -1, 0, 1.5, 10**400, 1e300, float("nan"))
+
+
+def places(part, path=()):
+    """The paths of all values in nested lists and dicts."""
+    yield path
+    keys = part if isinstance(part, dict) else range(len(part) if isinstance(part, list) else 0)
+    for key in keys:
+        yield from places(part[key], (*path, key))
+
+
 def mutations(value):
     """Copies of `value`, each with one part of it missing or of another kind."""
-
-    def places(part, path=()):
-        yield path
-        keys = (
-            list(part)
-            if isinstance(part, dict)
-            else range(len(part) if isinstance(part, list) else 0)
-        )
-        for key in keys:
-            yield from places(part[key], (*path, key))
-
-    others = (
-        None,
-        "text",
-        [],
-        [None],
-        {},
-        {"a": 1},
-        True,
-        -1,
-        0,
-        1.5,
-        10**400,
-        1e300,
-        float("nan"),
-    )
+    yield from OTHERS
     for path in places(value):
-        for other in others:
+        for other in (*OTHERS, "missing") if path else ():
             changed = copy.deepcopy(value)
             inner = changed
             for key in path[:-1]:
                 inner = inner[key]
-            if path:
+            if other == "missing":
+                del inner[path[-1]]
+            else:
                 inner[path[-1]] = other
-            yield changed if path else other
-        if path:
-            changed = copy.deepcopy(value)
-            inner = changed
-            for key in path[:-1]:
-                inner = inner[key]
-            del inner[path[-1]]
             yield changed
 
 
