@@ -1,4 +1,4 @@
-"""What averaged weights gain by batch statistics of their own.
+"""Gain of averaged weights by batch statistics of their own.
 
 `python -m benchmarks.batch_statistics` prints validation loss and accuracy on the digits of
 scikit-learn, after a training of seconds, before and after `update_batch_statistics`.

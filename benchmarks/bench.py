@@ -1,7 +1,7 @@
-"""The command line: `python -m benchmarks.bench` compares optimizers and leaves plots and tables.
+"""Command line: `python -m benchmarks.bench` compares optimizers and leaves plots and tables.
 
 Exit status: 0 all went well, 1 a run failed, 2 something asked for cannot be had (one line says
-what), 130 interrupted (what is done stays done; the same command continues).
+why), 130 interrupted (finished runs stay; the same command continues).
 """
 
 import sys
@@ -13,7 +13,7 @@ INTERRUPTED = "interrupted; the same command continues where it stopped."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit status."""
+    """Run the command line; return the exit status."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     return endings.ended("bench", lambda: _run(given), INTERRUPTED)
 

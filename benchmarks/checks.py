@@ -1,21 +1,20 @@
-"""Whether a file of the results folder holds what was written into it.
+"""Checks of JSON that the benchmark reads from its results folder.
 
-A full disk, a crash, an editor, two commands at once: anything may lie there. What is not as it
-must be counts as missing, and is made anew.
+A full disk, a crash, an editor or two commands at once may have damaged a file. A file that fails
+its check counts as missing, and is made again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-STATES = ("queued", "running", "done", "diverged", "failed")
 _LARGEST = 1e39
-"""Beyond float32, in which everything is measured."""
+"""Beyond float32, the precision of all measures."""
 
 Check = Callable[[Any], bool]
 
 
 def fits(value: Any, checks: Mapping[str, Check]) -> bool:
-    """Whether `value` is an object of JSON with these keys and such values.
+    """Tell whether `value` is an object of JSON with these keys, whose values pass the checks.
 
     >>> fits({"epochs": 3, "more": None}, {"epochs": count})
     True
@@ -28,33 +27,38 @@ def fits(value: Any, checks: Mapping[str, Check]) -> bool:
 
 
 def text(value: Any) -> bool:
-    """Whether it is a string."""
+    """Tell whether `value` is a string."""
     return isinstance(value, str)
 
 
 def count(value: Any) -> bool:
-    """Whether it is a whole number from 0 up."""
+    """Tell whether `value` is a whole number from 0 up."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 
 def positive(value: Any) -> bool:
-    """Whether it is a whole number from 1 up."""
+    """Tell whether `value` is a whole number from 1 up."""
     return count(value) and value > 0
 
 
 def number(value: Any) -> bool:
-    """Whether it is a number that float32 can hold."""
+    """Tell whether `value` is a number that float32 can hold."""
     real = isinstance(value, int | float) and not isinstance(value, bool)
     return real and abs(value) < _LARGEST
 
 
 def measured(value: Any) -> bool:
-    """Whether it is a number, or null: that stands for one that is not finite."""
+    """Tell whether `value` is a number, or null: that stands for one that is not finite."""
     return value is None or number(value)
 
 
+def share(value: Any) -> bool:
+    """Tell whether `value` is a number in [0, 1]."""
+    return number(value) and 0 <= value <= 1
+
+
 def some(check: Check) -> Check:
-    """The check for a list, not empty, of values that pass `check`."""
+    """Make the check of a list, not empty, of values that pass `check`."""
     return lambda value: isinstance(value, list) and bool(value) and all(map(check, value))
 
 
@@ -70,49 +74,3 @@ SPEC = {
     "backend": text,
     "device": text,
 }
-ANSWER = {
-    "names": some(text),
-    "optimizers": lambda value: isinstance(value, dict) and all(map(text, value.values())),
-    "device": lambda value: fits(value, {"kind": text, "count": positive, "description": text}),
-}
-"""What `benchmarks.probe` answers."""
-_DIVERGED = {
-    "epochs": positive,
-    "seconds": number,
-    "first_step_seconds": number,
-    "steps_per_second": measured,
-    "state_per_weight": number,
-    "device": text,
-}
-_RESULTS = {
-    "done": {**_DIVERGED, "test_accuracy": number, "test_loss": measured},
-    "diverged": _DIVERGED,
-}
-_LINE = {
-    "epoch": count,
-    **dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"), measured),
-}
-_EPOCH = {**_LINE, "step_loss": some(measured), "grad_norm": some(measured)}
-
-
-def status(value: Any) -> bool:
-    """Whether `value` is a status as `Run.write_status` writes it."""
-    if not fits(value, {"state": lambda state: state in STATES}):
-        return False
-    if not text(value.get("reason", "")):
-        return False
-    wanted = _RESULTS.get(value["state"])
-    return "result" not in value if wanted is None else fits(value.get("result"), wanted)
-
-
-def metrics(lines: Sequence[Any], epochs: int) -> bool:
-    """Whether `lines` are those of a run of that many epochs: each epoch and step once, in order.
-
-    They are not where two processes wrote into one file.
-    """
-    if len(lines) != epochs + 1 or not fits(lines[0], _LINE):
-        return False
-    if not all(fits(line, _EPOCH) for line in lines[1:]):
-        return False
-    lengths = {len(line[key]) for line in lines[1:] for key in ("step_loss", "grad_norm")}
-    return len(lengths) == 1 and all(line["epoch"] == i for i, line in enumerate(lines))

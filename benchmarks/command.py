@@ -1,4 +1,4 @@
-"""What `python -m benchmarks.bench` was asked for, checked before anything is begun."""
+"""Flags of `python -m benchmarks.bench`, checked before anything begins."""
 
 import argparse
 import importlib.util
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from benchmarks.comparison.comparison import Comparison
 
 NEEDED = ("keras", "keras_optim", "matplotlib", "rich", "scipy", "sklearn")
-"""Packages without which nothing can be compared; checked before anything is begun."""
+"""Packages that every comparison needs; checked before anything begins."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """The flags and what they mean."""
+    """Make the parser of the flags."""
     parser = Parser(
         prog="python -m benchmarks.bench",
         description="Train the same models with each optimizer and compare them. "
@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: list[str]) -> int:
-    """Compare what `arguments` ask for; the exit status.
+    """Compare as `arguments` ask; return the exit status.
 
     Raises:
         UsageError: something asked for cannot be had.
@@ -85,7 +85,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _comparison(options: argparse.Namespace, arguments: list[str]) -> "Comparison":
-    """What the flags ask for."""
+    """Make the comparison that the flags ask for."""
     from benchmarks.comparison.comparison import Comparison
 
     labels = [str(spec) for text in options.optimizers for spec in parse_specs(text)]
@@ -106,7 +106,7 @@ def _comparison(options: argparse.Namespace, arguments: list[str]) -> "Compariso
 
 
 def _readable(folder: Path | None) -> Path | None:
-    """`folder`, where tensorflow_datasets has or will have its data."""
+    """Return the folder of tensorflow_datasets, if it can be read or is yet to be made."""
     if folder is None:
         return None
     try:
@@ -120,7 +120,7 @@ def _readable(folder: Path | None) -> Path | None:
 
 
 def _writable(folder: Path) -> Path:
-    """`folder`, created and written to once, as are those in it that there are."""
+    """Return `folder`, created; try to write into it and into its folders once."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for inner in (folder, *(folder / name for name in ("data", "runs", "tables", "plots"))):

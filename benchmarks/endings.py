@@ -1,7 +1,7 @@
-"""How a command ends: with an exit status, and one line instead of a traceback.
+"""Endings of a command: an exit status, and one line instead of a traceback.
 
-`ended` turns what can go wrong outside of our code into a sentence; `program` makes a command the
-whole process, whose standard streams may be closed, full, or have a reader that has gone.
+`ended` turns errors from outside of our code into a sentence; `program` makes a command the whole
+process, whose standard streams may be closed, full, or have a reader that is gone.
 """
 
 import os
@@ -21,7 +21,7 @@ def ended(name: str, command: Callable[[], int | None], interrupted: str = "inte
     """Run `command`; the exit status.
 
     Args:
-        name: What the line on standard error begins with.
+        name: The beginning of the line on standard error.
         command: Returns an exit status; `None` is 0.
         interrupted: The line after Ctrl-C.
 
@@ -71,13 +71,13 @@ def program(name: str, main: Callable[[], int]) -> NoReturn:
 class Output:
     """Standard output: once it cannot be written to, the rest of the text is lost, and no more.
 
-    So `| head -1` takes a line of what is shown, and the results are complete.
+    So `| head -1` takes one line, and the results are complete.
     """
 
     def __init__(self, stream: Any):
         self.stream = stream
         self.error: OSError | None = None
-        if hasattr(stream, "reconfigure"):  # a path may hold what the encoding has not
+        if hasattr(stream, "reconfigure"):  # a path may hold characters that the encoding lacks
             stream.reconfigure(errors="backslashreplace")
 
     def write(self, text: str) -> int:
@@ -86,7 +86,7 @@ class Output:
         return len(text)
 
     def flush(self) -> None:
-        """Hand on what was written, or lose it."""
+        """Flush the written text, or lose it."""
         self._try(self.stream.flush)
 
     def __getattr__(self, name: str) -> Any:
@@ -97,7 +97,7 @@ class Output:
             function(*arguments)
         except OSError as error:
             self.error = error
-            # What the stream still holds goes nowhere, at the exit of Python too.
+            # The rest of the stream's buffer goes nowhere, at the exit of Python too.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.stream.fileno())
             os.close(nowhere)
@@ -109,7 +109,7 @@ def _say(name: str, text: str) -> None:
 
 
 def _open_streams() -> None:
-    """Put the null device where a standard stream is closed: no file of ours gets its number."""
+    """Open the null device for each closed standard stream, so no file of ours gets its number."""
     for number, mode in ((0, "r"), (1, "w"), (2, "w")):
         try:
             os.fstat(number)

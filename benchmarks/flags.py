@@ -1,4 +1,4 @@
-"""What the command lines share: an error is one sentence, and numbers have a range."""
+"""Flags of all command lines: an error is one sentence, and numbers have a range."""
 
 import argparse
 from collections.abc import Callable
@@ -13,10 +13,10 @@ LARGEST_SEED = 2**32 - 1
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, but an error is an exception instead of the usage text and an exit."""
+    """Parser whose errors are exceptions instead of the usage text and an exit."""
 
     known = ""
-    """What is said where a flag is unknown."""
+    """Text after the error of an unknown flag."""
 
     def error(self, message: str) -> NoReturn:
         """Raise a `UsageError`."""
@@ -24,7 +24,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def whole(lowest: int, highest: int = LARGEST) -> Callable[[str], int]:
-    """The `type` of a flag that takes a whole number from `lowest` to `highest`."""
+    """Make the `type` of a flag that takes a whole number from `lowest` to `highest`."""
 
     def convert(text: str) -> int:
         try:
@@ -42,5 +42,5 @@ def whole(lowest: int, highest: int = LARGEST) -> Callable[[str], int]:
 
 
 def shortened(text: str) -> str:
-    """`text` for a message that is one line: its beginning, if it is long."""
+    """Shorten `text` for a message of one line: to its beginning, if it is long."""
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,7 +1,7 @@
-"""A hundred thousand steps, watched: `KERAS_BACKEND=torch python -m benchmarks.soak`.
+"""Soak test of a hundred thousand steps: `KERAS_BACKEND=torch python -m benchmarks.soak`.
 
 Trains a small network with `fit` and notes, a thousand times, the time of a step and the memory of
-the process. Draws nothing; `--draw` draws what the backends left as one figure.
+the process. `--draw` draws the notes of all backends as one figure instead.
 """
 
 import json
@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent.parent / "docs" / "soak"
 
 
 def resident() -> float:
-    """Memory of this process in MiB."""
+    """Measure the memory of this process in MiB."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
@@ -57,7 +57,7 @@ def watch(steps: int) -> dict[str, list[float]]:
 
 
 def draw() -> Path:
-    """Time and memory over the steps, a line for each backend."""
+    """Draw time and memory over the steps, a line for each backend."""
     import matplotlib
     import numpy as np
 
@@ -86,13 +86,12 @@ def draw() -> Path:
 
 
 def _notes(path: Path) -> dict[str, list[float]]:
-    """What `watch` noted.
+    """Read the notes of `watch`.
 
     Raises:
         UsageError: the file is damaged.
     """
-    from benchmarks import checks
-    from benchmarks.results import json_files
+    from benchmarks import checks, json_files
 
     notes = json_files.read_json(path)
     thousand = checks.some(checks.number)
@@ -105,7 +104,7 @@ def _notes(path: Path) -> dict[str, list[float]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Watch the backend at hand, or draw; the exit status."""
+    """Watch the backend, or draw; return the exit status."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     return endings.ended("soak", lambda: _run(given))
 
@@ -126,7 +125,7 @@ def _run(arguments: list[str]) -> None:
         print(draw())
         return
     devices.chosen(None)  # before Keras is imported, which has a traceback for it
-    resident()  # where there is no /proc, the error comes now
+    resident()  # without /proc, the error comes now
     FOLDER.mkdir(exist_ok=True)
     if not os.access(FOLDER, os.W_OK):
         raise UsageError(f"{FOLDER} cannot be written to")
@@ -134,7 +133,7 @@ def _run(arguments: list[str]) -> None:
 
 
 def _report(notes: dict[str, list[float]]) -> None:
-    """Write what was noted, and print what it comes to."""
+    """Write the notes, and print their medians."""
     import keras
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""What `LearningRateFinder` suggests, beside the best rate of a grid: minutes, on the digits.
+"""Suggestions of `LearningRateFinder` beside the best rate of a grid: minutes, on the digits.
 
 `python -m benchmarks.suggested_rates` prints, for each optimizer and batch size, the rate with the
 lowest loss after a short training, of rates a quarter of a decade apart, and three suggestions as

@@ -1,7 +1,7 @@
-"""Devices: how each backend is told which one to use, and what it answers.
+"""Devices: the choice of one on each backend, and its description.
 
-`environment` is asked by the command line before a backend is imported; `prepare` runs in the
-process that imported it.
+The command line asks for `environment` before a backend is imported; `prepare` runs in the process
+that imported it.
 """
 
 import importlib.util
@@ -19,12 +19,12 @@ DEVICES = ("auto", "cpu", "gpu", "tpu")
 
 
 def installed_backends() -> list[str]:
-    """The backends that could be imported here, the preferred one first."""
+    """List the installed backends, the preferred one first."""
     return [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
 
 
 def chosen(asked: str | None) -> str:
-    """The backend to use: `asked`, else KERAS_BACKEND, else the first that is installed.
+    """Choose the backend: `asked`, else KERAS_BACKEND, else the first that is installed.
 
     Raises:
         UsageError: it is none of ours or not installed.
@@ -45,7 +45,7 @@ def chosen(asked: str | None) -> str:
 
 
 def environment(backend: str, device: str) -> dict[str, str]:
-    """Variables a process needs before it imports `backend` to keep to `device`."""
+    """Return the variables that keep a process to `device`, set before it imports `backend`."""
     variables = {"KERAS_BACKEND": backend}
     if device == "cpu":
         keep = {
@@ -65,16 +65,16 @@ class Devices:
     """cpu, gpu or tpu."""
     count: int
     description: str
-    """What the backend calls them."""
+    """Their name in the backend."""
     scope: Callable[[], AbstractContextManager[Any]] = field(default=nullcontext)
-    """The context in which model and optimizer are made and compiled."""
+    """Context in which model and optimizer must be made and compiled."""
 
 
 def prepare(backend: str, device: str) -> Devices:
     """Set up `device` ("auto": the best there is) in this process.
 
     Raises:
-        UsageError: it is not there; the text says what was found instead.
+        UsageError: the device is absent; the text names the devices that were found.
     """
     return {"jax": _jax, "tensorflow": _tensorflow, "torch": _torch}[backend](device)
 
@@ -106,7 +106,7 @@ def _tensorflow(device: str) -> Devices:
     if device == "tpu" or (device == "auto" and address):
         try:
             return _tensorflow_tpu(tf, address)
-        except Exception as error:  # whatever kind TensorFlow raises when none answers
+        except Exception as error:  # of any kind: no TPU answers TensorFlow
             if device == "tpu":
                 raise _missing("TensorFlow", device, found, one_line(error)) from error
     if device in ("auto", "gpu") and gpus:
@@ -118,7 +118,7 @@ def _tensorflow(device: str) -> Devices:
 
 
 def _tensorflow_tpu(tf: Any, address: str | None) -> Devices:
-    """The TPU at `address` ("local": in this machine), its cores behind one strategy."""
+    """Connect to the TPU at `address` ("local": in this machine), its cores in one strategy."""
     resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=address)
     tf.config.experimental_connect_to_cluster(resolver)
     tf.tpu.experimental.initialize_tpu_system(resolver)

@@ -1,9 +1,9 @@
-"""The processes of a comparison: questions that need a backend, and the training of one run.
+"""Child processes of a comparison: requests that need a backend, and the training of one run.
 
-The command line itself imports no backend. What needs one is asked of a fresh Python process,
-JSON in and JSON out, so that no two of them meet and a crash costs one answer. A process ends when
-the one that started it does, even when that was killed: it watches its standard input, which
-nobody closes but the operating system.
+The command line itself imports no backend. It asks a fresh Python process instead, JSON in and
+JSON out, so no two backends meet and a crash costs one answer. A child ends when its parent does,
+even when the parent was killed: it watches its standard input, which only the operating system
+closes.
 """
 
 import json
@@ -19,9 +19,10 @@ from typing import IO, Any
 
 from benchmarks.errors import UsageError, one_line
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
+"""The folder that holds the package `benchmarks`."""
 _MARK = "@benchmarks "
-"""Begins a line of a child's standard output that is meant for us: libraries print there too."""
+"""Begins our lines on a child's standard output, because libraries print there too."""
 WATCHED = "BENCHMARKS_STANDARD_INPUT"
 """Set in the environment of a child: its standard input is ours, not that of someone's shell."""
 
@@ -37,7 +38,7 @@ _DEFAULTS = {
 
 
 def environment(changes: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a child: ours over some defaults, with `changes`, able to import us."""
+    """Return the environment of a child: defaults, ours, then `changes`; it can import us."""
     path = os.environ.get("PYTHONPATH")
     return {
         **_DEFAULTS,
@@ -48,10 +49,10 @@ def environment(changes: Mapping[str, str]) -> dict[str, str]:
 
 
 def ask(module: str, request: Mapping[str, Any], env: Mapping[str, str]) -> Any:
-    """What `module` answers to `request`.
+    """Run `module` in a child and return its answer to `request`.
 
     Raises:
-        UsageError: it raised one, or it broke; then the text is the last line it wrote.
+        UsageError: the child raised one, or broke; then the text is the last line that it wrote.
     """
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
@@ -73,11 +74,11 @@ def ask(module: str, request: Mapping[str, Any], env: Mapping[str, str]) -> Any:
 
 
 def serve(function: Callable[[Any], Any], *keys: str) -> None:
-    """The other side of `ask`: answer the one request on standard input, a line of JSON.
+    """Answer the one request on standard input, a line of JSON: the other side of `ask`.
 
     Args:
         function: Makes the answer.
-        *keys: What a request has.
+        *keys: The keys that a request must have.
     """
     try:
         answer = {"answer": function(_request(keys))}
@@ -98,7 +99,7 @@ def _request(keys: Sequence[str]) -> dict[str, Any]:
 
 
 def train(folder: Path, env: Mapping[str, str], on_event: Callable[[Any], None]) -> int:
-    """Train the run of `folder` in a child; `on_event` gets what it tells. Its exit status."""
+    """Train the run of `folder` in a child, hand its events to `on_event`; its exit status."""
     with (
         (folder / "log.txt").open("w", encoding="utf-8") as log,
         _child("benchmarks.training.training", [str(folder)], env, stderr=log) as child,
@@ -135,7 +136,7 @@ def _send(stream: IO[str], text: str) -> None:
 
 
 def log_end(folder: Path) -> str:
-    """The last line that the training of the run of `folder` wrote."""
+    """Return the last line that the training of the run of `folder` wrote."""
     with suppress(OSError), (folder / "log.txt").open("rb") as log:
         log.seek(-min(log.seek(0, os.SEEK_END), 4096), os.SEEK_END)
         return last_line(log.read().decode("utf-8", "replace"))
@@ -148,7 +149,7 @@ def tell(event: Any) -> None:
 
 
 def last_line(text: str) -> str:
-    """The last line of `text` that says something: usually the exception."""
+    """Return the last line of `text` that is not blank: usually the exception."""
     lines = [line for line in text.splitlines() if line.strip()]
     return one_line(lines[-1]) if lines else "it wrote nothing"
 
@@ -157,11 +158,11 @@ def last_line(text: str) -> str:
 def _child(
     module: str, arguments: list[str], env: Mapping[str, str], **streams: Any
 ) -> Iterator[subprocess.Popen[str]]:
-    """A Python process that does not outlive this block, nor this process."""
+    """Start a Python process that outlives neither this block nor this process."""
     streams |= {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     streams |= {"encoding": "utf-8", "errors": "replace"}
     command = [sys.executable, "-m", module, *arguments]
-    # It inherits the lock of the results folder (`benchmarks.lock`), the only file that it can.
+    # It inherits the lock of the results folder (`comparison.lock`), the only file that it can.
     env = {**env, WATCHED: "1"}
     with subprocess.Popen(command, env=env, close_fds=False, **streams) as child:
         try:

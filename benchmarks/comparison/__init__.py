@@ -1,1 +1,1 @@
-"""What is compared: from the command line to runs."""
+"""Comparison of optimizers: from the command line to runs."""

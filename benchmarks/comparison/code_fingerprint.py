@@ -1,9 +1,9 @@
-"""Which code a result was made with: a hash that changes when that code does, and only then.
+"""Fingerprint of the code of a result: a hash that changes when that code does, and only then.
 
 From the class of an optimizer on, every function, class and constant of its package that is
 mentioned is followed, module by module. Another algorithm, another docstring or another comment
 leaves the hash as it is, so adding an algorithm does not make the results of the others stale.
-What is looked up by a computed name is not seen.
+A name that is computed is not followed.
 """
 
 import ast
@@ -19,7 +19,7 @@ Place = tuple[str, str]
 
 
 def fingerprint(optimizer: Any) -> str:
-    """Hash of the code of `optimizer` and of the optimizers it is wrapped around."""
+    """Hash the code of `optimizer` and of the optimizers it is wrapped around."""
     package = type(optimizer).__module__.partition(".")[0]
     texts: dict[Place, str] = {}
     todo = [(type(o).__module__, type(o).__qualname__) for o in _layers(optimizer)]
@@ -34,7 +34,7 @@ def fingerprint(optimizer: Any) -> str:
 
 @functools.cache
 def _look(module: str, name: str) -> tuple[str, tuple[Place, ...]]:
-    """The code that defines `name`, and the places it mentions."""
+    """Find the code that defines `name`, and the places it mentions."""
     definitions, imports = _contents(module)
     statements = definitions.get(name, [])
     places = [place for statement in statements for place in _mentioned(statement, module, imports)]
@@ -44,7 +44,7 @@ def _look(module: str, name: str) -> tuple[str, tuple[Place, ...]]:
 
 
 def _layers(optimizer: Any) -> Iterator[Any]:
-    """`optimizer`, then the optimizers among its attributes, to any depth."""
+    """Yield `optimizer`, then the optimizers among its attributes, to any depth."""
     yield optimizer
     for value in vars(optimizer).values():
         if hasattr(value, "apply_gradients"):
@@ -53,7 +53,7 @@ def _layers(optimizer: Any) -> Iterator[Any]:
 
 @functools.cache
 def _contents(module: str) -> tuple[dict[str, list[ast.stmt]], dict[str, Place]]:
-    """The statements that define each name of `module`, and where its imports come from."""
+    """Find the statements that define each name of `module`, and the places of its imports."""
     tree = ast.parse(Path(str(sys.modules[module].__file__)).read_text(encoding="utf-8"))
     _drop_texts(tree)
     statements: dict[str, list[ast.stmt]] = {}
@@ -77,7 +77,7 @@ def _contents(module: str) -> tuple[dict[str, list[ast.stmt]], dict[str, Place]]
 
 
 def _imported(statement: ast.ImportFrom) -> dict[str, Place]:
-    """Where the names come from; a whole module is a place without a name."""
+    """Find the places of imported names; a whole module is a place without a name."""
     places = {}
     for alias in statement.names:
         module = f"{statement.module}.{alias.name}"
@@ -88,7 +88,7 @@ def _imported(statement: ast.ImportFrom) -> dict[str, Place]:
 
 
 def _mentioned(statement: ast.stmt, module: str, imports: dict[str, Place]) -> Iterator[Place]:
-    """The places that `statement` of `module` refers to."""
+    """Yield the places that `statement` of `module` refers to."""
     for node in ast.walk(statement):
         if isinstance(node, ast.ImportFrom):
             imports = {**imports, **_imported(node)}

@@ -1,10 +1,10 @@
-"""From what was asked for to what is left in the results folder: plan, run, tabulate, draw."""
+"""A comparison from its request to its results folder: probe, data, plan, training, report."""
 
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from importlib import metadata
@@ -13,12 +13,13 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks import json_files
 from benchmarks.backend import devices, processes
 from benchmarks.comparison import probe_cache
+from benchmarks.comparison.probe import Probe, ProbeRequest
 from benchmarks.comparison.progress import Progress
 from benchmarks.errors import UsageError
 from benchmarks.report import tables
-from benchmarks.results import json_files
 from benchmarks.results.runs import PROTOCOL, Run
 from benchmarks.workloads import datasets
 from benchmarks.workloads.models import Workload
@@ -46,55 +47,71 @@ class Comparison:
 
     @property
     def cache(self) -> Path:
-        """Where the arrays of the data sets are."""
+        """The folder of the arrays of the data sets."""
         return datasets.cache(self.results)
 
     @property
-    def environment(self) -> dict[str, str]:
-        """The environment of the processes that train."""
-        return processes.environment(devices.environment(self.backend, self.device))
+    def request(self) -> ProbeRequest:
+        """The question about optimizers and device."""
+        return ProbeRequest(self.backend, self.device, self.optimizers)
 
 
 def compare(comparison: Comparison, console: Console) -> int:
-    """Run what is missing, then write tables and figures of all that was asked for.
+    """Train the runs that are missing, then write tables and figures of all; the exit status.
 
     Raises:
-        UsageError: something asked for cannot be had; nothing was run.
+        UsageError: something asked for cannot be had; nothing was trained.
     """
-    kept = probe_cache.kept(comparison)
-    with console.status("importing the backend, checking optimizers and device"):
-        known = kept or probe_cache.ask(comparison)
-    with console.status("reading the data"):
-        editions = _editions(comparison)
-    runs = _plan(comparison, known, editions)
-    if comparison.force or not all(run.finished for run in runs):
-        if kept:  # The device may have gone since then: ask again before anything is trained.
-            with console.status("checking the device"):
-                known = probe_cache.ask(comparison)
-        _check_batches(runs, known["device"]["count"])
-        with console.status("reading the data"):
-            results = comparison.results
-            absent = [e.name for e in editions.values() if not datasets.intact(e, results)]
-            editions |= _fetch(comparison, absent)
-        runs = _plan(comparison, known, editions)
-    missing = [run for run in runs if comparison.force or not run.finished]
+    runs, probe = _prepared(comparison, console)
+    missing = _missing(comparison, runs)
     for run in runs:
         run.write_spec()
-    _write_manifest(comparison, known)
+    _write_manifest(comparison, probe)
     _train(missing, comparison, console, len(runs) - len(missing))
+    _report(runs, probe, comparison, console)
+    return 1 if any(run.state == "failed" for run in runs) else 0
 
+
+def _prepared(comparison: Comparison, console: Console) -> tuple[list[Run], Probe]:
+    """Plan the runs, and make sure that those to be trained have their device and their data."""
+    request, results = comparison.request, comparison.results
+    with console.status("importing the backend, checking optimizers and device"):
+        kept = probe_cache.kept(request, results)
+        probe = kept or probe_cache.ask(request, results)
+    with console.status("reading the data"):
+        editions = _editions(comparison)
+    runs = _plan(comparison, probe, editions)
+    if not _missing(comparison, runs):
+        return runs, probe
+    if kept:  # The device may be gone since then: ask again before anything is trained.
+        with console.status("checking the device"):
+            probe = probe_cache.ask(request, results)
+    _check_batches(runs, probe.device.count)
+    with console.status("reading the data"):
+        absent = [e.name for e in editions.values() if not datasets.intact(e, results)]
+        editions |= _fetch(comparison, absent)
+    return _plan(comparison, probe, editions), probe
+
+
+def _missing(comparison: Comparison, runs: Sequence[Run]) -> list[Run]:
+    """List the runs to be trained."""
+    return [run for run in runs if comparison.force or not run.finished]
+
+
+def _report(runs: Sequence[Run], probe: Probe, comparison: Comparison, console: Console) -> None:
+    """Write and show the tables; draw the figures."""
     rows = tables.rows(runs)
     tables.write(rows, comparison.results / "tables")
     from benchmarks.report import figures  # matplotlib takes a second: not before it is needed
 
-    drawn = figures.draw(runs, known["names"], comparison.results / "plots")
+    drawn = figures.draw(runs, probe.names, comparison.results / "plots")
     tables.show(rows, console)
     console.print(f"{drawn} figures in {comparison.results / 'plots'}", soft_wrap=True)
-    return 1 if any(run.state == "failed" for run in runs) else 0
 
 
 def _train(missing: Sequence[Run], comparison: Comparison, console: Console, kept: int) -> None:
-    """Train `missing`, one after the other. A run that fails is noted, and the next one begins."""
+    """Train `missing`, one after the other; note a run that fails, and begin the next."""
+    environment = comparison.request.environment
     for run in missing:
         if not run.finished:
             run.reset()
@@ -105,9 +122,7 @@ def _train(missing: Sequence[Run], comparison: Comparison, console: Console, kep
             progress.begin(run)
             run.reset()
             try:
-                code = processes.train(
-                    run.folder, comparison.environment, partial(progress.advance, run)
-                )
+                code = processes.train(run.folder, environment, partial(progress.advance, run))
             except KeyboardInterrupt:
                 with suppress(OSError):
                     run.reset()
@@ -120,14 +135,14 @@ def _train(missing: Sequence[Run], comparison: Comparison, console: Console, kep
 
 
 def _plan(
-    comparison: Comparison, known: dict[str, Any], editions: dict[str, datasets.Edition]
+    comparison: Comparison, probe: Probe, editions: Mapping[str, datasets.Edition]
 ) -> list[Run]:
-    """Every run that was asked for."""
+    """List every run that was asked for."""
     versions = probe_cache.versions(comparison.backend)
     return [
         Run(_spec(comparison, w, editions[w.dataset], label, code, versions), comparison.results)
         for w in comparison.workloads
-        for label, code in known["optimizers"].items()
+        for label, code in probe.optimizers.items()
     ]
 
 
@@ -139,7 +154,7 @@ def _spec(
     code: str,
     versions: dict[str, str],
 ) -> dict[str, Any]:
-    """All that the numbers of a run depend on (see `Run`)."""
+    """Collect all that the numbers of a run depend on (see `Run`)."""
     most = edition.train - edition.held_out
     return {
         "protocol": PROTOCOL,
@@ -158,7 +173,7 @@ def _spec(
 
 
 def _editions(comparison: Comparison) -> dict[str, datasets.Edition]:
-    """The edition of each data set that would be trained on, fetched where it is not known yet."""
+    """Find the edition of each data set, and fetch it if it is not known yet."""
     wanted = [datasets.DATASETS[workload.dataset] for workload in comparison.workloads]
     found = {
         dataset.name: datasets.edition_at_hand(dataset, comparison.data_dir, comparison.results)
@@ -169,7 +184,7 @@ def _editions(comparison: Comparison) -> dict[str, datasets.Edition]:
 
 
 def _fetch(comparison: Comparison, names: Sequence[str]) -> dict[str, datasets.Edition]:
-    """Put the arrays of the data sets `names` into the cache; their editions."""
+    """Put the arrays of the data sets `names` into the cache, and return their editions."""
     if not names:
         return {}
     request = {
@@ -184,6 +199,7 @@ def _fetch(comparison: Comparison, names: Sequence[str]) -> dict[str, datasets.E
 
 
 def _check_batches(runs: Sequence[Run], devices: int) -> None:
+    """Refuse a batch or a training set that the devices cannot share."""
     fewest = min(run.spec["num_train"] for run in runs)
     if fewest < devices:
         raise UsageError(f"--num-train {fewest}: {devices} devices need an example each")
@@ -195,8 +211,8 @@ def _check_batches(runs: Sequence[Run], devices: int) -> None:
             )
 
 
-def _write_manifest(comparison: Comparison, known: dict[str, Any]) -> None:
-    """What this folder is and which call wrote it last."""
+def _write_manifest(comparison: Comparison, probe: Probe) -> None:
+    """Write the manifest of the folder: command, versions and host of the last call."""
     json_files.write_json(
         comparison.results / "manifest.json",
         {
@@ -215,13 +231,13 @@ def _write_manifest(comparison: Comparison, known: dict[str, Any]) -> None:
                 "system": platform.platform(),
                 "machine": platform.machine(),
             },
-            "device": {"asked": comparison.device, **known["device"]},
+            "device": {"asked": comparison.device, **asdict(probe.device)},
         },
     )
 
 
 def _git_revision() -> str | None:
-    """The commit of this checkout; `None` where there is no git or no repository."""
+    """Return the commit of this checkout; `None` without git or a repository."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
     try:
         git = subprocess.run(

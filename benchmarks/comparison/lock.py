@@ -1,4 +1,4 @@
-"""One command at a time on a results folder: two would write into the same files.
+"""Lock of a results folder, because two commands would write into the same files.
 
 The operating system releases the lock when the last process that holds it has ended, however it
 ended. A command hands it on to its children, so a child of a command that was killed holds it for
@@ -24,7 +24,7 @@ except ImportError:  # not a POSIX system
 
 NAME = ".lock"
 PATIENCE = 2.0
-"""Seconds in which the child of a command that was killed has ended."""
+"""Seconds within which the child of a killed command ends."""
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def _take(file: TextIO, folder: Path) -> None:
 
 
 def _locked(file: TextIO) -> bool:
-    """Whether `file` is locked now, or cannot be because its file system has no locks."""
+    """Lock `file`; tell whether it is locked now, or its file system has no locks."""
     try:
         if fcntl is None:
             raise OSError("no fcntl")
@@ -73,7 +73,7 @@ def _locked(file: TextIO) -> bool:
 
 
 def _holder(file: TextIO) -> str:
-    """The process that locked `file`, as it wrote there itself."""
+    """Read which process locked `file`, as it wrote there itself."""
     file.seek(0)
     text = file.read(300).strip()
     return f"process {text}" if re.fullmatch(r"\d+ on \S*", text) else "another process"

@@ -1,4 +1,4 @@
-"""Optimizers as the command line spells them: `adam`, `sgd[momentum=0.9]`, nested up to 20 deep.
+"""Specs of optimizers on the command line: `adam`, `sgd[momentum=0.9]`, nested up to 20 deep.
 
     list      = spec ("," spec)*
     spec      = name [ "[" name "=" value ("," name "=" value)* "]" ]
@@ -28,7 +28,7 @@ _EXAMPLE = 'Write for example adam or "sgd[momentum=0.9,nesterov=true]".'
 
 @dataclass(frozen=True)
 class OptimizerSpec:
-    """An algorithm and its arguments; arguments are sorted, so their order never matters."""
+    """Algorithm and its arguments, sorted, so their order never matters."""
 
     name: str
     arguments: tuple[tuple[str, Any], ...] = ()
@@ -39,7 +39,7 @@ class OptimizerSpec:
         return f"{self.name}[{','.join(f'{k}={_spelled(v)}' for k, v in self.arguments)}]"
 
     def build(self) -> Any:
-        """The optimizer itself. Imports keras_optim, and with it the backend.
+        """Make the optimizer; import keras_optim for it, and with it the backend.
 
         Raises:
             ValueError, TypeError: unknown algorithm or argument; the text says which.
@@ -57,7 +57,7 @@ class OptimizerSpec:
 
 
 def parse_specs(text: str) -> list[OptimizerSpec]:
-    """The optimizers that `text` lists, separated by commas.
+    """Read the optimizers that `text` lists, separated by commas.
 
     Raises:
         UsageError: `text` is not in the form above.
@@ -78,7 +78,7 @@ def parse_specs(text: str) -> list[OptimizerSpec]:
 
 
 class _Reader:
-    """Recursive descent over the tokens of one argument of the command line."""
+    """Recursive-descent parser of one argument of the command line."""
 
     def __init__(self, text: str):
         self.text = text
@@ -168,5 +168,5 @@ def _spelled(value: Any) -> str:
 
 
 def unique(specs: Sequence[OptimizerSpec]) -> list[OptimizerSpec]:
-    """`specs` without repetitions, in their order."""
+    """Drop repetitions from `specs`."""
     return list(dict.fromkeys(specs))

@@ -1,12 +1,15 @@
-"""What only a process with the backend can say: `python -m benchmarks.probe`.
+"""Probe of optimizers and device: `python -m benchmarks.comparison.probe`.
 
-Are the optimizers spelled right, which code are they made of, is the device there? Asked before
-anything is trained; the request comes as JSON (see `benchmarks.processes`).
+Only a process that has the backend can tell whether the optimizers are spelled right, which code
+they are made of, and whether the device exists. A comparison asks before it trains anything; the
+request comes as JSON (see `benchmarks.backend.processes`).
 """
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
+from benchmarks import checks
 from benchmarks.backend import devices, processes
 from benchmarks.comparison.code_fingerprint import fingerprint
 from benchmarks.comparison.optimizer_spec import parse_specs, unique
@@ -16,32 +19,82 @@ from benchmarks.flags import shortened
 ALL = "all"
 """Stands for every algorithm of the catalog in the list of optimizers."""
 EXTRA = ("lookahead[inner=adam]",)
-"""What `ALL` adds to the catalog."""
+"""Optimizers that `ALL` adds to the catalog."""
 
 
-def probe(request: dict[str, Any]) -> dict[str, Any]:
-    """Answer `names` (the catalog), `optimizers` (label: fingerprint of its code) and `device`.
+@dataclass(frozen=True)
+class ProbeRequest:
+    """The question: these optimizers, on that backend and device."""
+
+    backend: str
+    device: str
+    optimizers: Sequence[str]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a process that imports the backend and keeps to the device."""
+        return processes.environment(devices.environment(self.backend, self.device))
+
+
+@dataclass(frozen=True)
+class Device:
+    """The device that was found; `count` of them share each batch."""
+
+    kind: str
+    count: int
+    description: str
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The answer."""
+
+    names: Sequence[str]
+    """The catalog."""
+    optimizers: dict[str, str]
+    """For the label of each optimizer, the fingerprint of its code."""
+    device: Device
+
+    @classmethod
+    def of_json(cls, value: Any) -> Self | None:
+        """Read an answer; `None` if it is damaged."""
+        if not checks.fits(value, _ANSWER):
+            return None
+        device = Device(**{key: value["device"][key] for key in _DEVICE})
+        return cls(value["names"], value["optimizers"], device)
+
+
+_DEVICE = {"kind": checks.text, "count": checks.positive, "description": checks.text}
+_ANSWER = {
+    "names": checks.some(checks.text),
+    "optimizers": lambda value: isinstance(value, dict) and all(map(checks.text, value.values())),
+    "device": lambda value: checks.fits(value, _DEVICE),
+}
+
+
+def probe(request: ProbeRequest) -> Probe:
+    """Look for the device, make each optimizer once, and read its code.
 
     Raises:
         UsageError: an optimizer or the device cannot be had.
     """
-    found = devices.prepare(request["backend"], request["device"])
+    found = devices.prepare(request.backend, request.device)
     try:
         import keras_optim
     except ImportError as error:
         raise UsageError(f"keras_optim cannot be imported: {one_line(error)}") from error
     optimizers = {}
-    for label in expanded(request["optimizers"], keras_optim.names()):
+    for label in expanded(request.optimizers, keras_optim.names()):
         try:
             optimizers[label] = fingerprint(parse_specs(label)[0].build())
-        except Exception as error:  # whatever kind a constructor raises about its arguments
+        except Exception as error:  # of any kind: a constructor refuses its arguments
             raise UsageError(f"optimizer {shortened(label)}: {one_line(error)}") from error
-    device = {"kind": found.kind, "count": found.count, "description": found.description}
-    return {"names": keras_optim.names(), "optimizers": optimizers, "device": device}
+    device = Device(found.kind, found.count, found.description)
+    return Probe(keras_optim.names(), optimizers, device)
 
 
 def expanded(labels: Iterable[str], names: Iterable[str]) -> list[str]:
-    """`labels` with `ALL` written out, without repetitions."""
+    """Write `ALL` out in `labels`, and drop repetitions."""
     texts: list[str] = []
     for label in labels:
         texts.extend((*names, *EXTRA) if label == ALL else (label,))
@@ -49,4 +102,6 @@ def expanded(labels: Iterable[str], names: Iterable[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    processes.serve(probe, "backend", "device", "optimizers")
+    processes.serve(
+        lambda request: asdict(probe(ProbeRequest(**request))), "backend", "device", "optimizers"
+    )

@@ -1,62 +1,56 @@
-"""What the backend's process answered about optimizers and device, kept for the next call.
+"""Cache of the last probe of optimizers and device.
 
-Importing a backend takes seconds. As long as no file of keras_optim and no version has changed,
-the last answer holds, so that a call whose runs are all done imports none.
+Importing a backend takes seconds. While no file of keras_optim and no version changes, the last
+answer holds, so a call whose runs are all done imports no backend.
 """
 
 import hashlib
 import importlib.util
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from benchmarks import checks
+from benchmarks import json_files
 from benchmarks.backend import processes
-from benchmarks.comparison.probe import expanded
+from benchmarks.comparison.probe import Probe, ProbeRequest, expanded
 from benchmarks.errors import UsageError
-from benchmarks.results import json_files
-
-if TYPE_CHECKING:
-    from benchmarks.comparison.comparison import Comparison
 
 _FILE = "probe.json"
 
 
-def kept(comparison: "Comparison") -> dict[str, Any] | None:
-    """What `ask` answered last, if that still holds."""
-    last = json_files.read_json(comparison.results / _FILE)
-    if not isinstance(last, dict) or last.get("key") != _key(comparison):
+def kept(request: ProbeRequest, results: Path) -> Probe | None:
+    """Return the last answer to `request`, if it still holds."""
+    last = json_files.read_json(results / _FILE)
+    if not isinstance(last, dict) or last.get("key") != _key(request):
         return None
-    answer = last.get("answer")
-    if not isinstance(answer, dict) or not checks.fits(answer, checks.ANSWER):
+    answer = Probe.of_json(last.get("answer"))
+    if answer is None:
         return None
-    labels = expanded(comparison.optimizers, answer["names"])
-    return answer if labels == list(answer["optimizers"]) else None
+    labels = expanded(request.optimizers, answer.names)
+    return answer if labels == list(answer.optimizers) else None
 
 
-def ask(comparison: "Comparison") -> dict[str, Any]:
-    """Ask `benchmarks.probe` and keep what it says.
+def ask(request: ProbeRequest, results: Path) -> Probe:
+    """Ask `probe` in a process of its own, and keep the answer.
 
     Raises:
         UsageError: an optimizer or the device cannot be had.
     """
-    request = {
-        "backend": comparison.backend,
-        "device": comparison.device,
-        "optimizers": list(comparison.optimizers),
-    }
-    answer = processes.ask("benchmarks.comparison.probe", request, comparison.environment)
-    json_files.write_json(comparison.results / _FILE, {"key": _key(comparison), "answer": answer})
-    return dict(answer)
+    module = "benchmarks.comparison.probe"
+    answer = processes.ask(module, asdict(request), request.environment)
+    json_files.write_json(results / _FILE, {"key": _key(request), "answer": answer})
+    found = Probe.of_json(answer)
+    assert found is not None, answer
+    return found
 
 
 def versions(backend: str) -> dict[str, str]:
-    """Versions of what the numbers depend on."""
+    """Return the versions of the packages that the numbers depend on."""
     return {name: _version(name) for name in ("keras", "keras_optim", backend)}
 
 
 def _version(module: str) -> str:
-    """The version of the distribution that holds `module` (tensorflow may be tensorflow-cpu)."""
+    """Return the version of the distribution with `module` (tensorflow may be tensorflow-cpu)."""
     try:
         return metadata.version(module)
     except metadata.PackageNotFoundError:
@@ -66,16 +60,14 @@ def _version(module: str) -> str:
         return metadata.version(distributions[0])
 
 
-def _key(comparison: "Comparison") -> str:
+def _key(request: ProbeRequest) -> str:
     found = importlib.util.find_spec("keras_optim")
     if found is None or not found.origin:
         raise UsageError("keras_optim is not installed: pip install -e .[bench]")
     files = sorted(Path(found.origin).parent.rglob("*.py"))
     question = [
-        comparison.backend,
-        comparison.device,
-        list(comparison.optimizers),
-        versions(comparison.backend),
+        *(request.backend, request.device, list(request.optimizers)),
+        versions(request.backend),
         [hashlib.sha256(path.read_bytes()).hexdigest() for path in files],
     ]
     return hashlib.sha256(json_files.canonical(question).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""How far a comparison is: a bar over runs and epochs, plain lines where there is no terminal."""
+"""Progress of a comparison: a bar over runs and epochs, or plain lines without a terminal."""
 
 from types import TracebackType
 from typing import Any, Self
@@ -7,11 +7,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+from benchmarks.measures import LOSS
 from benchmarks.results.runs import Run
 
 
 class Progress:
-    """Shows the runs of a comparison as they go; each leaves one line when it ends."""
+    """Display of the runs of a comparison; each leaves one line when it ends."""
 
     def __init__(self, console: Console, runs: int):
         self.console = console
@@ -44,7 +45,7 @@ class Progress:
         self.bars.stop()
 
     def begin(self, run: Run) -> None:
-        """A run starts."""
+        """Show that `run` starts."""
         name = f"{run.spec['workload']} {run.spec['optimizer']}"
         self.bars.reset(
             self.one,
@@ -56,14 +57,14 @@ class Progress:
         )
 
     def advance(self, run: Run, event: dict[str, Any]) -> None:
-        """A run tells how far it is (see `Journal`)."""
+        """Show the progress that `run` tells (see `Journal`)."""
         changes: dict[str, Any] = {"note": f"step {event['step']} of {event['steps']}"}
         if "loss" in event:
             changes["note"] = f"loss {event['loss']:.4g}"
         self.bars.update(self.one, completed=event["epoch"], **changes)
 
     def end(self, run: Run) -> None:
-        """A run ended, well or not."""
+        """Show the line of a run that ended."""
         self.ended += 1
         self.bars.update(self.all, completed=self.ended)
         self.console.print(
@@ -71,18 +72,13 @@ class Progress:
         )
 
 
-def decimals(value: float | None) -> str:
-    """Four of them; null stands for a number that is not finite."""
-    return "not finite" if value is None else f"{value:.4f}"
-
-
 def summary(run: Run) -> str:
-    """One line about a run that ended."""
-    status, result = run.status, run.result
+    """Write one line about a run that ended."""
+    status, result, metric = run.status, run.result, run.metric
     text = f"{run.spec['workload']} {run.spec['optimizer']}: {status['state']}"
     if status["state"] == "done":
         text += (
-            f", test accuracy {result['test_accuracy']:.4f}, loss {decimals(result['test_loss'])}, "
-            f"{result['seconds']:.1f} s"
+            f", test {metric.heading} {metric.text(result[metric.test])}, "
+            f"{LOSS.heading} {LOSS.text(result[LOSS.test])}, {result['seconds']:.1f} s"
         )
     return text + (f" ({status['reason']})" if "reason" in status else "")

@@ -1,4 +1,4 @@
-"""What all figures have in common: axes that fit, places for labels, title and footer."""
+"""Style of all figures: axes that fit, places for labels, title and footer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,13 +15,14 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
+from benchmarks.measures import Axis
 from benchmarks.report.palette import QUIET
 from benchmarks.report.tables import setting
 from benchmarks.results.runs import Run
 
 
 def frame(figure: Figure, run: Run, title: str, subtitle: str, rate: float | None) -> None:
-    """Title above, and below how it was trained."""
+    """Write the title above the figure, and below it how the runs were trained."""
     height = figure.get_size_inches()[1]
     left = figure.axes[0].get_position().x0
     figure.text(left, 1 - 0.32 / height, title, fontsize=15, fontweight="bold", va="center")
@@ -37,19 +38,39 @@ def frame(figure: Figure, run: Run, title: str, subtitle: str, rate: float | Non
 
 
 def time_axis(axes: Axes, epochs: int) -> None:
-    """An x axis over all `epochs`, with room for the markers at its ends."""
+    """Make an x axis over all `epochs`, with room for the markers at its ends."""
     axes.set_xlim(-0.012 * epochs, 1.012 * epochs)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
 
 
 def raw(axes: Axes, x: Any, y: Any, color: str, label: str) -> None:
-    """The values of each step, faint, as background of their smoothed curve."""
+    """Draw the values of each step, faint, as background of their smoothed curve."""
     axes.plot(x, y, color=color, alpha=0.22, linewidth=0.6, label=label)
 
 
-def positive_axis(axes: Axes, values: Any, ceiling: float = np.inf) -> None:
-    """A logarithmic y axis that fits the positive `values` up to `ceiling`, labelled plainly."""
+def scale(axes: Axes, axis: Axis, values: Any, ceiling: float = np.inf) -> None:
+    """Make a y axis of the kind `axis` that fits `values`, up to `ceiling` if logarithmic."""
+    if axis == "logarithmic":
+        logarithmic_axis(axes, values, ceiling)
+    else:
+        {"error": error_axis, "linear": linear_axis}[axis](axes, values)
+
+
+def linear_axis(axes: Axes, values: Any) -> None:
+    """Make a y axis that fits `values`."""
+    values = _finite(values)
+    low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
+    margin = 0.04 * (high - low) or 0.5
+    axes.set_ylim(low - margin, high + margin)
+    axes.yaxis.set_major_locator(MaxNLocator(6))
+
+
+def logarithmic_axis(axes: Axes, values: Any, ceiling: float = np.inf) -> None:
+    """Make a logarithmic y axis that fits the positive `values` up to `ceiling`.
+
+    Its numbers are written plainly.
+    """
     values = _finite(values)
     values = values[values > 0]
     low, high = (values.min(), min(values.max(), ceiling)) if len(values) else (0.1, 1.0)
@@ -70,24 +91,24 @@ _TICKS: tuple[tuple[Any, Any, int], ...] = (
     (2.5, (1, 2, 5), 40),
     (np.inf, (1,), 8),
 )
-"""Up to how many decades, an axis has ticks at which multiples of 1, 10, ..., and how many."""
+"""Up to this many decades, an axis has ticks at these multiples of 1, 10, ..., at most so many."""
 
 
 def _plain(y: float, _: Any) -> str:
     return f"{y:.3g}" if 1e-4 <= y < 1e4 else f"$10^{{{np.log10(y):.0f}}}$"
 
 
-ACCURACIES = (
+TICKS = (
     *(0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85),
     *(0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999),
 )
-"""Where an accuracy axis may have a tick."""
+"""Places for the ticks of an error axis."""
 MOST = 0.9995
-"""An accuracy above this is drawn here: 1 would be infinitely high."""
+"""A value above this is drawn here, because 1 would be infinitely high."""
 
 
-def accuracy_axis(axes: Axes, values: Any) -> None:
-    """A y axis for accuracies that is logarithmic in the error.
+def error_axis(axes: Axes, values: Any) -> None:
+    """Make a y axis for values in [0, 1] that is logarithmic in the error, 1 - y.
 
     So .98 and .99 stay apart although the curves may begin at .1.
     """
@@ -105,7 +126,7 @@ def accuracy_axis(axes: Axes, values: Any) -> None:
     bottom, top = max(bottom - margin, -0.02), top + margin
     axes.set_ylim(1 - np.exp(-bottom), 1 - np.exp(-top))
     kept: list[float] = []
-    for tick in ACCURACIES:
+    for tick in TICKS:
         place = -np.log(1 - tick)
         far = not kept or place + np.log(1 - kept[-1]) > 0.07 * (top - bottom)
         if bottom <= place <= top and far:
@@ -116,13 +137,13 @@ def accuracy_axis(axes: Axes, values: Any) -> None:
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Places for labels, as near as possible to `wanted` and at least `gap` apart.
+    """Place labels as near as possible to `wanted` and at least `gap` apart.
 
-    All lie between `low` and `high`; where there is no room for that, they are closer together.
+    All lie between `low` and `high`; without room for that, they are closer together.
     """
     order = np.argsort(wanted, kind="stable")
     gap = min(gap, (high - low) / max(len(order) - 1, 1))
-    # Groups of touching labels; two that overlap become one, centred on what its members want.
+    # Groups of touching labels; two that overlap become one, centred on its members' wishes.
     groups: list[tuple[list[float], float]] = []
     for i in order:
         members = [float(wanted[i])]
@@ -140,9 +161,9 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     return result
 
 
-def drawable(accuracy: Any) -> Any:
-    """`accuracy`, short of 1."""
-    return np.clip(accuracy, 0, MOST)
+def drawable(values: Any, axis: Axis) -> Any:
+    """Keep `values` short of 1 on an error axis."""
+    return np.clip(values, 0, MOST) if axis == "error" else values
 
 
 def _finite(values: Any) -> Any:

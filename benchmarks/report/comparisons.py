@@ -1,4 +1,4 @@
-"""All optimizers of a workload in one figure, each curve labelled at its end."""
+"""Figures of all optimizers of a workload, each curve labelled at its end."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,69 +11,84 @@ from benchmarks.flags import shortened
 from benchmarks.report import axes_style
 from benchmarks.report.curves import Curves, smooth
 from benchmarks.report.palette import INK
+from benchmarks.report.plots import Plot
 from benchmarks.results.runs import Run
 
 FEW = 3
-"""Up to this many optimizers an overlay shows each step behind the smoothed curves."""
+"""Up to this many optimizers, a figure of steps alone shows each step behind the curves."""
+Styles = dict[str, dict[str, Any]]
+Line = tuple[Curves, Any]
+"""A curve of the last panel, and its values."""
 
 
-def loss_overlay(run: Run, curves: Sequence[Curves], styles: dict[str, Any]) -> Figure:
-    """Training loss of each step and validation loss of each epoch, all optimizers."""
-    figure, (training, validation) = _overlay(2, curves)
-    ceiling = 2 * max(curve.loss[0] for curve in curves)
-    training.set_title("training loss of each step (smoothed)")
-    validation.set_title("validation loss")
-    lines, shown = [], []
-    for curve in curves:
-        values = smooth(curve.step_loss, curve.window)
-        training.plot(curve.steps, values, **styles[curve.label])
-        validation.plot(
-            curve.epochs, curve.val_loss, marker="o", markersize=3.5, **styles[curve.label]
-        )
-        shown.append(values)
-        lines.append((curve, curve.val_loss))
-    axes_style.positive_axis(training, np.concatenate(shown), ceiling)
-    axes_style.positive_axis(validation, np.concatenate([c.val_loss for c in curves]), ceiling)
-    _finish(figure, run, "loss", [training, validation], lines, styles)
+def comparison(run: Run, plot: Plot, curves: Sequence[Curves], styles: Styles) -> Figure:
+    """Draw one plot of all optimizers: training, and validation beside it if it has any.
+
+    Args:
+        run: One of the runs, for the footer.
+        plot: The quantity.
+        curves: The curves of all runs.
+        styles: Colour and line style of each label.
+    """
+    figure, panels = _figure(2 if plot.validation else 1, curves)
+    lines = _training(panels[0], plot, curves, styles)
+    if plot.validation:
+        lines = _validation(panels[1], plot, curves, styles)
+    for axes in panels:
+        axes_style.time_axis(axes, run.spec["epochs"])
+    _label_ends(figure, panels[-1], plot, lines, styles)
+    rates = {curve.learning_rate for curve in curves}
+    rate = rates.pop() if len(rates) == 1 else None
+    count = f"{len(lines)} optimizers" if len(lines) > 1 else "1 optimizer"
+    outcome = f"{count}; the number beside a name is the last value of its curve"
+    if plot.axis == "error":
+        outcome += "; the axes are logarithmic in the error"
+    axes_style.frame(figure, run, f"{run.spec['workload']}: {plot.heading}", outcome, rate)
     return figure
 
 
-def accuracy_overlay(run: Run, curves: Sequence[Curves], styles: dict[str, Any]) -> Figure:
-    """Training and validation accuracy of each epoch, all optimizers."""
-    figure, (training, validation) = _overlay(2, curves)
-    training.set_title("training accuracy (mean of the epoch)")
-    validation.set_title("validation accuracy")
+def _training(axes: Axes, plot: Plot, curves: Sequence[Curves], styles: Styles) -> list[Line]:
+    """Draw each step, smoothed, or each epoch on training examples."""
+    kind = "training " if plot.validation else ""
+    detail = "of each step (smoothed)" if plot.steps else "(mean of the epoch)"
+    axes.set_title(f"{kind}{plot.heading} {detail}")
     lines = []
     for curve in curves:
-        style = {"marker": "o", "markersize": 3.5, **styles[curve.label]}
-        training.plot(curve.epochs, axes_style.drawable(curve.accuracy), **style)
-        validation.plot(curve.epochs, axes_style.drawable(curve.val_accuracy), **style)
-        lines.append((curve, curve.val_accuracy))
-    axes_style.accuracy_axis(training, np.concatenate([c.accuracy for c in curves]))
-    axes_style.accuracy_axis(validation, np.concatenate([c.val_accuracy for c in curves]))
-    _finish(figure, run, "accuracy", [training, validation], lines, styles)
-    return figure
-
-
-def norm_overlay(run: Run, curves: Sequence[Curves], styles: dict[str, Any]) -> Figure:
-    """Gradient norm of each step, all optimizers."""
-    figure, (axes,) = _overlay(1, curves)
-    axes.set_title("norm of each step's gradient (smoothed)")
-    lines, shown = [], []
-    for curve in curves:
-        values = smooth(curve.grad_norm, curve.window)
-        if len(curves) <= FEW:
-            axes_style.raw(axes, curve.steps, curve.grad_norm, styles[curve.label]["color"], "")
-        axes.plot(curve.steps, values, **styles[curve.label])
-        shown.append(values)
+        style = styles[curve.label]
+        if plot.steps:
+            raw = curve[plot.steps]
+            values = smooth(raw, curve.window)
+            if len(curves) <= FEW and not plot.validation:
+                axes_style.raw(axes, curve.steps, raw, style["color"], "")
+            axes.plot(curve.steps, values, **style)
+        else:
+            values = curve[plot.training]
+            _epochs(axes, plot, curve, values, style)
         lines.append((curve, values))
-    axes_style.positive_axis(axes, np.concatenate(shown))
-    _finish(figure, run, "gradient norm", [axes], lines, styles)
-    return figure
+    shown = np.concatenate([values for _, values in lines])
+    axes_style.scale(axes, plot.axis, shown, plot.limit(curves, 2))
+    return lines
 
 
-def _overlay(panels: int, curves: Sequence[Curves]) -> tuple[Figure, Any]:
-    """A figure of `panels` beside each other with a column for the labels on the right."""
+def _validation(axes: Axes, plot: Plot, curves: Sequence[Curves], styles: Styles) -> list[Line]:
+    """Draw each epoch on the validation set."""
+    axes.set_title(f"validation {plot.heading}")
+    lines = [(curve, curve[plot.validation]) for curve in curves]
+    for curve, values in lines:
+        _epochs(axes, plot, curve, values, styles[curve.label])
+    shown = np.concatenate([values for _, values in lines])
+    axes_style.scale(axes, plot.axis, shown, plot.limit(curves, 2))
+    return lines
+
+
+def _epochs(axes: Axes, plot: Plot, curve: Curves, values: Any, style: dict[str, Any]) -> None:
+    """Draw one value per epoch."""
+    shown = axes_style.drawable(values, plot.axis)
+    axes.plot(curve.epochs, shown, marker="o", markersize=3.5, **style)
+
+
+def _figure(panels: int, curves: Sequence[Curves]) -> tuple[Figure, Any]:
+    """Make `panels` axes beside each other with a column for the labels on the right."""
     height = max(5.2, 1.75 + 0.19 * len(curves))
     column = 1.75 + 0.078 * max(len(shortened(curve.label)) for curve in curves)
     inner = 9.2 if panels == 2 else 7.2
@@ -90,65 +105,45 @@ def _overlay(panels: int, curves: Sequence[Curves]) -> tuple[Figure, Any]:
     return figure, axes
 
 
-def _finish(
-    figure: Figure,
-    run: Run,
-    quantity: str,
-    panels: Sequence[Axes],
-    lines: Sequence[tuple[Curves, Any]],
-    styles: dict[str, Any],
+def _label_ends(
+    figure: Figure, axes: Axes, plot: Plot, lines: Sequence[Line], styles: Styles
 ) -> None:
-    """Label the curves' ends beside the last panel, then title and footer."""
-    for axes in panels:
-        axes_style.time_axis(axes, run.spec["epochs"])
-    axes = panels[-1]
+    """Write name and last value of each curve on the right of `axes`."""
     _, low, _, high = axes.bbox.extents
-    accuracy = quantity == "accuracy"
     ends = [_end(curve, values) for curve, values in lines]
-    drawn = [(x, axes_style.drawable(y) if accuracy else y) for x, y in ends]
+    drawn = [(x, axes_style.drawable(y, plot.axis)) for x, y in ends]
     wanted = [np.clip(axes.transData.transform(end)[1], low, high) for end in drawn]
     for i, (curve, _) in enumerate(lines):
         if curve.diverged:  # beyond the worst
-            wanted[i] = low - 1 if accuracy else high + 1
+            wanted[i] = low - 1 if plot.higher else high + 1
     places = axes_style.spread(wanted, 15 * figure.dpi / 100, low, high)
     width = axes.get_position().width * figure.get_size_inches()[0]
     for (curve, _), (_, last), end, place in zip(lines, ends, drawn, places, strict=True):
-        y = (place - low) / (high - low)
-        style = styles[curve.label]
+        y, style = (place - low) / (high - low), styles[curve.label]
         if not curve.diverged:
-            axes.annotate(
-                "",
-                xy=end,
-                xytext=(1 + 0.26 / width, y),
-                textcoords="axes fraction",
-                arrowprops={"arrowstyle": "-", "color": style["color"], "linewidth": 0.6},
-                annotation_clip=False,
-            )
+            _connect(axes, end, (1 + 0.26 / width, y), style["color"])
         sample = (1 + 0.28 / width, 1 + 0.6 / width)
         axes.plot(sample, [y, y], transform=axes.transAxes, clip_on=False, **style)
-        value = f"{last:.4f}" if len(panels) == 2 else f"{last:.3g}"
-        if curve.diverged:
-            value = "diverged"
-        axes.text(
-            1 + 0.68 / width,
-            y,
-            f"{value}  {shortened(curve.label)}",
-            transform=axes.transAxes,
-            va="center",
-            fontsize=9,
-            color=INK,
-        )
-    rates = {curve.learning_rate for curve, _ in lines}
-    rate = rates.pop() if len(rates) == 1 else None
-    count = f"{len(lines)} optimizers" if len(lines) > 1 else "1 optimizer"
-    outcome = f"{count}; the number beside a name is the last value of its curve"
-    if accuracy:
-        outcome += "; the axes are logarithmic in the error"
-    axes_style.frame(figure, run, f"{run.spec['workload']}: {quantity}", outcome, rate)
+        value = "diverged" if curve.diverged else format(last, plot.form)
+        text = f"{value}  {shortened(curve.label)}"
+        where: dict[str, Any] = {"transform": axes.transAxes, "va": "center"}
+        axes.text(1 + 0.68 / width, y, text, fontsize=9, color=INK, **where)
+
+
+def _connect(axes: Axes, end: tuple[float, Any], label: tuple[float, float], color: str) -> None:
+    """Draw a thin line from the end of a curve to its label."""
+    axes.annotate(
+        "",
+        xy=end,
+        xytext=label,
+        textcoords="axes fraction",
+        arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.6},
+        annotation_clip=False,
+    )
 
 
 def _end(curve: Curves, values: Any) -> tuple[float, float]:
-    """The last finite point of a curve."""
+    """Find the last finite point of a curve."""
     finite = np.flatnonzero(np.isfinite(values))
     last = finite[-1] if len(finite) else 0
     return (curve.epochs if len(values) == len(curve.epochs) else curve.steps)[last], values[last]

@@ -1,62 +1,51 @@
-"""The metrics of a run as arrays over the training time, ready to be drawn."""
+"""Curves of a run: its measures as arrays over the training time."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.ndimage import median_filter, uniform_filter1d
 
+from benchmarks.measures import measures_per
 from benchmarks.results.runs import Run
 
 
 @dataclass(frozen=True)
 class Curves:
-    """What one run recorded; every x is counted in epochs."""
+    """Recorded measures of one run; every x is counted in epochs."""
 
     label: str
     epochs: Any
-    """0, 1, ...: where the values below that have one entry per epoch belong."""
-    loss: Any
-    accuracy: Any
-    val_loss: Any
-    val_accuracy: Any
+    """0, 1, ...: the x of measures per epoch."""
     steps: Any
-    """Ends of the steps: where `step_loss` and `grad_norm` belong."""
-    step_loss: Any
-    grad_norm: Any
+    """Ends of the steps: the x of measures per step."""
+    values: dict[str, Any]
+    """The y of each measure."""
     learning_rate: float
     diverged: bool
 
     @classmethod
     def of(cls, run: Run) -> "Curves":
-        """Read the metrics of `run`."""
+        """Read the lines of `run`."""
         lines = run.metrics
-
-        def each(key: str) -> Any:
-            return np.array([_number(line[key]) for line in lines], dtype=float)
-
-        def joined(key: str) -> Any:
-            return np.array([_number(v) for line in lines for v in line.get(key, ())], dtype=float)
-
-        ends = [
-            line["epoch"] - 1 + (i + 1) / len(line["grad_norm"])
-            for line in lines
-            if line["epoch"]
-            for i in range(len(line["grad_norm"]))
-        ]
+        per_epoch, per_step = (measures_per(per, run.metric) for per in ("epoch", "step"))
+        values = {m.name: _array(line.get(m.name) for line in lines) for m in per_epoch}
+        for measure in per_step:
+            values[measure.name] = _array(v for line in lines for v in line.get(measure.name, ()))
+        counts = [(line["epoch"], len(line.get(per_step[0].name, ()))) for line in lines]
+        ends = [epoch - 1 + (i + 1) / count for epoch, count in counts for i in range(count)]
         return cls(
             label=run.spec["optimizer"],
-            epochs=each("epoch"),
-            loss=each("loss"),
-            accuracy=each("accuracy"),
-            val_loss=each("val_loss"),
-            val_accuracy=each("val_accuracy"),
+            epochs=_array(line["epoch"] for line in lines),
             steps=np.array(ends),
-            step_loss=joined("step_loss"),
-            grad_norm=joined("grad_norm"),
+            values=values,
             learning_rate=lines[0]["learning_rate"] if lines else float("nan"),
             diverged=run.state == "diverged",
         )
+
+    def __getitem__(self, measure: str) -> Any:
+        return self.values[measure]
 
     @property
     def window(self) -> int:
@@ -65,9 +54,9 @@ class Curves:
 
 
 def smooth(values: Any, window: int) -> Any:
-    """Running median over `window` steps, then a running mean over as many.
+    """Take the running median over `window` steps, then the running mean over as many.
 
-    The median ignores single spikes, the mean takes the stairs out of it. At its ends the curve
+    The median ignores single spikes, and the mean removes its stairs. Beyond its ends the curve
     is continued by its reflection.
     """
     if not len(values):
@@ -76,5 +65,6 @@ def smooth(values: Any, window: int) -> Any:
     return uniform_filter1d(median, size=window, mode="reflect")
 
 
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else value
+def _array(values: Iterable[float | None]) -> Any:
+    """Make an array; null stands for a number that is not finite."""
+    return np.array([float("nan") if value is None else value for value in values], dtype=float)

@@ -1,4 +1,4 @@
-"""The figures: three panels for each optimizer and workload, and overlays of all optimizers."""
+"""Figures: one for each run with all its plots, and one for each plot with all optimizers."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,14 +11,15 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from benchmarks.report import palette
-from benchmarks.report.comparisons import accuracy_overlay, loss_overlay, norm_overlay
+from benchmarks.report.comparisons import comparison
 from benchmarks.report.curves import Curves
+from benchmarks.report.plots import plots
 from benchmarks.report.run_panels import panels
 from benchmarks.results.runs import Run
 
 DPI = 150
 LONGEST = 255
-"""Characters of a file's name; those of labels are of one byte."""
+"""Characters of a file's name; labels have one byte per character."""
 MOST_PIXELS = 1.8e6
 """A figure of very many optimizers is large; its resolution is lowered to stay within this."""
 
@@ -27,12 +28,12 @@ def draw(runs: Sequence[Run], names: Sequence[str], folder: Path) -> int:
     """Draw every run that finished and, per workload, all of them together.
 
     Args:
-        runs: Those that were asked for.
+        runs: All runs of the comparison.
         names: The catalog, which fixes the colours.
-        folder: Where the pictures go.
+        folder: The folder of the figures.
 
     Returns:
-        The number of pictures.
+        The number of figures.
     """
     folder.mkdir(parents=True, exist_ok=True)
     labels = list(dict.fromkeys(run.spec["optimizer"] for run in runs))
@@ -46,23 +47,18 @@ def draw(runs: Sequence[Run], names: Sequence[str], folder: Path) -> int:
             for run, curve in zip(finished, curves, strict=True):
                 figure = panels(run, curve, styles[curve.label])
                 save(figure, folder / file_name(curve.label, f"_{workload}.png"))
-            pictures = {}
-            if finished:
-                pictures = {
-                    "loss": loss_overlay(finished[0], curves, styles),
-                    "accuracy": accuracy_overlay(finished[0], curves, styles),
-                    "grad_norm": norm_overlay(finished[0], curves, styles),
-                }
-            for quantity, figure in pictures.items():
-                save(figure, folder / f"{quantity}_{workload}.png")
-            count += len(finished) + len(pictures)
+            together = plots(finished[0].metric) if finished else []
+            for plot in together:
+                figure = comparison(finished[0], plot, curves, styles)
+                save(figure, folder / f"{plot.name}_{workload}.png")
+            count += len(finished) + len(together)
     return count
 
 
 def file_name(label: str, ending: str) -> str:
-    """`label` without the brackets that shells and Markdown read in their own way, and `ending`.
+    """Join `label`, without the brackets that shells and Markdown interpret, and `ending`.
 
-    File systems take 255 bytes: of a longer name the beginning stays, and a hash for the rest.
+    File systems take 255 bytes, so a longer name keeps its beginning, and a hash for the rest.
 
     >>> file_name("sgd[momentum=0.9]", "_digits.png")
     'sgd-momentum=0.9_digits.png'

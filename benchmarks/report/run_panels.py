@@ -1,4 +1,4 @@
-"""One run: loss, accuracy and gradient norm side by side."""
+"""Figure of one run: all its plots side by side."""
 
 from typing import Any
 
@@ -6,66 +6,66 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.comparison.progress import decimals
 from benchmarks.flags import shortened
+from benchmarks.measures import LOSS
 from benchmarks.report import axes_style
 from benchmarks.report.curves import Curves, smooth
 from benchmarks.report.palette import INK, QUIET
+from benchmarks.report.plots import Plot, plots
 from benchmarks.results.runs import Run
 
 
 def panels(run: Run, curve: Curves, style: dict[str, Any]) -> Figure:
-    """Loss, accuracy and gradient norm of one run, side by side."""
-    figure = Figure(figsize=(13, 4.3))
-    loss, accuracy, norm = figure.subplots(1, 3)
-    color = style["color"]
-    figure.subplots_adjust(left=0.05, right=0.985, top=0.76, bottom=0.17, wspace=0.2)
-
-    loss.set_title("loss")
-    axes_style.raw(loss, curve.steps, curve.step_loss, color, "each step")
-    smoothed = smooth(curve.step_loss, curve.window)
-    loss.plot(curve.steps, smoothed, color=color, label="training, smoothed")
-    _points(loss, curve.epochs, curve.val_loss, "validation")
-    axes_style.positive_axis(loss, np.r_[smoothed, curve.val_loss], 10 * curve.loss[0])
-
-    accuracy.set_title("accuracy")
-    accuracy.plot(
-        curve.epochs,
-        axes_style.drawable(curve.accuracy),
-        color=color,
-        label="training, mean of the epoch",
+    """Draw the plots of one run side by side."""
+    drawn = plots(run.metric)
+    figure = Figure(figsize=(13 * len(drawn) / 3, 4.3))
+    figure.subplots_adjust(
+        left=0.15 / len(drawn), right=1 - 0.045 / len(drawn), top=0.76, bottom=0.17, wspace=0.2
     )
-    _points(accuracy, curve.epochs, axes_style.drawable(curve.val_accuracy), "validation")
-    axes_style.accuracy_axis(accuracy, np.r_[curve.accuracy, curve.val_accuracy])
-
-    norm.set_title("gradient norm")
-    axes_style.raw(norm, curve.steps, curve.grad_norm, color, "each step")
-    smoothed = smooth(curve.grad_norm, curve.window)
-    norm.plot(curve.steps, smoothed, color=color, label="smoothed")
-    axes_style.positive_axis(
-        norm, np.r_[smoothed, np.quantile(_finite(curve.grad_norm), [0.01, 0.99])]
-    )
-
-    for axes in (loss, accuracy, norm):
+    for plot, axes in zip(drawn, figure.subplots(1, len(drawn)), strict=True):
+        _panel(axes, plot, curve, style["color"])
         axes_style.time_axis(axes, run.spec["epochs"])
         axes.legend(frameon=False, fontsize=8.5, labelcolor=QUIET, loc="best")
-    result, status = run.result, run.status
-    outcome = f"diverged: {status.get('reason')}"
-    if run.state == "done":
-        outcome = (
-            f"test accuracy {result['test_accuracy']:.4f}, "
-            f"test loss {decimals(result['test_loss'])}, "
-            f"{result['seconds']:.1f} s"
-        )
     title = f"{shortened(curve.label)} on {run.spec['workload']}"
-    axes_style.frame(figure, run, title, outcome, curve.learning_rate)
+    axes_style.frame(figure, run, title, _outcome(run), curve.learning_rate)
     return figure
 
 
-def _points(axes: Axes, x: Any, y: Any, label: str) -> None:
-    axes.plot(
-        x, y, color=INK, linestyle="none", marker="o", markersize=4, label=label, clip_on=False
-    )
+def _panel(axes: Axes, plot: Plot, curve: Curves, color: str) -> None:
+    """Draw one plot of one run."""
+    axes.set_title(plot.heading)
+    if plot.steps:
+        raw = curve[plot.steps]
+        axes_style.raw(axes, curve.steps, raw, color, "each step")
+        shown = smooth(raw, curve.window)
+        label = "training, smoothed" if plot.validation else "smoothed"
+        axes.plot(curve.steps, shown, color=color, label=label)
+        if not plot.validation:
+            shown = np.r_[shown, np.quantile(_finite(raw), [0.01, 0.99])]
+    else:
+        shown = curve[plot.training]
+        label = "training, mean of the epoch" if plot.validation else "training"
+        axes.plot(curve.epochs, axes_style.drawable(shown, plot.axis), color=color, label=label)
+    if plot.validation:
+        values = curve[plot.validation]
+        _points(axes, curve.epochs, axes_style.drawable(values, plot.axis))
+        shown = np.r_[shown, values]
+    axes_style.scale(axes, plot.axis, shown, plot.limit([curve], 10))
+
+
+def _points(axes: Axes, x: Any, y: Any) -> None:
+    """Draw the values on the validation set."""
+    style: dict[str, Any] = {"color": INK, "linestyle": "none", "marker": "o", "markersize": 4}
+    axes.plot(x, y, label="validation", clip_on=False, **style)
+
+
+def _outcome(run: Run) -> str:
+    """Describe in one line how the run ended."""
+    if run.state != "done":
+        return f"diverged: {run.status.get('reason')}"
+    result = run.result
+    tests = (f"test {m.heading} {m.text(result[m.test])}" for m in (run.metric, LOSS))
+    return f"{', '.join(tests)}, {result['seconds']:.1f} s"
 
 
 def _finite(values: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The table at the end: in the terminal, as CSV and as Markdown."""
+"""Tables of a comparison: in the terminal, as CSV and as Markdown."""
 
 import csv
 from collections.abc import Sequence
@@ -10,46 +10,36 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.measures import Metric, measures_per
 from benchmarks.results.runs import Run
+from benchmarks.workloads.models import WORKLOADS
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its key in the rows, its heading, and how a number in it is written."""
+    """Column of a table: its key in the rows, its heading, and the format of its numbers."""
 
     key: str
     heading: str
     form: str = ""
 
     def text(self, row: dict[str, Any]) -> str:
-        """The cell of `row`; a dash where a run has no such number."""
+        """Write the cell of `row`; a dash if a run has no such number."""
         value = row[self.key]
         return "-" if value is None else format(value, self.form)
 
 
-COLUMNS = (
-    Column("optimizer", "optimizer"),
-    Column("test_accuracy", "test accuracy", ".4f"),
-    Column("test_loss", "test loss", ".4f"),
-    Column("seconds", "seconds", ".1f"),
-    Column("steps_per_second", "steps / s", ".0f"),
-    Column("state_per_weight", "state / weight bytes", ".2f"),
-    Column("status", "status"),
-)
 _FROM_SPEC = ("workload", "optimizer", "epochs", "num_train", "batch_size", "seed", "backend")
-_FROM_RESULT = (
-    "test_accuracy",
-    "test_loss",
-    "seconds",
-    "first_step_seconds",
-    "steps_per_second",
-    "state_per_weight",
-    "device",
-)
+
+
+def columns(metric: Metric) -> tuple[Column, ...]:
+    """List the columns of a workload with `metric`: the measures of a run that have a heading."""
+    measured = (Column(m.name, m.heading, m.form) for m in measures_per("run", metric) if m.heading)
+    return (Column("optimizer", "optimizer"), *measured, Column("status", "status"))
 
 
 def rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """One row per run, workload by workload, the best test accuracy first, misses last."""
+    """Make one row per run, workload by workload, the best on test data first, misses last."""
     rows = []
     for run in runs:
         status = run.status
@@ -57,37 +47,43 @@ def rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
         rows.append(
             {
                 **{key: run.spec[key] for key in _FROM_SPEC},
-                **{key: result.get(key) for key in _FROM_RESULT},
+                **{m.name: result.get(m.name) for m in measures_per("run", run.metric)},
                 "status": status["state"],
                 "reason": status.get("reason", ""),
                 "run": run.id,
             }
         )
     order = list(dict.fromkeys(row["workload"] for row in rows))
-    return sorted(
-        rows, key=lambda row: (order.index(row["workload"]), -(row["test_accuracy"] or -1.0))
-    )
+
+    def place(row: dict[str, Any]) -> tuple[int, float]:
+        metric = _metric(row)
+        return order.index(row["workload"]), metric.rank(row[metric.test])
+
+    return sorted(rows, key=place)
 
 
 def write(rows: Sequence[dict[str, Any]], folder: Path) -> None:
-    """`summary.csv` with all that is known, `summary.md` with what a reader needs."""
+    """Write `summary.csv` with all numbers, `summary.md` with those that a reader needs."""
     folder.mkdir(parents=True, exist_ok=True)
+    tests = dict.fromkeys(_metric(row).test for row in rows)  # workloads may differ in these alone
+    others = (key for key in rows[0] if key not in tests and key not in _FROM_SPEC)
     with (folder / "summary.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
+        writer = csv.DictWriter(file, [*_FROM_SPEC, *tests, *others])
         writer.writeheader()
         writer.writerows(rows)
     (folder / "summary.md").write_text(markdown(rows), encoding="utf-8")
 
 
 def markdown(rows: Sequence[dict[str, Any]]) -> str:
-    """One table per workload under a line that says how it was trained."""
+    """Write one table per workload under a line that says how it was trained."""
     text = []
     for title, group in _workloads(rows):
+        shown = columns(_metric(group[0]))
         text.append(f"### {title}\n")
-        text.append("| " + " | ".join(column.heading for column in COLUMNS) + " |")
-        text.append("|" + "|".join(" ---: " if c.form else " --- " for c in COLUMNS) + "|")
+        text.append("| " + " | ".join(column.heading for column in shown) + " |")
+        text.append("|" + "|".join(" ---: " if c.form else " --- " for c in shown) + "|")
         for row in group:
-            text.append("| " + " | ".join(column.text(row) for column in COLUMNS) + " |")
+            text.append("| " + " | ".join(column.text(row) for column in shown) + " |")
         text.append("")
     return "\n".join(text)
 
@@ -96,11 +92,12 @@ def show(rows: Sequence[dict[str, Any]], console: Console) -> None:
     """Print the tables."""
     for title, group in _workloads(rows):
         table = Table(title=title, title_justify="left")
-        for column in COLUMNS:
+        shown = columns(_metric(group[0]))
+        for column in shown:
             table.add_column(column.heading, justify="right" if column.form else "left")
         for row in group:
             # rich would read sgd[momentum=0.9] as markup.
-            table.add_row(*(column.text(row).replace("[", r"\[") for column in COLUMNS))
+            table.add_row(*(column.text(row).replace("[", r"\[") for column in shown))
         console.print(table)
         for row in group:
             if row["reason"]:
@@ -109,7 +106,7 @@ def show(rows: Sequence[dict[str, Any]], console: Console) -> None:
 
 
 def _workloads(rows: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Title and rows of each workload."""
+    """Group the rows by workload, each group with its title."""
     return [
         (f"{name}: {setting(group[0])}", group)
         for name, group in (
@@ -118,8 +115,13 @@ def _workloads(rows: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str,
     ]
 
 
+def _metric(row: dict[str, Any]) -> Metric:
+    """Return the metric of a row's workload."""
+    return WORKLOADS[row["workload"]].metric
+
+
 def setting(row: dict[str, Any]) -> str:
-    """How the runs of a workload were trained, in one line."""
+    """Describe in one line how the runs of a workload were trained."""
     return (
         f"{row['num_train']:,} training examples, {row['epochs']} epochs, "
         f"batch {row['batch_size']}, seed {row['seed']}, {row['backend']}"

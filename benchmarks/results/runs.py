@@ -1,4 +1,4 @@
-"""A run: what it is (its spec), where it lives (its folder) and how far it came (its status)."""
+"""Runs: the spec, the folder and the status of each training."""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,23 +7,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from benchmarks import checks
+from benchmarks import checks, json_files
 from benchmarks.errors import UsageError
-from benchmarks.results import json_files
+from benchmarks.measures import Metric
+from benchmarks.results import run_checks
+from benchmarks.results.run_checks import FINISHED
+from benchmarks.workloads.models import WORKLOADS
 
 PROTOCOL = 1
 """Part of every spec: raise it when models, splits or measurements change, so that results of the
 old protocol are not taken for results of the new one."""
-
-FINISHED = ("done", "diverged")
-"""States that a second call does not run again."""
 
 
 @dataclass(frozen=True)
 class Run:
     """One optimizer on one workload; two calls that mean the same training make the same run.
 
-    The spec holds what the numbers depend on: workload, edition of the data, optimizer and its
+    The spec holds all that the numbers depend on: workload, edition of the data, optimizer and its
     code, epochs, examples, batch size, seed, backend, device as asked for, versions, protocol. It
     holds no path and no host, so that results can be copied from machine to machine.
     """
@@ -37,15 +37,20 @@ class Run:
         return hashlib.sha256(json_files.canonical(self.spec).encode()).hexdigest()[:12]
 
     @property
+    def metric(self) -> Metric:
+        """The metric of the workload."""
+        return WORKLOADS[self.spec["workload"]].metric
+
+    @property
     def folder(self) -> Path:
-        """Where spec, metrics, status and log lie."""
+        """The folder of spec, metrics, status and log."""
         return self.results / "runs" / self.id
 
     @property
     def status(self) -> dict[str, Any]:
-        """What `write_status` wrote last; that of a run that has not begun, if it is damaged."""
+        """The last status that was written; that of a run that has not begun, if it is damaged."""
         status = json_files.read_json(self.folder / "status.json")
-        return status if checks.status(status) else {"state": "queued"}
+        return status if run_checks.status(status, self.metric) else {"state": "queued"}
 
     @property
     def state(self) -> str:
@@ -54,18 +59,18 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether its results can be used as they are: it ended, and all it measured is there."""
+        """Whether the run ended, and its files hold all that it measured."""
         status = self.status
         if status["state"] not in FINISHED:
             return False
         epochs = status["result"]["epochs"]
         if status["state"] == "done" and epochs != self.spec["epochs"]:
             return False
-        return checks.metrics(self.metrics, epochs)
+        return run_checks.lines(self.metrics, epochs, self.metric)
 
     @property
     def result(self) -> dict[str, Any]:
-        """What was measured over the whole run; empty unless it finished."""
+        """The measures of the whole run; empty unless it finished."""
         return dict(self.status.get("result", {}))
 
     @property
@@ -74,20 +79,20 @@ class Run:
         return json_files.read_lines(self.folder / "metrics.jsonl")
 
     def reset(self) -> None:
-        """Make the folder that of a run that has not begun."""
+        """Make the folder of a run that has not begun."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "metrics.jsonl").unlink(missing_ok=True)
         self.write_spec()
         self.write_status("queued")
 
     def write_spec(self) -> None:
-        """Write the spec, unless it is there."""
+        """Write the spec, unless the folder has it."""
         path = self.folder / "spec.json"
         if json_files.read_json(path) != self.spec:
             json_files.write_json(path, self.spec)
 
     def add(self, metrics: dict[str, Any]) -> None:
-        """Append what one epoch measured."""
+        """Append the line of an epoch."""
         json_files.append_line(self.folder / "metrics.jsonl", metrics)
 
     def write_status(self, state: str, reason: str = "", **more: Any) -> None:
@@ -99,12 +104,12 @@ class Run:
 
 
 def open_run(folder: Path) -> Run:
-    """The run whose spec lies in `folder`.
+    """Open the run whose spec lies in `folder`.
 
     Raises:
-        UsageError: there is none, or it is damaged.
+        UsageError: there is no spec, it is damaged, or its workload is unknown.
     """
     spec = json_files.read_json(folder / "spec.json")
-    if not checks.fits(spec, checks.SPEC):
+    if not checks.fits(spec, checks.SPEC) or spec["workload"] not in WORKLOADS:
         raise UsageError(f"{folder / 'spec.json'} is not the spec of a run")
     return Run(spec, folder.parent.parent)

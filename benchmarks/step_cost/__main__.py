@@ -1,4 +1,4 @@
-"""The cost of one optimizer step: `python -m benchmarks.step_cost`, on the backend at hand."""
+"""Cost of one optimizer step: `python -m benchmarks.step_cost`, on the backend at hand."""
 
 import sys
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from benchmarks import endings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print and write; the exit status."""
+    """Measure, print and write; return the exit status."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     return endings.ended("step_cost", lambda: _run(given))
 

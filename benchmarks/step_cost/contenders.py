@@ -1,4 +1,4 @@
-"""Whoever can make a step of an algorithm: ours, Keras's, other libraries', on one backend.
+"""Contenders: implementations of one optimizer step, ours, Keras's and other libraries'.
 
 Each is a function that builds a step from starting values and gradients; a step is a function
 without arguments that returns when it is done.
@@ -25,7 +25,7 @@ KERAS = {
 
 
 def of(name: str) -> dict[str, Build]:
-    """All that can be timed on this backend for the catalog's `name`, ours first."""
+    """Find the contenders of this backend for the catalog's `name`, ours first."""
     found: dict[str, Build] = {key: _keras(make) for key, make in keras_optimizers(name).items()}
     if BACKEND == "torch":
         found[f"{OURS}, eager"] = _eager(found[OURS])
@@ -36,7 +36,7 @@ def of(name: str) -> dict[str, Build]:
 
 
 def keras_optimizers(name: str) -> dict[str, Callable[[], keras.optimizers.Optimizer]]:
-    """Those that a Keras model can be compiled with."""
+    """Find the contenders that a Keras model can be compiled with."""
     found: dict[str, Callable[[], keras.optimizers.Optimizer]] = {OURS: lambda: ours(name)}
     if name in KERAS:
         found["Keras"] = lambda: getattr(keras.optimizers, KERAS[name])()
@@ -46,7 +46,7 @@ def keras_optimizers(name: str) -> dict[str, Callable[[], keras.optimizers.Optim
 
 
 def ours(name: str) -> keras_optim.Optimizer:
-    """`adam`, or `lookahead(adam)`."""
+    """Make our optimizer of a name such as `adam` or `lookahead(adam)`."""
     outer, _, inner = name.rstrip(")").partition("(")
     if inner:
         return keras_optim.get(outer, inner=keras_optim.get(inner))
@@ -54,14 +54,14 @@ def ours(name: str) -> keras_optim.Optimizer:
 
 
 class PlainSubclass(keras.optimizers.Optimizer):
-    """The same rule, as anyone would write it for Keras: `update_step`, variable by variable."""
+    """Optimizer with the same rule in Keras's usual form: `update_step`, variable by variable."""
 
     def __init__(self, rule: keras_optim.Optimizer):
         super().__init__(float(np.asarray(rule.learning_rate)))
         self.rule = rule
 
     def build(self, variables: Sequence[Any]) -> None:
-        """State as the rule wants it."""
+        """Create the state of the rule."""
         if self.built:
             return
         super().build(variables)
@@ -76,7 +76,7 @@ class PlainSubclass(keras.optimizers.Optimizer):
         self.constants = self.rule.constants([v.path for v in variables])
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """One variable."""
+        """Update one variable."""
         rate = keras.ops.cast(learning_rate, variable.dtype)
         slots = self.states[self._get_variable_index(variable)]
         state = {name: keras.ops.convert_to_tensor(slot) for name, slot in slots.items()}
@@ -129,7 +129,7 @@ def _jax_step(optimizer: Any, gs: Any, xs: Any) -> Step:
 
 
 def _eager(build: Build) -> Build:
-    """The same without native steps."""
+    """Make our optimizer without native steps."""
 
     def eager(starts: Sequence[np.ndarray], gradients: Sequence[np.ndarray]) -> Step:
         step = build(starts, gradients)

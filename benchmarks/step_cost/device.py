@@ -1,4 +1,4 @@
-"""What a step is timed on: threads, the speed of memory, and a GPU where PyTorch has one."""
+"""Device of the timed steps: threads, the speed of memory, and PyTorch's GPU if it has one."""
 
 import os
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def threads(count: int | None) -> int:
 
 
 def on_gpu() -> bool:
-    """Whether PyTorch has a GPU; it then runs all contenders there."""
+    """Tell whether PyTorch has a GPU; it then runs all contenders there."""
     if BACKEND != "torch":
         return False
     import torch
@@ -42,7 +42,7 @@ def wait() -> None:
 
 
 def kernels(step: Callable[[], Any]) -> int | None:
-    """How many kernels one step launches on a GPU; `None` where there is none."""
+    """Count the kernels that one step launches on a GPU; `None` without a GPU."""
     if not on_gpu():
         return None
     import torch
@@ -55,10 +55,10 @@ def kernels(step: Callable[[], Any]) -> int | None:
 
 
 def bandwidth(used: int, size: int) -> float:
-    """Bytes per second, read and written, of multiplying `size` bytes in place.
+    """Measure bytes per second, read and written, of multiplying `size` bytes in place.
 
-    So much memory as a step works on: what fits into a cache is there for the step too. In place,
-    as a step is: a copy would first read what it overwrites. NaN for a GPU of another backend.
+    A step works on as much memory, so it finds the same part of it in the cache. It works in place,
+    because a copy would first read the bytes that it overwrites. NaN for a GPU of another backend.
     """
     if on_gpu():
         return _on_gpu(size)
@@ -80,7 +80,7 @@ def bandwidth(used: int, size: int) -> float:
 
 
 def _elsewhere() -> bool:
-    """Whether JAX or TensorFlow works on an accelerator."""
+    """Tell whether JAX or TensorFlow works on an accelerator."""
     if BACKEND == "jax":
         import jax
 

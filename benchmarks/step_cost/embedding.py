@@ -14,7 +14,7 @@ from benchmarks import endings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Time them all, and print the table; the exit status."""
+    """Time all contenders, and print the table; return the exit status."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     return endings.ended("embedding", lambda: _run(given))
 

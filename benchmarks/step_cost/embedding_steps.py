@@ -1,4 +1,4 @@
-"""What `benchmarks.step_cost.embedding` times: steps of `fit` and of `apply` on an embedding."""
+"""Steps of `fit` and of `apply` on an embedding, timed by `benchmarks.step_cost.embedding`."""
 
 import statistics
 import time
@@ -17,13 +17,13 @@ WIDTH, BATCH, LENGTH = 16, 128, 64
 
 
 def words(rows: int, random: np.random.Generator) -> np.ndarray:
-    """A batch of texts in which, as in language, few words are frequent (Zipf's law)."""
+    """Make a batch of texts in which, as in language, few words are frequent (Zipf's law)."""
     ranks = np.exp(random.uniform(0, np.log(rows), (BATCH, LENGTH)))
     return np.minimum(ranks.astype("int32"), rows - 1)
 
 
 def fit_step(optimizer: keras.optimizers.Optimizer, rows: int) -> Callable[[], Any]:
-    """One step of `fit` of a small text classifier."""
+    """Make one step of `fit` of a small text classifier."""
     random = np.random.default_rng(0)
     layers = [keras.layers.Embedding(rows, WIDTH), keras.layers.GlobalAveragePooling1D()]
     model = keras.Sequential([keras.Input((LENGTH,), dtype="int32"), *layers])
@@ -34,7 +34,7 @@ def fit_step(optimizer: keras.optimizers.Optimizer, rows: int) -> Callable[[], A
 
 
 def apply_step(optimizer: keras.optimizers.Optimizer, rows: int, sparse: bool) -> Callable[[], Any]:
-    """One `apply`; compiled, with donated buffers, where the backend's trainer does so."""
+    """Make one `apply`, compiled and with donated buffers if the backend's trainer does so."""
     random = np.random.default_rng(0)
     variable = keras.Variable(random.normal(size=(rows, WIDTH)), name="embeddings")
     indices = words(rows, random).ravel()
@@ -74,17 +74,17 @@ def apply_step(optimizer: keras.optimizers.Optimizer, rows: int, sparse: bool) -
 
 
 def adam() -> keras_optim.Optimizer:
-    """What is inside."""
+    """Make the inner optimizer."""
     return keras_optim.Adam(1e-3)
 
 
 def lazy() -> keras_optim.Optimizer:
-    """The same, by rows."""
+    """Make the optimizer that updates only the rows in use."""
     return keras_optim.LazyRows(adam())
 
 
 def contestants(rows: int) -> dict[str, Callable[[], Any]]:
-    """What is timed, by its name."""
+    """List the timed optimizers by name."""
     return {
         "fit, Keras's Adam": fit_step(keras.optimizers.Adam(1e-3), rows),
         "fit, Adam": fit_step(adam(), rows),

@@ -1,4 +1,4 @@
-"""What `benchmarks.step_cost` measures, and its flags.
+"""Measurements of `benchmarks.step_cost`, and its flags.
 
 Ours and its peers take turns in one process, so their ratios hold on a machine that others use
 as well; the milliseconds do not. The floor is what the step must read and write, at the speed of
@@ -25,7 +25,7 @@ DEFAULT = ("adam", "adamw", "sgd", "adagrad", "lion", "radam", "lamb", "lookahea
 
 
 def parser() -> argparse.ArgumentParser:
-    """The flags and what they mean."""
+    """Make the parser of the flags."""
     known = {**shapes.WORKLOADS, **shapes.GROWTH}
     about = (__doc__ or "").partition("\n\n")[2]
     parser = Parser(prog="python -m benchmarks.step_cost", description=about)
@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def measure(arguments: argparse.Namespace) -> Iterator[report.Row]:
-    """One row for each optimizer, number of threads, workload and contender."""
+    """Measure one row for each optimizer, number of threads, workload and contender."""
     threads = arguments.threads if device.BACKEND == "torch" else [0]
     kinds = {**shapes.WORKLOADS, **shapes.GROWTH}
     workloads = list(shapes.GROWTH) if arguments.growth else arguments.workloads
@@ -82,7 +82,7 @@ def measure(arguments: argparse.Namespace) -> Iterator[report.Row]:
 def _fit(
     name: str, workload: str, chosen: dict[str, Any], arguments: argparse.Namespace
 ) -> Iterator[report.Row]:
-    """Steps of `fit`, and the share of the update alone in them."""
+    """Measure steps of `fit`, and the share of the update alone in them."""
     optimizers = {k: v for k, v in contenders.keras_optimizers(name).items() if k in chosen}
     kind = shapes.weights(workload)
     starts, gradients = shapes.values(kind), shapes.values(kind, 1)
@@ -99,7 +99,7 @@ def _fit(
 
 
 def _compared(times: dict[str, Any], key: str) -> dict[str, Any]:
-    """The median of a contender, and how ours compares with it round by round."""
+    """Summarise a contender: its median, and the median ratio of ours to it, round by round."""
     ratios = times[report.OURS] / times[key]
     return {
         "contender": key,
@@ -118,7 +118,7 @@ def _first(name: str, contender: str, workload: str) -> dict[str, Any]:
 
 
 def check(options: argparse.Namespace) -> None:
-    """Refuse what would end in an error after minutes.
+    """Refuse requests that would end in an error after minutes.
 
     Raises:
         UsageError: the text says what cannot be had.

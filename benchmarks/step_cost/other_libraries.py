@@ -10,7 +10,7 @@ from benchmarks.step_cost.device import on_gpu
 Step = Callable[[], Any]
 Build = Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], Step]
 COMPILED = "torch.optim compiled"
-"""The contender that takes minutes to begin."""
+"""Name of the contender that takes minutes to begin."""
 
 TORCH = {
     "sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "adagrad": "Adagrad", "rmsprop": "RMSprop",
@@ -27,7 +27,7 @@ OPTAX = {
 
 
 def of_torch(name: str) -> dict[str, Build]:
-    """Those of PyTorch for the catalog's `name`."""
+    """Find the contenders of PyTorch for the catalog's `name`."""
     import torch
 
     device = "cuda" if on_gpu() else "cpu"
@@ -69,7 +69,7 @@ def of_torch(name: str) -> dict[str, Build]:
 
 
 def optax(name: str) -> dict[str, Build]:
-    """Optax under jit: with buffers donated, as Keras does it, and as its documentation does."""
+    """Find optax under jit: with buffers donated, as in Keras, and as in its documentation."""
     if name not in OPTAX:
         return {}
     import jax

@@ -1,4 +1,4 @@
-"""What was measured: in the terminal, as CSV, as Markdown, as a figure."""
+"""Report of the measured steps: in the terminal, as CSV, as Markdown, as a figure."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -30,17 +30,17 @@ COLUMNS = (
     ("first_cached", "cached s", ".2f"),
     ("extra_mib", "extra MiB", ".1f"),
 )
-"""Key, heading and form of what is shown."""
+"""Key, heading and format of each column."""
 
 
 def text(row: Row, key: str, form: str) -> str:
-    """A cell; a dash where nothing was measured."""
+    """Write a cell; a dash if nothing was measured."""
     value = row.get(key)
     return "-" if value is None or value != value else format(value, form)
 
 
 def groups(rows: Sequence[Row]) -> Iterable[tuple[str, list[Row]]]:
-    """Title and rows of each table."""
+    """Group the rows into tables, each with its title."""
     for (name, threads), group in groupby(rows, lambda row: (row["optimizer"], row["threads"])):
         yield f"{name}, {_threads(threads)}", list(group)
 
@@ -63,7 +63,7 @@ def show(rows: Sequence[Row], console: Console) -> None:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """The same for a page."""
+    """Write these tables in Markdown."""
     lines = []
     for title, group in groups(rows):
         lines += [f"### {title}", ""]
@@ -77,8 +77,9 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """A table for each number of threads: of each optimizer our milliseconds, and these divided
-    by those of each of the others, by the floor, and by those of a step of `fit`.
+    """Write a table for each number of threads: our milliseconds for each optimizer.
+
+    Below them stand their ratios to each other contender, to the floor, and to a step of `fit`.
     """
     lines = []
     for threads in dict.fromkeys(row["threads"] for row in rows):
@@ -112,7 +113,7 @@ def _block(name: str, rows: Sequence[Row], workloads: Sequence[str]) -> list[str
 
 
 def write(rows: Sequence[Row], folder: Path, backend: str) -> None:
-    """`step_cost_<backend>.csv`, `.md` and `.png` in `folder`."""
+    """Write `step_cost_<backend>.csv`, `.md` and `.png` into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     keys = list(dict.fromkeys(key for row in rows for key in row))
     path = folder / f"step_cost_{backend}"
@@ -126,7 +127,7 @@ def write(rows: Sequence[Row], folder: Path, backend: str) -> None:
 
 
 def draw(rows: Sequence[Row]) -> Figure:
-    """Time of a step by workload, one panel for each optimizer and number of threads."""
+    """Draw the time of a step by workload, one panel for each optimizer and number of threads."""
     panels = list(groups(rows))
     columns = min(3, len(panels))
     lines = -(-len(panels) // columns)

@@ -1,4 +1,4 @@
-"""What a step is timed on: shapes of weights with fixed random values, and small networks."""
+"""Shapes of weights with fixed random values, and small networks, for timed steps."""
 
 import math
 from collections.abc import Callable
@@ -38,7 +38,7 @@ GROWTH: dict[str, Shapes] = {
 
 
 def size(shapes: Shapes) -> int:
-    """The number of weights.
+    """Count the weights.
 
     >>> size(WORKLOADS["large"])
     20000000
@@ -47,7 +47,7 @@ def size(shapes: Shapes) -> int:
 
 
 def values(shapes: Shapes, seed: int = 0) -> list[np.ndarray]:
-    """Normal numbers."""
+    """Draw normal numbers for each shape."""
     random = np.random.default_rng(seed)
     return [random.normal(size=shape).astype("float32") for shape in shapes]
 
@@ -58,7 +58,7 @@ STEPS, BATCH = 30, 32
 
 
 def model(network: str) -> keras.Model:
-    """A small network, the same each time."""
+    """Build a small network, the same each time."""
     layers = keras.layers
     keras.utils.set_random_seed(0)
     if network == "mlp":
@@ -73,12 +73,12 @@ def model(network: str) -> keras.Model:
 
 
 def weights(network: str) -> Shapes:
-    """The shapes of what an optimizer of it works on."""
+    """List the shapes of the network's trainable variables."""
     return [tuple(v.shape) for v in model(network).trainable_variables]
 
 
 def epoch(network: str, optimizer: keras.optimizers.Optimizer) -> Callable[[], Any]:
-    """A function that trains a network for one epoch on random images."""
+    """Make a function that trains a network for one epoch on random images."""
     trained = model(network)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     trained.compile(optimizer, loss, jit_compile=keras.backend.backend() == "jax")

@@ -20,7 +20,7 @@ TARGET = 0.02
 
 
 def take_turns(steps: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, np.ndarray]:
-    """Seconds per step of each function in each round: A B C, A B C, ..."""
+    """Measure seconds per step of each function in each round: A B C, A B C, ..."""
     repeats = {}
     for name, step in steps.items():
         for _ in range(2):
@@ -75,8 +75,9 @@ print("measured", first, extra)
 
 
 def first_step(name: str, contender: str, workload: str) -> dict[str, float]:
-    """Of a new process: the seconds of the first step with nothing cached and with what that
-    left behind, and the bytes that later steps need for a while beside weights and state.
+    """Measure the first step of a new process, with an empty cache and with a full one.
+
+    Measure also the bytes that later steps need for a while beside weights and state.
     """
     with tempfile.TemporaryDirectory() as cache:
         folders = ("XDG_CACHE_HOME", "TORCHINDUCTOR_CACHE_DIR")

@@ -1,1 +1,1 @@
-"""One run: training, and what is recorded of it."""
+"""Training of one run, and its recorder."""

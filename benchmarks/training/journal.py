@@ -1,13 +1,16 @@
-"""What is measured while a model trains: a Keras callback that writes one line per epoch."""
+"""Journal of a training: a Keras callback that writes one line per epoch."""
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import keras
 import numpy as np
 
+from benchmarks.measures import LOSS, Measure
 from benchmarks.training import step_recorder
 from benchmarks.workloads.datasets import Part, Parts
 
@@ -18,10 +21,45 @@ PULSE = 0.5
 """Seconds between two messages about the progress within an epoch."""
 
 
+@dataclass(frozen=True)
+class Epoch:
+    """An epoch that ended, as measures read it."""
+
+    model: Any
+    steps: int
+    training: Mapping[str, Any]
+    """Keras's logs: loss and metric, means over the epoch."""
+    validation: Mapping[str, float]
+    seconds: float = math.nan
+
+    @cached_property
+    def step_losses(self) -> list[float]:
+        """The loss of each step."""
+        return step_recorder.step_losses(self.model, self.steps).tolist()
+
+    @cached_property
+    def gradient_norms(self) -> list[float]:
+        """The norm of each step's gradient."""
+        return step_recorder.gradient_norms(self.model.optimizer, self.steps).tolist()
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the next step."""
+        return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+
+
 class Journal(keras.callbacks.Callback):
     """Times, records and judges each epoch; stops a run that diverged.
 
-    Only hooks without logs are used within an epoch, so that no step waits for the host.
+    Within an epoch it has only hooks without logs, so no step waits for the host.
+
+    Args:
+        parts: The data.
+        steps: Number of steps of an epoch.
+        batch: Batch size of evaluations.
+        measures: Rows to record for each step and epoch.
+        write: Called with the line of each epoch.
+        tell: Called with each message about progress.
     """
 
     def __init__(
@@ -29,6 +67,7 @@ class Journal(keras.callbacks.Callback):
         parts: Parts,
         steps: int,
         batch: int,
+        measures: tuple[Measure, ...],
         write: Callable[[dict[str, Any]], None],
         tell: Callable[[dict[str, Any]], None],
     ):
@@ -36,26 +75,28 @@ class Journal(keras.callbacks.Callback):
         self.parts = parts
         self.steps = steps
         self.batch = batch
+        self.measures = measures
         self.write = write
         self.tell = tell
         self.seconds: list[float] = []
         self.first_step = math.nan
+        """Seconds of the first step, which traces and compiles."""
         self.initial_loss = math.nan
         self.diverged = ""
-        """Why the run counts as diverged, if it does."""
+        """The reason if the run diverged."""
 
     def begin(self, model: Any) -> None:
-        """Write the point before training, its loss on as many examples as are held out."""
-        train = evaluate(model, self.parts.train.first(len(self.parts.validation.y)), self.batch)
-        self.initial_loss = train["loss"]
-        self._write(model, 0, train)
+        """Write the line before training, its loss on as many examples as are held out."""
+        training = evaluate(model, self.parts.train.first(len(self.parts.validation.y)), self.batch)
+        self.initial_loss = training[LOSS.name]
+        self._write(Epoch(model, self.steps, training, self._validated(model)))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Start the clock."""
         self._started = self._pulse = time.perf_counter()
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Take the time of the first step, which traces and compiles; tell how far we are."""
+        """Time the first step; tell about progress."""
         now = time.perf_counter()
         if batch and math.isnan(self.first_step):
             self.first_step = now - self._started
@@ -64,50 +105,41 @@ class Journal(keras.callbacks.Callback):
             self.tell({"epoch": len(self.seconds), "step": batch, "steps": self.steps})
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Read what was recorded, evaluate on the validation set, write the line."""
-        losses = step_recorder.step_losses(self.model, self.steps)
-        norms = step_recorder.gradient_norms(self.model.optimizer, self.steps)
+        """Read the recorded steps, evaluate on the validation set, write the line."""
+        losses = step_recorder.step_losses(self.model, self.steps)  # waits for the last step
         self.seconds.append(time.perf_counter() - self._started)
         if math.isnan(self.first_step):
             self.first_step = self.seconds[0]
-        logs = logs or {}
-        self.diverged = self._judge(float(logs["loss"]), losses)
-        self._write(
-            self.model,
-            epoch + 1,
-            logs,
-            seconds=self.seconds[-1],
-            step_loss=losses.tolist(),
-            grad_norm=norms.tolist(),
-        )
+        validation = self._validated(self.model)
+        ended = Epoch(self.model, self.steps, logs or {}, validation, self.seconds[-1])
+        self.diverged = self._judged(float(ended.training[LOSS.name]), losses)
+        self._write(ended)
         if self.diverged:
             self.model.stop_training = True
 
-    def timing(self) -> dict[str, float]:
-        """Seconds of training, of the first step, and the steps per second of the others."""
-        total, steps = sum(self.seconds), self.steps * len(self.seconds)
-        steady = total - self.first_step
-        return {
-            "seconds": total,
-            "first_step_seconds": self.first_step,
-            "steps_per_second": (steps - 1) / steady if steps > 1 and steady > 0 else math.nan,
-        }
+    @property
+    def total_seconds(self) -> float:
+        """Seconds of training."""
+        return sum(self.seconds)
 
-    def _write(self, model: Any, epoch: int, train: Any, **more: Any) -> None:
-        validation = evaluate(model, self.parts.validation, self.batch)
-        line = {
-            "epoch": epoch,
-            "loss": float(train["loss"]),
-            "accuracy": float(train["accuracy"]),
-            "val_loss": validation["loss"],
-            "val_accuracy": validation["accuracy"],
-            "learning_rate": float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)),
-            **more,
-        }
-        self.write(line)
-        self.tell({"epoch": epoch, "step": 0, "steps": self.steps, "loss": line["loss"]})
+    @property
+    def steps_per_second(self) -> float:
+        """Steps per second without the first step; NaN if there was no other."""
+        steps, steady = self.steps * len(self.seconds), self.total_seconds - self.first_step
+        return (steps - 1) / steady if steps > 1 and steady > 0 else math.nan
 
-    def _judge(self, loss: float, losses: Any) -> str:
+    def _validated(self, model: Any) -> dict[str, float]:
+        return evaluate(model, self.parts.validation, self.batch)
+
+    def _write(self, ended: Epoch) -> None:
+        """Write the line of an epoch, and tell its loss."""
+        epoch = len(self.seconds)
+        line = {m.name: m.read(ended) for m in self.measures if epoch or _before_training(m)}
+        self.write({"epoch": epoch, **line})
+        self.tell({"epoch": epoch, "step": 0, "steps": self.steps, "loss": line[LOSS.name]})
+
+    def _judged(self, loss: float, losses: Any) -> str:
+        """Return the reason if the run diverged, else nothing."""
         if not np.all(np.isfinite(losses)) or not math.isfinite(loss):
             return "the loss is not finite"
         if loss > DIVERGED * self.initial_loss:
@@ -115,7 +147,12 @@ class Journal(keras.callbacks.Callback):
         return ""
 
 
+def _before_training(measure: Measure) -> bool:
+    """Tell whether the line before training has the measure."""
+    return measure.per == "epoch" and measure.always
+
+
 def evaluate(model: Any, part: Part, batch: int) -> dict[str, float]:
-    """Loss and accuracy of `model` on `part`."""
+    """Evaluate loss and metric of `model` on `part`."""
     logs = model.evaluate(part.x, part.y, batch_size=batch, verbose=0, return_dict=True)
-    return {"loss": float(logs["loss"]), "accuracy": float(logs["accuracy"])}
+    return {name: float(value) for name, value in logs.items()}

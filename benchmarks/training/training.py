@@ -1,11 +1,13 @@
-"""Train one run, in a process of its own: `python -m benchmarks.training <folder of the run>`.
+"""Training of one run: `python -m benchmarks.training.training <folder of the run>`.
 
-The folder holds `spec.json`; metrics, status and result are written beside it.
+The folder holds `spec.json`; this process writes metrics, status and result beside it.
 """
 
 import math
 import sys
 import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +16,18 @@ from benchmarks.backend import devices, processes
 from benchmarks.comparison.optimizer_spec import parse_specs
 from benchmarks.errors import one_line
 from benchmarks.flags import Parser
+from benchmarks.measures import measures_per
 from benchmarks.results.runs import Run, open_run
 from benchmarks.workloads import datasets
 from benchmarks.workloads.models import WORKLOADS
 
 
 def train(run: Run) -> None:
-    """Train, evaluate and write everything down."""
+    """Train, evaluate, and write the results."""
     spec = run.spec
     if spec["backend"] != "tensorflow":
-        # Keras imports TensorFlow where it can, for instance to set its seed. Not here: it would
-        # cost seconds and memory, and share threads with the backend that is measured.
+        # Keras imports TensorFlow if it can, for instance to set its seed. That would cost seconds
+        # and memory, and share threads with the backend that is measured.
         sys.modules["tensorflow"] = None  # type: ignore[assignment]
     import keras
 
@@ -40,14 +43,14 @@ def train(run: Run) -> None:
 
     keras.utils.set_random_seed(spec["seed"])
     with device.scope():
-        model = workload.build()
+        model = step_recorder.recording_model(workload.build(), steps)
         optimizer = step_recorder.recording(parse_specs(spec["optimizer"])[0].build(), steps)
-        model.compile(optimizer=optimizer, **workload.losses())
-        step_recorder.record_losses(model, steps)
+        model.compile(optimizer=optimizer, **workload.objective())
     batch = EVALUATION_BATCH // device.count * device.count
-    journal = Journal(parts, steps, batch, run.add, processes.tell)
+    rows = (*measures_per("epoch", run.metric), *measures_per("step", run.metric))
+    journal = Journal(parts, steps, batch, rows, run.add, processes.tell)
     journal.begin(model)
-    # Once more, so that the order of the batches does not depend on what was drawn above.
+    # Once more, so the order of the batches does not depend on the draws above.
     keras.utils.set_random_seed(spec["seed"])
     model.fit(
         parts.train.x,
@@ -57,32 +60,55 @@ def train(run: Run) -> None:
         callbacks=[journal],
         verbose=0,
     )
-    result: dict[str, Any] = {
-        "epochs": len(journal.seconds),
-        **journal.timing(),
-        "state_per_weight": step_recorder.state_bytes(model.optimizer)
-        / step_recorder.weight_bytes(model),
-        "device": f"{device.count} x " * (device.count > 1) + device.description,
-        "frameworks": frameworks(),
-    }
-    if journal.diverged:
-        run.write_status("diverged", journal.diverged, result=result)
-    else:
-        test = evaluate(model, parts.test, batch)
-        result.update(test_loss=test["loss"], test_accuracy=test["accuracy"])
-        run.write_status("done", result=result)
+    test = {} if journal.diverged else evaluate(model, parts.test, batch)
+    _finish(run, Ending(model, journal, device, test))
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A run that ended, as measures read it."""
+
+    model: Any
+    journal: Any
+    devices: devices.Devices
+    test: Mapping[str, float]
+    """Loss and metric on the test set; empty if the run diverged."""
+
+    @property
+    def state_per_weight(self) -> float:
+        """Bytes of the optimizer's state per byte of the weights."""
+        from benchmarks.training.step_recorder import state_bytes, weight_bytes
+
+        return state_bytes(self.model.optimizer) / weight_bytes(self.model)
+
+    @property
+    def device(self) -> str:
+        """The devices that the run was trained on."""
+        count = self.devices.count
+        return f"{count} x " * (count > 1) + self.devices.description
+
+
+def _finish(run: Run, ending: Ending) -> None:
+    """Write status and result of a run."""
+    diverged = ending.journal.diverged
+    result: dict[str, Any] = {"epochs": len(ending.journal.seconds)}
+    for row in measures_per("run", run.metric):
+        if row.always or not diverged:
+            result[row.name] = row.read(ending)
+    result["frameworks"] = frameworks()
+    run.write_status("diverged" if diverged else "done", diverged, result=result)
 
 
 def frameworks() -> list[str]:
-    """The deep learning frameworks that this process has imported."""
+    """List the deep learning frameworks that this process has imported."""
     return [name for name in devices.BACKENDS if sys.modules.get(name) is not None]
 
 
 def main(folder: str) -> int:
-    """Train the run of `folder`; 0 if it came to a result, 1 if it failed.
+    """Train the run of `folder`; return 0 if it came to a result, 1 if it failed.
 
     Raises:
-        UsageError: there is no run in `folder`.
+        UsageError: `folder` holds no run.
     """
     run = open_run(Path(folder))
     run.write_status("running")
@@ -96,7 +122,7 @@ def main(folder: str) -> int:
 
 
 def _run() -> int:
-    parser = Parser(prog="python -m benchmarks.training", description=__doc__)
+    parser = Parser(prog="python -m benchmarks.training.training", description=__doc__)
     parser.add_argument("folder", help="of the run, made by benchmarks.bench")
     return main(parser.parse_args().folder)
 

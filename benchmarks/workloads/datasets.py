@@ -1,8 +1,8 @@
-"""Which data there is, where its arrays are cached, and how they are split.
+"""Data sets: their table, the cache of their arrays, and their splits.
 
-Nothing here imports TensorFlow: sizes are read from the files that tensorflow_datasets leaves
-beside its records, and the records themselves are read once, by `benchmarks.loading` in a process
-of its own, which writes the arrays as one `.npz` file into the results folder.
+Nothing here imports TensorFlow: sizes come from the files that tensorflow_datasets leaves beside
+its records. `benchmarks.workloads.prepare_data` reads the records once, in a process of its own,
+and writes the arrays as one `.npz` file into the results folder.
 """
 
 import os
@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import checks
+from benchmarks import checks, json_files
 from benchmarks.errors import UsageError
-from benchmarks.results import json_files
 
 VOCABULARY = 20_000
 """Number of word indices of `imdb_reviews`; 0 is padding, 1 is an unknown word."""
@@ -24,12 +23,12 @@ WORDS = 200
 HELD_OUT = 0.1
 """Share of the training split that is kept for validation."""
 FORMAT = 1
-"""Part of the cache's file name: raise it when `benchmarks.loading` prepares the data otherwise."""
+"""Part of the cache's file name: raise it when `prepare_data` changes its arrays."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A row of the table below."""
+    """Row of the table below."""
 
     name: str
     builder: str | None
@@ -51,7 +50,7 @@ DATASETS = {
 
 @dataclass(frozen=True)
 class Edition:
-    """A data set as it really is: a subset is another edition than the whole."""
+    """Version and sizes of a data set: a subset is another edition than the whole."""
 
     name: str
     version: str
@@ -70,7 +69,7 @@ class Edition:
 
     @classmethod
     def of_file(cls, path: Path) -> "Edition | None":
-        """The edition that `file_name` was made from; `None` for another file's name."""
+        """Find the edition of a cached file; `None` for a file of another name."""
         parts = path.stem.split("-")
         if len(parts) != 5 or not (parts[2] + parts[3]).isdecimal():
             return None
@@ -79,14 +78,14 @@ class Edition:
 
     @classmethod
     def of_spec(cls, spec: Any) -> "Edition | None":
-        """The edition that a run with `spec` was trained on; `None` if that is damaged."""
+        """Find the edition of a run with `spec`; `None` if the spec is damaged."""
         if not checks.fits(spec, {"data": lambda data: checks.fits(data, checks.EDITION)}):
             return None
         return cls(**{key: spec["data"][key] for key in checks.EDITION})
 
 
 def records_folder(dataset: Dataset, data_dir: Path | None) -> Path | None:
-    """The newest folder of `dataset` that tensorflow_datasets prepared in `data_dir`, if any."""
+    """Find the newest folder of `dataset` that tensorflow_datasets prepared in `data_dir`."""
     if dataset.builder is None:
         return None
     default = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
@@ -96,15 +95,15 @@ def records_folder(dataset: Dataset, data_dir: Path | None) -> Path | None:
 
 
 def cache(results: Path) -> Path:
-    """The folder of a results folder that holds the arrays."""
+    """Return the folder of arrays in a results folder."""
     return results / "data"
 
 
 def edition_at_hand(dataset: Dataset, data_dir: Path | None, results: Path) -> Edition | None:
-    """What a run would train on, without reading any data; `None` if it has to be fetched first.
+    """Find the edition to train on, without reading data; `None` if it must be fetched first.
 
-    Records in `data_dir` decide; where there are none (a results folder that came from another
-    machine), the largest edition that is cached or that a run was trained on does.
+    Records in `data_dir` decide. Without records, as in a results folder from another machine, the
+    largest cached edition decides, else the largest that a run was trained on.
     """
     if dataset.builder is None:
         return Edition(dataset.name, f"sklearn{metadata.version('scikit-learn')}", 1437, 360)
@@ -121,7 +120,7 @@ def edition_at_hand(dataset: Dataset, data_dir: Path | None, results: Path) -> E
 
 
 def _of_records(dataset: Dataset, folder: Path) -> Edition:
-    """The edition that tensorflow_datasets prepared in `folder`."""
+    """Read the edition that tensorflow_datasets prepared in `folder`."""
     path = folder / "dataset_info.json"
     try:
         splits = json_files.read_json(path)["splits"]
@@ -137,13 +136,13 @@ def _of_records(dataset: Dataset, folder: Path) -> Edition:
 
 @dataclass(frozen=True)
 class Part:
-    """Inputs and labels."""
+    """Inputs and labels; labels are classes, or numbers as float32."""
 
     x: Any
     y: Any
 
     def first(self, count: int) -> "Part":
-        """The first `count` examples."""
+        """Take the first `count` examples."""
         return Part(self.x[:count], self.y[:count])
 
 
@@ -156,13 +155,13 @@ class Parts:
     test: Part
 
     def divisible(self, count: int) -> "Parts":
-        """Without the last few examples of each part, so that `count` devices share it evenly."""
+        """Drop the last few examples of each part, so that `count` devices share it evenly."""
         parts = (self.train, self.validation, self.test)
         return Parts(*(part.first(len(part.y) // count * count) for part in parts))
 
 
 def read(edition: Edition, results: Path, num_train: int | None = None) -> Parts:
-    """The arrays of `edition`: images as float32 in [0, 1], words as int32.
+    """Read the arrays of `edition`: images as float32 in [0, 1], words and classes as int32.
 
     The examples are put into one fixed order that depends on no seed: its first tenth is the
     validation set, and training uses the first `num_train` of the rest.
@@ -175,7 +174,7 @@ def read(edition: Edition, results: Path, num_train: int | None = None) -> Parts
     def part(x: Any, y: Any) -> Part:
         return Part(
             x.astype("float32") / np.float32(scale) if scale else x.astype("int32"),
-            y.astype("int32"),
+            y.astype("float32" if y.dtype.kind == "f" else "int32"),
         )
 
     x, y = loaded["train_x"], loaded["train_y"]
@@ -187,7 +186,7 @@ def read(edition: Edition, results: Path, num_train: int | None = None) -> Parts
 
 
 def intact(edition: Edition, results: Path) -> bool:
-    """Whether the cached arrays of `edition` are there, readable and of its sizes."""
+    """Tell whether the cached arrays of `edition` exist, are readable and of its sizes."""
     try:
         loaded = _arrays(edition, results)
         float(loaded["scale"])
@@ -210,7 +209,7 @@ def _arrays(edition: Edition, results: Path) -> dict[str, Any]:
 
 
 def fixed_order(count: int) -> Any:
-    """The same permutation of `count` examples for ever (NumPy promises it for RandomState)."""
+    """Return the same permutation of `count` examples for ever, as NumPy's RandomState promises."""
     return np.random.RandomState(0).permutation(count)
 
 

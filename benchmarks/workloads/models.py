@@ -1,18 +1,41 @@
-"""What is trained: one row per data set, with the model, the loss and the metric.
+"""Workloads: one row per data set, with the model, the loss and the metric.
 
-The builders import Keras when they are called, so that reading this table costs nothing.
+The builders import Keras when they are called, so reading this table costs nothing.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.measures import Metric
 from benchmarks.workloads.datasets import VOCABULARY, WORDS
+
+ACCURACY = Metric("accuracy", "accuracy", "error", higher=True, bounded=True)
+
+
+def one_of_many() -> dict[str, Any]:
+    """Make loss and metric of a model with one probability per class."""
+    import keras
+
+    return {
+        "loss": keras.losses.SparseCategoricalCrossentropy(),
+        "metrics": [keras.metrics.SparseCategoricalAccuracy(name=ACCURACY.name)],
+    }
+
+
+def yes_or_no() -> dict[str, Any]:
+    """Make loss and metric of a model with one logit per example."""
+    import keras
+
+    return {
+        "loss": keras.losses.BinaryCrossentropy(from_logits=True),
+        "metrics": [keras.metrics.BinaryAccuracy(threshold=0.0, name=ACCURACY.name)],
+    }
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A model, its data set and how long it is trained by default."""
+    """Model, data set, objective, and the length of training by default."""
 
     name: str
     """The flag of the command line, and the last part of every figure's name."""
@@ -21,27 +44,15 @@ class Workload:
     batch_size: int
     epochs: int
     build: Callable[[], Any]
-    """The Keras model, not compiled."""
-    binary: bool = False
-    """One logit per example instead of one probability per class."""
-
-    def losses(self) -> dict[str, Any]:
-        """The arguments of `model.compile` besides the optimizer."""
-        import keras
-
-        if self.binary:
-            return {
-                "loss": keras.losses.BinaryCrossentropy(from_logits=True),
-                "metrics": [keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy")],
-            }
-        return {
-            "loss": keras.losses.SparseCategoricalCrossentropy(),
-            "metrics": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        }
+    """Makes the Keras model, built and not compiled."""
+    objective: Callable[[], dict[str, Any]] = one_of_many
+    """Makes the arguments of `model.compile` besides the optimizer: loss and one metric."""
+    metric: Metric = ACCURACY
+    """That metric: its name in Keras's logs, its axis, its direction."""
 
 
 def digits() -> Any:
-    """8x8 digits: one hidden layer of 64."""
+    """Build one hidden layer of 64 for 8x8 digits."""
     import keras
     from keras import layers
 
@@ -56,7 +67,7 @@ def digits() -> Any:
 
 
 def mnist() -> Any:
-    """The network of the TensorFlow and Keras quick start."""
+    """Build the network of the TensorFlow and Keras quick start."""
     import keras
     from keras import layers
 
@@ -72,10 +83,10 @@ def mnist() -> Any:
 
 
 def cifar() -> Any:
-    """DeepOBS's 3c3d (Schneider et al. 2019), with its L2 penalty on the kernels.
+    """Build DeepOBS's 3c3d (Schneider et al. 2019), with its L2 penalty on the kernels.
 
     There the penalty is 0.002 / 2 * sum(w**2), which Keras spells L2(0.001); the loss before
-    training is about 3.6. It is part of the loss that is reported, as it is there.
+    training is about 3.6. The reported loss includes the penalty, as in DeepOBS.
     """
     import keras
     from keras import layers
@@ -112,7 +123,7 @@ def cifar() -> Any:
 
 
 def imdb() -> Any:
-    """Mean of word vectors, then a small classifier; the embedding's gradients are sparse."""
+    """Build a small classifier of mean word vectors; the embedding's gradients are sparse."""
     import keras
     from keras import layers
 
@@ -133,7 +144,9 @@ WORKLOADS = {
         Workload("digits", "digits", batch_size=32, epochs=20, build=digits),
         Workload("mnist", "mnist", batch_size=32, epochs=5, build=mnist),
         Workload("cifar", "cifar10", batch_size=128, epochs=10, build=cifar),
-        Workload("imdb", "imdb_reviews", batch_size=128, epochs=10, build=imdb, binary=True),
+        Workload(
+            "imdb", "imdb_reviews", batch_size=128, epochs=10, build=imdb, objective=yes_or_no
+        ),
     )
 }
 """Every workload by its name; the first is the default."""

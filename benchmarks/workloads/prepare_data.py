@@ -1,8 +1,8 @@
-"""Read a data set once and cache its arrays: `python -m benchmarks.loading`, a process of its own.
+"""Preparation of data sets: `python -m benchmarks.workloads.prepare_data`.
 
-tensorflow_datasets needs TensorFlow, which a process that trains with JAX or PyTorch must not
-import. The request comes as JSON on standard input, the answer goes out as JSON (see
-`benchmarks.processes`).
+It reads each data set once and caches its arrays, in a process of its own: tensorflow_datasets
+needs TensorFlow, which a process that trains with JAX or PyTorch must not import. The request comes
+as JSON and so does the answer (see `benchmarks.backend.processes`).
 """
 
 import os
@@ -54,7 +54,7 @@ def load(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_scikit_learn() -> tuple[str, dict[str, Any]]:
-    """The 1,797 digits of 8x8 pixels, 0 to 16, that scikit-learn has; 360 are the test set."""
+    """Load scikit-learn's 1,797 digits of 8x8 pixels, 0 to 16; 360 are the test set."""
     import sklearn
     from sklearn.datasets import load_digits
 
@@ -68,7 +68,7 @@ def _from_scikit_learn() -> tuple[str, dict[str, Any]]:
 def _from_tensorflow_datasets(
     dataset: Dataset, data_dir: Path | None
 ) -> tuple[str, dict[str, Any]]:
-    """The records in `data_dir` where they are, else what tensorflow_datasets downloads into it."""
+    """Load the records in `data_dir`, which tensorflow_datasets downloads if they are absent."""
     try:
         import tensorflow_datasets as tfds
     except ImportError as error:
@@ -96,8 +96,8 @@ def _from_tensorflow_datasets(
     try:
         for split in ("train", "test"):
             x, y = builder.as_dataset(split=split, batch_size=-1, as_supervised=True)
-            arrays[f"{split}_x"], arrays[f"{split}_y"] = x.numpy(), y.numpy().astype("uint8")
-    except Exception as error:  # whatever kind TensorFlow raises about damaged records
+            arrays[f"{split}_x"], arrays[f"{split}_y"] = x.numpy(), labels(y.numpy())
+    except Exception as error:  # of any kind: TensorFlow reads damaged records
         raise _damaged(dataset, folder or where, error) from error
     text = arrays["train_x"].dtype == object
     if text:
@@ -105,11 +105,16 @@ def _from_tensorflow_datasets(
     return str(builder.version), {**arrays, "scale": 0.0 if text else 255.0}
 
 
+def labels(values: Any) -> Any:
+    """Store classes in a byte each, and other numbers as float32."""
+    return values.astype("float32" if values.dtype.kind == "f" else "uint8")
+
+
 def _prepared(tfds: Any, dataset: Dataset, folder: Path) -> Any:
-    """What reads the records of `folder`."""
+    """Make the builder that reads the records of `folder`."""
     try:
         return tfds.builder_from_directory(str(folder))
-    except Exception as error:  # whatever kind it raises about damaged descriptions
+    except Exception as error:  # of any kind: it reads damaged descriptions
         raise _damaged(dataset, folder, error) from error
 
 
@@ -121,14 +126,14 @@ def _damaged(dataset: Dataset, folder: Path | str | None, error: Exception) -> U
 
 
 def _reach(server: str) -> None:
-    """Fail at once where there is no network: tensorflow_datasets tries for three minutes."""
+    """Fail at once without a network: tensorflow_datasets tries for three minutes."""
     import requests
 
     requests.head(server, timeout=10)
 
 
 def _indices(train: Any, test: Any) -> list[Any]:
-    """Reviews as word indices; the vocabulary is that of the training texts alone."""
+    """Turn reviews into word indices, by the vocabulary of the training texts alone."""
     import keras
 
     vectorize = keras.layers.TextVectorization(max_tokens=VOCABULARY, output_sequence_length=WORDS)

@@ -81,5 +81,5 @@ def test_what_makes_a_result_stale(file, old, new, stale, tmp_path, monkeypatch)
 
 def test_an_inner_optimizer_counts():
     labels = ["lookahead[inner=adam]", "lookahead[inner=sgd]", "adam"]
-    request = {"backend": BACKEND, "device": "cpu", "optimizers": labels}
-    assert len(set(probe.probe(request)["optimizers"].values())) == 3
+    request = probe.ProbeRequest(BACKEND, "cpu", labels)
+    assert len(set(probe.probe(request).optimizers.values())) == 3

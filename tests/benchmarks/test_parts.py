@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 
 import keras_optim
-from benchmarks import bench
+from benchmarks import bench, json_files
 from benchmarks.comparison import probe
 from benchmarks.comparison.optimizer_spec import parse_specs
 from benchmarks.errors import UsageError
 from benchmarks.report.axes_style import spread
-from benchmarks.results import json_files
 from benchmarks.workloads import datasets, prepare_data
 from tests.conftest import BACKEND, one_backend
 
@@ -55,7 +54,7 @@ def test_usage_errors(arguments, expected, tmp_path, monkeypatch, capsys):
     ],
 )
 def test_wrong_hyper_parameters(label, expected):
-    request = {"backend": BACKEND, "device": "cpu", "optimizers": ["sgd", label]}
+    request = probe.ProbeRequest(BACKEND, "cpu", ["sgd", label])
     with pytest.raises(UsageError) as caught:
         probe.probe(request)
     assert str(caught.value).startswith(f"optimizer {label}: ")
@@ -64,7 +63,7 @@ def test_wrong_hyper_parameters(label, expected):
 
 def test_a_device_that_is_not_there():
     with pytest.raises(UsageError, match=r"--device tpu: .* finds no TPU.*; found: .*(cpu|CPU)"):
-        probe.probe({"backend": BACKEND, "device": "tpu", "optimizers": ["sgd"]})
+        probe.probe(probe.ProbeRequest(BACKEND, "tpu", ["sgd"]))
 
 
 # ---- optimizers as the command line spells them
@@ -113,8 +112,8 @@ def test_arguments_reach_the_optimizer():
 
 
 def test_all_stands_for_the_catalog():
-    request = {"backend": BACKEND, "device": "cpu", "optimizers": ["adam[epsilon=0.1]", "all"]}
-    labels = list(probe.probe(request)["optimizers"])
+    request = probe.ProbeRequest(BACKEND, "cpu", ["adam[epsilon=0.1]", "all"])
+    labels = list(probe.probe(request).optimizers)
     assert labels == ["adam[epsilon=0.1]", *keras_optim.names(), "lookahead[inner=adam]"]
 
 

@@ -17,7 +17,7 @@ from benchmarks.comparison import lock, optimizer_spec
 from benchmarks.errors import UsageError
 from benchmarks.flags import shortened
 from benchmarks.results.runs import Run
-from tests.benchmarks.test_damage import SPEC
+from tests.benchmarks.results_folder import SPEC
 from tests.conftest import BACKEND, one_backend
 
 ROOT = Path(__file__).parents[2]
@@ -130,6 +130,17 @@ def test_a_request_that_is_none_is_one_line(text, monkeypatch, capsys):
     expected = '{"error": "standard input must be a line of JSON with the keys key"}'
     shown = '{"answer": 1}' if "key" in text else expected
     assert capsys.readouterr() == (f"@benchmarks {shown}\n", "")
+
+
+def test_a_child_imports_this_checkout(tmp_path, monkeypatch):
+    """From any folder, and whatever else is installed under the same name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "where.py").write_text(
+        "import benchmarks\nfrom benchmarks.backend import processes\n"
+        "processes.serve(lambda request: benchmarks.__file__)"
+    )
+    answer = processes.ask("where", {}, processes.environment({}))
+    assert Path(answer) == ROOT / "benchmarks" / "__init__.py"
 
 
 def test_a_child_that_ends_at_once_gives_its_last_line():

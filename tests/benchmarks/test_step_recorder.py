@@ -46,13 +46,13 @@ def trained(optimizer, length=None, model=dense, x=IMAGES, batch=16, epochs=2):
     keras.utils.set_random_seed(3)
     model = model()
     if length:
-        step_recorder.recording(optimizer, length)
+        optimizer = step_recorder.recording(optimizer, length)
+        model = step_recorder.recording_model(model, length)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer=optimizer, loss=loss)
-    if length:
-        step_recorder.record_losses(model, length)
     model.before = model.get_weights()
-    model.fit(x, CLASSES, batch_size=batch, epochs=epochs, verbose=0, shuffle=False)
+    history = model.fit(x, CLASSES, batch_size=batch, epochs=epochs, verbose=0, shuffle=False)
+    assert set(history.history) == {"loss"}  # what is recorded is in no log
     return model
 
 
@@ -61,6 +61,25 @@ def test_training_is_unchanged(name):
     plain, recorded = trained(OPTIMIZERS[name]()), trained(OPTIMIZERS[name](), STEPS)
     for a, b in zip(plain.get_weights(), recorded.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_what_is_recorded_is_an_optimizer_of_its_own(name):
+    optimizer = OPTIMIZERS[name]()
+    kind, recorded = type(optimizer), step_recorder.recording(optimizer, STEPS)
+    assert type(optimizer) is kind and isinstance(recorded, kind) and recorded is not optimizer
+    assert recorded.get_config() == optimizer.get_config()
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="the native step is PyTorch's")
+@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if "ours" in name])
+def test_a_recorded_step_is_the_one_that_users_get(name, monkeypatch):
+    """It is native, and the norm is measured in it, not beside it."""
+    monkeypatch.setenv("KERAS_OPTIM_TORCH", "native")
+    monkeypatch.setattr(step_recorder, "_global_norm", None)
+    optimizer = trained(OPTIMIZERS[name](), STEPS).optimizer
+    assert list(optimizer.state.native.steps.values()) != [None]
+    assert np.all(step_recorder.gradient_norms(optimizer, STEPS) > 0)
 
 
 @pytest.mark.parametrize(("model", "x"), [(dense, IMAGES), (embedded, WORDS)])
@@ -84,6 +103,8 @@ def test_loss_of_each_step():
         for i in range(0, 16 * STEPS, 16)
     ]
     np.testing.assert_allclose(losses, expected, rtol=1e-5)
+    model.evaluate(2 * IMAGES, CLASSES, verbose=0)  # its steps do not count
+    np.testing.assert_array_equal(step_recorder.step_losses(model, STEPS), losses)
 
 
 def test_epochs_follow_each_other():

@@ -171,6 +171,8 @@ PROMISES = {
     "The benchmark keeps what it has": {
         "A damaged file in its folder is made anew, or one line says what is wrong": (
             "benchmarks/test_damage.py",
+            "benchmarks/test_mutations.py",
+            "benchmarks/test_file_systems.py",
         ),
         "One command at a time on a folder; training ends with its command": (
             "benchmarks/test_processes.py",

@@ -141,7 +141,7 @@ def test_wrong_multipliers():
         built({"y": 2.0})
     with pytest.raises(ValueError, match=r"got '\(', which is no regular expression"):
         built({"(": 2.0})
-    with pytest.raises(ValueError, match=r"`multipliers\['x'\]` must be a number fin"):
+    with pytest.raises(ValueError, match=r"`multipliers\['x'\]` must be a finite number"):
         built({"x": -1})
     with pytest.raises(TypeError, match=r"Received: multipliers\['x'\]='fast'"):
         built({"x": "fast"})

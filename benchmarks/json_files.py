@@ -10,7 +10,7 @@ from typing import Any
 
 
 def canonical(value: Any) -> str:
-    """The one JSON text of `value`, whatever the order of its keys."""
+    """Write `value` as JSON with sorted keys, so equal values give equal texts."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -29,7 +29,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The value in `path`, or `None` where there is no such file or no JSON in it."""
+    """Read the value in `path`; `None` if the file is absent or holds no JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -45,7 +45,7 @@ def append_line(path: Path, value: Any) -> None:
 
 
 def read_lines(path: Path) -> list[Any]:
-    """The lines of `path` up to the first that is torn (a process was killed while writing it)."""
+    """Read the lines of `path` up to a torn one, whose writer was killed."""
     values: list[Any] = []
     try:
         for line in path.read_bytes().splitlines():
@@ -57,7 +57,7 @@ def read_lines(path: Path) -> list[Any]:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """An error of the operating system in this block names `path`; a full disk names none."""
+    """Name `path` in errors of the operating system, because that of a full disk names none."""
     try:
         yield
     except OSError as error:
@@ -65,7 +65,7 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def _without_nan(value: Any) -> Any:
-    """Not-a-number and infinity as null: JSON has neither. Six digits are plenty for a curve."""
+    """Replace NaN and infinity by null, as JSON has neither; round to six digits."""
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
