@@ -6,7 +6,8 @@
 import pytest
 
 from keras_optim.catalog import ALGORITHMS
-from tests.peers import PEERS, stored
+from tests.peers.table import PEERS
+from tests.peers.trajectories import stored
 from tests.tools.parity import assert_as_on_the_page, peer_difference
 
 

@@ -34,8 +34,9 @@ def assert_as_on_the_page(kind, name, value):
 def peer_difference(label):
     """Largest difference between our trajectory and the stored one of a library."""
     import keras_optim
-    from tests.peers import PEERS, stored
     from tests.peers.libraries import KEPT
+    from tests.peers.table import PEERS
+    from tests.peers.trajectories import stored
     from tests.support.trajectories import run
 
     peer, paths = PEERS[label], stored()[0][label]
@@ -73,7 +74,7 @@ def measure():
     import keras
 
     from keras_optim import catalog
-    from tests.peers import PEERS
+    from tests.peers.table import PEERS
 
     names = catalog.names()
     with double_precision():
@@ -108,7 +109,7 @@ def double_precision():
 def page(figures, versions):
     """The Markdown page."""
     from keras_optim import catalog
-    from tests.peers import PEERS
+    from tests.peers.table import PEERS
 
     lines = [
         "# Parity",
@@ -148,7 +149,7 @@ def page(figures, versions):
 
 def main():
     """Measure, keep, write the page when all three backends have been measured."""
-    from tests.peers import stored
+    from tests.peers.trajectories import stored
 
     backend, figures = measure()
     file = DOCS / "parity.json"
