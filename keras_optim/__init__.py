@@ -57,6 +57,7 @@ from keras_optim.wrappers.rate_multipliers import RateMultipliers
 from keras_optim.wrappers.skip_non_finite import SkipNonFinite
 from keras_optim.wrappers.swa import SWA
 
+# The imports of optimizers, and this list: `python -m tests.tools.refresh`.
 __all__ = [
     "AMSBound",
     "AMSGrad",

@@ -57,13 +57,17 @@ from keras_optim.wrappers.swa import SWA
 
 @dataclass(frozen=True)
 class Row:
-    """One algorithm: its class, family, year, paper and idea in a sentence."""
+    """One algorithm: its class, family, year, paper and idea in a sentence.
+
+    `no_peer` is the reason why no other library is compared with it, if none is.
+    """
 
     algorithm: type[Optimizer]
     family: str
     year: int
     paper: str
     idea: str
+    no_peer: str = ""
 
     @property
     def name(self) -> str:

@@ -106,7 +106,8 @@ def keras_like(name, **arguments):
         import jax
         import keras
 
-        assert keras.backend.backend() == "jax"
+        if keras.backend.backend() != "jax":
+            raise ImportError("Keras's own optimizers are run with KERAS_BACKEND=jax")
         keras.config.set_floatx("float64")
         with jax.enable_x64(True):
             variable = keras.Variable(x, dtype="float64")

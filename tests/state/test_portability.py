@@ -50,7 +50,7 @@ def test_a_model_of_any_backend_goes_on(folder, backend, label):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_every_optimizer_is_in_the_files(backend):
-    """Where one is missing: `python -m tests.tools.portability` with this KERAS_BACKEND adds it."""
+    """Where one is missing: `python -m tests.tools.refresh` with this KERAS_BACKEND adds it."""
     expected = {*cases(), *(f"model-{label}" for label in MODELS)}
     assert set(RECORDS[f"format-{files.FORMAT}", backend]) == expected
 

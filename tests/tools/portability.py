@@ -1,9 +1,9 @@
 """Files of half-finished runs, for other backends and later versions to continue.
 
 `KERAS_BACKEND=jax python -m tests.tools.portability`, and so for the other two, adds what is
-missing to `references/portable/format-N/`. Files that exist stay as they were written, and folders
-of older formats are never touched: they stand for the files that users have kept. (`--all` writes
-all files again.)
+missing to `references/portable/format-N/`, as `python -m tests.tools.refresh` does. Files that
+exist stay as they were written, and folders of older formats are never touched: they stand for the
+files that users have kept. (`--all` writes all files again.)
 """
 
 import json
@@ -166,11 +166,12 @@ def write(folder, backend, records):
     )
 
 
-def main():
+def main(arguments):
     """Write what is missing for the backend at hand."""
     backend, folder = keras.backend.backend(), FOLDER / f"format-{files.FORMAT}"
     folder.mkdir(parents=True, exist_ok=True)
-    records = {} if "--all" in sys.argv else read(folder, backend)
+    records = {} if "--all" in arguments else read(folder, backend)
+    before = set(records)
     for label, (name, case) in cases().items():
         if label not in records:
             records[label] = recorded(name, case)
@@ -180,8 +181,9 @@ def main():
             file = folder / f"{backend}-{label}.keras"
             records[f"model-{label}"] = {"weights": record_model(label, file)}
             print(f"added {file.name}")
-    write(folder, backend, records)
+    if set(records) != before:
+        write(folder, backend, records)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
