@@ -29,10 +29,11 @@ def test_a_new_row_reaches_all_texts(monkeypatch):
 
     row = catalog.Row(Novel, "momentum", 2030, "2030.00001", "New.")
     monkeypatch.setattr(catalog, "ALGORITHMS", (*catalog.ALGORITHMS, row))
-    for name, lines in {"README.md": 1, "docs/choose.md": 7}.items():
+    for name in ("README.md", "docs/choose.md"):
         text = (ROOT / name).read_text(encoding="utf-8")
         new = refresh.TEXTS[name](text)
-        assert "Novel" in new and len(new.splitlines()) == len(text.splitlines()) + lines
+        assert len([line for line in new.splitlines() if "Novel" in line]) == 1
+        assert set(text.splitlines()) <= set(new.splitlines())
         with pytest.raises(ValueError, match="must be there once"):
             refresh.TEXTS[name]("")
 
