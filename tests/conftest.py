@@ -35,6 +35,14 @@ one_backend = pytest.mark.skipif(
 """Marks a test, or as `pytestmark` a file, that three backends would run three times in vain."""
 
 
+def pytest_collection_modifyitems(items):
+    """Mark what `pytest -m quick` runs."""
+    from tests.support.quick import quick
+
+    for item in quick(items):
+        item.add_marker("quick")
+
+
 @pytest.fixture(autouse=True)
 def seed():
     keras.utils.set_random_seed(0)
