@@ -5,7 +5,6 @@
 complete. `python -m tests.tools.refresh` does so, too.
 """
 
-import contextlib
 import importlib
 import json
 import math
@@ -86,6 +85,7 @@ def measure(known):
     A library's is missing where its trajectory is.
     """
     from tests.peers.trajectories import stored
+    from tests.support.precision import double_precision
 
     names = expected()
     trajectories = stored()[0]
@@ -105,22 +105,6 @@ def measure(known):
 def power_of_ten(value):
     """The exponent of the smallest power of ten that is not below `value`; at least -17."""
     return max(math.ceil(math.log10(value)), -17) if value > 0 else -17
-
-
-@contextlib.contextmanager
-def double_precision():
-    """Keras's default dtype in float64, and JAX with x64."""
-    import keras
-
-    keras.config.set_floatx("float64")
-    if keras.backend.backend() == "jax":
-        import jax
-
-        with jax.enable_x64(True):
-            yield
-    else:
-        yield
-    keras.config.set_floatx("float32")
 
 
 def page(figures, versions):
