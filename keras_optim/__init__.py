@@ -13,6 +13,7 @@ from keras_optim.algorithms.adamax import Adamax
 from keras_optim.algorithms.adamod import AdaMod
 from keras_optim.algorithms.adamp import AdamP
 from keras_optim.algorithms.adamw import AdamW
+from keras_optim.algorithms.adopt import ADOPT
 from keras_optim.algorithms.aggmo import AggMo
 from keras_optim.algorithms.amsbound import AMSBound
 from keras_optim.algorithms.amsgrad import AMSGrad
@@ -57,7 +58,9 @@ from keras_optim.wrappers.rate_multipliers import RateMultipliers
 from keras_optim.wrappers.skip_non_finite import SkipNonFinite
 from keras_optim.wrappers.swa import SWA
 
+# The imports of optimizers, and this list: `python -m tests.tools.refresh`.
 __all__ = [
+    "ADOPT",
     "AMSBound",
     "AMSGrad",
     "AccSGD",

@@ -15,6 +15,7 @@ from keras_optim.algorithms.adamax import Adamax
 from keras_optim.algorithms.adamod import AdaMod
 from keras_optim.algorithms.adamp import AdamP
 from keras_optim.algorithms.adamw import AdamW
+from keras_optim.algorithms.adopt import ADOPT
 from keras_optim.algorithms.aggmo import AggMo
 from keras_optim.algorithms.amsbound import AMSBound
 from keras_optim.algorithms.amsgrad import AMSGrad
@@ -57,13 +58,17 @@ from keras_optim.wrappers.swa import SWA
 
 @dataclass(frozen=True)
 class Row:
-    """One algorithm: its class, family, year, paper and idea in a sentence."""
+    """One algorithm: its class, family, year, paper and idea in a sentence.
+
+    `no_peer` is the reason why no other library is compared with it, if none is.
+    """
 
     algorithm: type[Optimizer]
     family: str
     year: int
     paper: str
     idea: str
+    no_peer: str = ""
 
     @property
     def name(self) -> str:
@@ -100,6 +105,7 @@ ALGORITHMS = (
     Row(AdamP, "moments", 2020, "2006.08217", "Adam that does not lengthen the weights."),
     Row(AdaBound, "moments", 2019, "1902.09843", "Adam that turns into SGD, by bounds."),
     Row(AMSBound, "moments", 2019, "1902.09843", "AMSGrad that turns into SGD, by bounds."),
+    Row(ADOPT, "moments", 2024, "2411.02853", "Adam that divides by the gradients before."),
     Row(SWATS, "moments", 2017, "1712.07628", "Adam that switches to SGD by itself."),
     Row(LARS, "layerwise", 2017, "1708.03888", "Momentum steps in proportion to the weights."),
     Row(Lamb, "layerwise", 2019, "1904.00962", "Adam steps in proportion to the weights."),

@@ -52,6 +52,28 @@ class Rule:
     by_rows: bool = False
     """Whether a row without a gradient may stay unread, where a constant says so, see `rows`."""
 
+    couples_decay: int | None = None
+    """Weight decay is a step of its own (`None`), or part of the direction of variables with at
+    least so many axes."""
+
+    shrinks: bool = False
+    """Whether weights move without a gradient, apart from weight decay. An instance may change
+    it in its constructor, too."""
+
+    rate_at_start_only: bool = False
+    """Whether the learning rate decides the first step only, and the rule those that follow."""
+
+    # How it is tried by tests that go over the whole catalogue.
+
+    trial_rate: float = 0.01
+    """A learning rate that trains a small network within a few dozen steps."""
+
+    trial_arguments: Mapping[str, Any] = {}
+    """What it cannot do without; and a zero for what would make a wrapper random."""
+
+    trial_variants: tuple[Mapping[str, Any], ...] = ()
+    """Arguments that change what state there is, each tried beside the defaults."""
+
     _excluded: tuple[Choice, ...] = ()
 
     # ---- what an algorithm writes

@@ -28,11 +28,26 @@ sys.meta_path.insert(0, OtherBackends())
 
 import keras  # noqa: E402
 import pytest  # noqa: E402
+from packaging.version import Version  # noqa: E402
 
 one_backend = pytest.mark.skipif(
     BACKEND != "torch", reason="does not depend on the backend, so it runs on the fastest, PyTorch"
 )
 """Marks a test, or as `pytestmark` a file, that three backends would run three times in vain."""
+
+
+def since_keras(version, has):
+    """Marks a test of what Keras has from a version on; `pyproject.toml` allows older ones."""
+    older = Version(keras.__version__) < Version(version)
+    return pytest.mark.skipif(older, reason=f"Keras {version} has {has}")
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what `pytest -m quick` runs."""
+    from tests.support.quick import quick
+
+    for item in quick(items):
+        item.add_marker("quick")
 
 
 @pytest.fixture(autouse=True)
@@ -60,13 +75,8 @@ def builds(tmp_path, monkeypatch):
 
 @pytest.fixture
 def float64():
-    """Double precision throughout: Keras's default dtype, and JAX with x64."""
-    keras.config.set_floatx("float64")
-    if BACKEND == "jax":
-        import jax
+    """Double precision throughout."""
+    from tests.support.precision import double_precision
 
-        with jax.enable_x64(True):
-            yield
-    else:
+    with double_precision():
         yield
-    keras.config.set_floatx("float32")

@@ -55,6 +55,7 @@ class Adadelta(Optimizer):
     slots = ("velocity", "squared_steps")
     memory = 2
     scale_invariant = True
+    trial_rate = 1.0
 
     def __init__(
         self,

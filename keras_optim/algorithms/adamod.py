@@ -54,6 +54,7 @@ class AdaMod(Moments):
     slots = ("momentum", "velocity", "rate")
     memory = 3
     scale_invariant = True
+    trial_rate = 1.0  # it warms up slowly
 
     def __init__(
         self,

@@ -47,6 +47,7 @@ class AggMo(Optimizer):
 
     memory = 3
     rotation_equivariant = True
+    trial_variants = ({"betas": [0.9]},)
 
     def __init__(
         self,

@@ -48,6 +48,7 @@ class Fromage(Optimizer):
     scale_invariant = True
     rotation_equivariant = True
     elementwise = False
+    shrinks = True
 
     def __init__(self, learning_rate: LearningRate = 0.01, **kwargs: Unpack[KerasOptions]):
         super().__init__(learning_rate, **kwargs)

@@ -69,6 +69,10 @@ class Ftrl(Optimizer):
 
     slots = ("accumulator", "residue")
     memory = 2
+    trial_variants = (
+        {"l1_regularization_strength": 0.01},
+        {"l2_shrinkage_regularization_strength": 0.01},
+    )
 
     def __init__(
         self,
@@ -88,6 +92,7 @@ class Ftrl(Optimizer):
         self.l2_regularization_strength = l2_regularization_strength
         self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength
         self.beta = beta
+        self.shrinks = bool(l1_regularization_strength or l2_shrinkage_regularization_strength)
 
     def init(self, x: Tensor) -> Slots:
         return {"accumulator": ops.full_like(x, self.initial_accumulator_value)}

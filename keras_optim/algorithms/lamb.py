@@ -53,6 +53,7 @@ class Lamb(Moments):
     memory = 2
     scale_invariant = True
     elementwise = False
+    couples_decay = 1  # of a scalar only the sign of the direction is left
 
     def __init__(
         self,

@@ -57,6 +57,7 @@ class LARS(Optimizer):
     memory = 1
     rotation_equivariant = True
     elementwise = False
+    couples_decay = 2
 
     def __init__(
         self,

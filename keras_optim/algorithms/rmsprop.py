@@ -54,6 +54,7 @@ class RMSprop(Optimizer):
 
     memory = 1
     scale_invariant = True
+    trial_variants = ({"momentum": 0.9, "centered": True},)
 
     def __init__(
         self,

@@ -64,6 +64,7 @@ class Rprop(Optimizer):
     slots = ("step_size", "sign")  # a step size of 0: no step was taken yet
     memory = 2
     scale_invariant = True
+    rate_at_start_only = True
 
     def __init__(
         self,

@@ -48,6 +48,7 @@ class SGD(Optimizer):
     """
 
     rotation_equivariant = True
+    trial_variants = ({"momentum": 0.9}, {"momentum": 0.9, "nesterov": True})
 
     def __init__(
         self,

@@ -55,6 +55,7 @@ class SM3(Optimizer):
     memory = 1
     scale_invariant = True
     elementwise = False
+    trial_variants = ({"momentum": 0.0},)
 
     def __init__(
         self,

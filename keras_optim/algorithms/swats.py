@@ -66,6 +66,7 @@ class SWATS(Moments):
     memory = 2
     scale_invariant = True
     elementwise = False
+    trial_variants = ({"epsilon": 1e-3},)
 
     def __init__(
         self,

@@ -79,7 +79,7 @@ def fixed_batch_size(model: Any) -> int | None:
     """The only batch size that a model takes, as its inputs say; `None` if it takes any.
 
     >>> x = keras.Input(batch_shape=(8, 3))
-    >>> fixed_batch_size(keras.Model(x, x))
+    >>> fixed_batch_size(keras.Model(x, keras.layers.Dense(1)(x)))
     8
     """
     inputs = tree.flatten(getattr(model, "inputs", None) or [])

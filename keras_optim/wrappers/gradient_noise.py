@@ -57,6 +57,7 @@ class GradientNoise(GradientTransform):
     """
 
     elementwise = False
+    trial_arguments = {"eta": 0.0, "seed": 1}
 
     def __init__(
         self,

@@ -64,6 +64,7 @@ class LazyRows(Wrapper):
 
     by_rows = True
     around_averages = False
+    trial_arguments = {"var_names": ["."]}
 
     def __init__(
         self,

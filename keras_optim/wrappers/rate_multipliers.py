@@ -58,6 +58,8 @@ class RateMultipliers(Wrapper):
         https://arxiv.org/abs/1801.06146
     """
 
+    trial_arguments = {"multipliers": {".": 1.0}}
+
     def __init__(
         self,
         inner: Optimizer,

@@ -51,6 +51,8 @@ class SWA(Averaging):
         UAI 2018, https://arxiv.org/abs/1803.05407
     """
 
+    trial_arguments = {"start_step": 2}
+
     def __init__(
         self,
         inner: Optimizer,

@@ -6,7 +6,7 @@ import pytest
 
 from keras_optim.arguments import hyperparameters
 from keras_optim.catalog import ALGORITHMS, WRAPPERS
-from tests.support.catalog_cases import NEEDED, make
+from tests.support.catalog_cases import make, variants
 from tests.support.trajectories import difference, run
 
 RANDOM = np.random.default_rng(3)
@@ -75,29 +75,31 @@ def test_invariances(row, float64):
 
 @pytest.mark.parametrize("row", [*ALGORITHMS, *WRAPPERS], ids=lambda row: row.name)
 def test_elementwise(row, float64):
-    """Whether a weight goes, among others, the way it goes alone."""
+    """Whether a weight goes, among others, the way it goes alone, with each of its variants."""
+    needed = {k: v for k, v in row.algorithm.trial_arguments.items() if v != 0.0}  # it is on
 
-    def path_of(starts, steps):
-        options = {"swats": {"epsilon": 0.1}, "gradientnoise": {"eta": 1.0}}.get(row.name, {})
-        optimizer = make("sgd", learning_rate=1e-3) if row in WRAPPERS else None
-        inner = [optimizer] if optimizer else []
-        rate = {} if optimizer else {"learning_rate": 1e-3}
-        optimizer = row.algorithm(*inner, **{**NEEDED.get(row.name, {}), **rate, **options})
+    def path_of(case, starts, steps):
+        if row in WRAPPERS:
+            optimizer = row.algorithm(make("sgd", learning_rate=1e-3), **needed, **case)
+        else:
+            optimizer = row.algorithm(learning_rate=1e-3, **needed, **case)
         return run(optimizer, starts, steps, dtype="float64")
+
+    def alike(case):
+        together = [xs[0][1, 1] for xs in path_of(case, STARTS, steps)]
+        alone = path_of(case, [STARTS[0][1:2, 1]], [[gs[0][1:2, 1]] for gs in steps])
+        return np.allclose(together, np.ravel(alone), rtol=1e-9, atol=0)
 
     steps = [[g.copy() for g in gs] for gs in STEPS]
     steps[3][0][2, 0] = np.inf
-    together = [xs[0][1, 1] for xs in path_of(STARTS, steps)]
-    alone = path_of([STARTS[0][1:2, 1]], [[gs[0][1:2, 1]] for gs in steps])
-    same = np.allclose(together, np.ravel(alone), rtol=1e-9, atol=0)
-    assert same == row.algorithm.elementwise
+    assert all(map(alike, variants(row.name))) == row.algorithm.elementwise
 
 
 @pytest.mark.parametrize("row", [*ALGORITHMS, *WRAPPERS], ids=lambda row: row.name)
 def test_memory(row):
     """Numbers kept for each weight of a large matrix; of a wrapper, what it adds to Adam's."""
     wrapper = row in WRAPPERS
-    optimizer = row.algorithm(*[make("adam")] * wrapper, **NEEDED.get(row.name, {}))
+    optimizer = row.algorithm(*[make("adam")] * wrapper, **row.algorithm.trial_arguments)
     x = keras.Variable(np.zeros((96, 64), "float32"))
     optimizer.build([x])
     kept = sum(int(np.prod(v.shape)) for v in optimizer.variables) / (96 * 64)

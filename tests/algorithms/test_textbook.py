@@ -27,7 +27,7 @@ def test_reddis_online_problem():
 
     def end(optimizer):
         x = keras.Variable(0.0)
-        x.constraint = lambda value: ops.clip(value, -1.0, 1.0)
+        x.constraint = Between()
         repeat(
             optimizer,
             [x],
@@ -38,6 +38,13 @@ def test_reddis_online_problem():
 
     assert end(keras_optim.Adam(InverseRoot(), beta_2=0.99)) > 0.98
     assert end(keras_optim.AMSGrad(InverseRoot(), beta_2=0.99)) < AMSGRAD_BELOW
+
+
+class Between(keras.constraints.Constraint):
+    """From -1 to 1."""
+
+    def __call__(self, value):
+        return ops.clip(value, -1.0, 1.0)
 
 
 class InverseRoot(keras.optimizers.schedules.LearningRateSchedule):

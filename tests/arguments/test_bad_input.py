@@ -10,7 +10,7 @@ import pytest
 import keras_optim
 from keras_optim.arguments import hyperparameters, ranges
 from keras_optim.catalog import ALGORITHMS, WRAPPERS
-from tests.support.catalog_cases import NEEDED, make
+from tests.support.catalog_cases import make
 from tests.support.trajectories import gradients, numbers, starts, tensor, variables
 
 VALUES, STEPS = starts(), gradients(steps=2)
@@ -69,7 +69,7 @@ PARAMETERS = [
 def test_each_parameter_refuses_what_it_does_not_allow(row, name, hint):
     for value, error in wrong_values(hint):
         inner = [make("adam")] if row in WRAPPERS else []
-        arguments = {**NEEDED.get(row.name, {}), name: value}
+        arguments = {**row.algorithm.trial_arguments, name: value}
         if name == "learning_rate" and get_origin(value) is None and callable(value):
             continue
         with pytest.raises(error) as caught:

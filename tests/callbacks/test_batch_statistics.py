@@ -7,6 +7,7 @@ from keras import layers, ops
 
 import keras_optim
 from keras_optim.callbacks import EvaluateAveraged, update_batch_statistics
+from tests.conftest import since_keras
 from tests.support.trajectories import numbers
 from tests.wrappers.test_averaging import same
 from tests.wrappers.test_rate_multipliers import data
@@ -101,6 +102,7 @@ def test_masked_steps_do_not_count():
     assert_statistics(layer, x[np.any(x != 0, axis=-1)], rtol=1e-5)
 
 
+@since_keras("3.14", "batch renormalisation")
 def test_renormalisation_and_broken_statistics():
     layer = layers.BatchNormalization(renorm=True)
     model = keras.Sequential([keras.Input((5, 4)), layer])

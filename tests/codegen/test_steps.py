@@ -5,7 +5,7 @@ import pytest
 
 import keras_optim
 from keras_optim.engine import torch_native
-from tests.support.catalog_cases import EVERY, VARIANTS, make
+from tests.support.catalog_cases import CONFIGURED, EVERY, make
 from tests.support.trajectories import (
     difference,
     gradients,
@@ -16,11 +16,6 @@ from tests.support.trajectories import (
     variables,
 )
 
-CONFIGURED = [
-    pytest.param(name, case, id=f"{name}-{i}")
-    for name in EVERY
-    for i, case in enumerate([{}, *VARIANTS.get(name, [])])
-]
 STEPS, VALUES = gradients(steps=8), starts()
 
 # Everything else is made natively. Why not these:

@@ -9,7 +9,7 @@ from tests.distribution.processes import findings, wrong
 if BACKEND != "jax":
     pytest.skip("keras.distribution works on JAX only", allow_module_level=True)
 
-WITHOUT_SLOTS = {"signsgd", "fromage", "sgd", "use_ema", "noise", "measured"}
+WITHOUT_SLOTS = {case for case in problem.CASES if not problem.optimizer(case).slots}
 
 
 def test_data_parallel_and_model_parallel(tmp_path):

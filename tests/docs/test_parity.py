@@ -6,7 +6,8 @@ and `test_peers.py`.
 
 from keras_optim import catalog
 from tests.conftest import one_backend
-from tests.peers import PEERS, stored
+from tests.peers.table import PEERS
+from tests.peers.trajectories import stored
 from tests.tools import parity
 
 pytestmark = one_backend

@@ -6,7 +6,9 @@
 import pytest
 
 from keras_optim.catalog import ALGORITHMS
-from tests.peers import PEERS, stored
+from tests.conftest import one_backend
+from tests.peers.table import PEERS, peers_of
+from tests.peers.trajectories import LIBRARIES, stored
 from tests.tools.parity import assert_as_on_the_page, peer_difference
 
 
@@ -30,5 +32,12 @@ def holds(label):
 def test_the_file_and_the_table_agree():
     paths, versions = stored()
     assert set(paths) == set(PEERS)
-    assert set(versions) == {"keras", "optax", "pytorch-optimizer", "torch"}
-    assert {peer.algorithm for peer in PEERS.values()} >= {row.name for row in ALGORITHMS}
+    assert set(versions) == set(LIBRARIES)
+
+
+@pytest.mark.parametrize("row", ALGORITHMS, ids=lambda row: row.name)
+@one_backend
+def test_an_algorithm_has_a_peer_or_a_reason(row):
+    peers = peers_of(row.name)
+    assert bool(peers) != bool(row.no_peer), "`PEERS` in its reference, or `no_peer` in its row"
+    assert {peer.algorithm for peer in peers.values()} <= {row.name}

@@ -1,19 +1,16 @@
 """Run every library; write the trajectories, or with --check compare them with the file."""
 
 import sys
-from importlib import metadata
 
 import numpy as np
 
 from tests.peers.table import PEERS
-from tests.peers.trajectories import stored, write
-
-LIBRARIES = ("keras", "optax", "pytorch-optimizer", "torch")
+from tests.peers.trajectories import installed, stored, write
 
 
 def main():
     """Exit status 1 if --check finds a difference."""
-    versions = {name: metadata.version(name).partition("+")[0] for name in LIBRARIES}
+    versions = installed()
     paths = {}
     for label, peer in PEERS.items():
         paths[label] = peer.paths()

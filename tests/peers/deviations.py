@@ -6,6 +6,7 @@ import pkgutil
 import numpy as np
 
 from tests.peers.libraries import torch_like
+from tests.support.precision import x64
 
 
 def adjusted(name, adjust):
@@ -184,7 +185,7 @@ def optax_lookahead(x, gradients, learning_rates):
     import jax.numpy as jnp
     import optax
 
-    with jax.enable_x64(True):
+    with x64():
         rates, xs = jnp.asarray(learning_rates), []
         transformation = optax.lookahead(optax.sgd(lambda count: rates[count], 0.7), 4, 0.3)
         x = optax.LookaheadParams.init_synced(jnp.asarray(x))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tests.support.precision import x64
+
 STEPS = 50
 KEPT = (0, 1, 2, 3, 5, 9, 19, 29, 39, 49)
 """The steps that are compared, to keep the file of trajectories small."""
@@ -85,7 +87,7 @@ def optax_like(make):
         import jax.numpy as jnp
         import optax
 
-        with jax.enable_x64(True):
+        with x64():
             rates = jnp.asarray(learning_rates)
             transformation = make(optax, lambda count: rates[count])
             x = jnp.asarray(x)
@@ -103,12 +105,12 @@ def keras_like(name, **arguments):
     """A Keras optimizer, in float64, on JAX: on PyTorch some of its arithmetic is float32."""
 
     def run(x, gradients, learning_rates):
-        import jax
         import keras
 
-        assert keras.backend.backend() == "jax"
+        if keras.backend.backend() != "jax":
+            raise ImportError("Keras's own optimizers are run with KERAS_BACKEND=jax")
         keras.config.set_floatx("float64")
-        with jax.enable_x64(True):
+        with x64():
             variable = keras.Variable(x, dtype="float64")
             optimizer = pkgutil.resolve_name(name)(learning_rate=learning_rates[0], **arguments)
             xs = []

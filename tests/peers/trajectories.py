@@ -1,11 +1,14 @@
 """The file of the libraries' trajectories: double precision, a few steps of small variables."""
 
+import contextlib
 import json
 import pathlib
+from importlib import metadata
 
 import numpy as np
 
 FILE = pathlib.Path(__file__).parent.parent / "references" / "peers.npz"
+LIBRARIES = ("keras", "optax", "pytorch-optimizer", "torch")
 
 
 def stored():
@@ -27,3 +30,34 @@ def write(paths, versions):
     """Replace the file."""
     arrays = {f"{label}|{i}": path for label, each in paths.items() for i, path in enumerate(each)}
     np.savez_compressed(FILE, versions=json.dumps(versions), **arrays)
+
+
+def add_missing():
+    """Run the libraries that the file lacks, where they are installed; drop what is not listed."""
+    from tests.peers.table import PEERS
+
+    paths, versions = stored()
+    known = set(paths)
+    paths = {label: path for label, path in paths.items() if label in PEERS}
+    for label in sorted(set(PEERS) - known):
+        others = {name: v for name, v in installed().items() if v != versions[name]}
+        if others:
+            print(f"not run: {label}, as the file is of {versions}, and installed are {others}")
+            continue
+        try:
+            paths[label] = PEERS[label].paths()
+        except ImportError as error:
+            print(f"not run: {label}, {error}")
+        else:
+            print(f"ran {label}", flush=True)
+    if set(paths) != known:
+        write(paths, versions)
+
+
+def installed():
+    """The versions of those libraries that are here."""
+    found = {}
+    for name in LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name).partition("+")[0]
+    return found

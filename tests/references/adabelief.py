@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from tests.peers.libraries import Peer, optax_like, torch_like
+from tests.peers.settings import BE, OBE, TBE
+
 CASES = ({"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-2},)
 
 
@@ -14,3 +17,13 @@ def adabelief(x, gradients, learning_rates, *, beta_1, beta_2, epsilon):
         s_hat = s / (1 - beta_2**t)
         x = x - lr * m_hat / (np.sqrt(s_hat) + epsilon)
         yield x
+
+
+PEERS = {
+    "adabelief, pytorch_optimizer": Peer(
+        "adabelief", BE, torch_like("pytorch_optimizer.AdaBelief", **TBE)
+    ),
+    "adabelief, optax": Peer(
+        "adabelief", BE, optax_like(lambda o, lr: o.adabelief(lr, eps_root=1e-2, **OBE))
+    ),
+}

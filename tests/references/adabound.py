@@ -6,6 +6,10 @@ the final learning rate by the current one over that of the constructor (here: t
 
 import numpy as np
 
+from tests.peers.deviations import po
+from tests.peers.libraries import Peer
+from tests.peers.settings import BOUND, TBE
+
 CASES = (
     {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-2, "final_learning_rate": 0.08, "gamma": 0.2},
 )
@@ -22,3 +26,10 @@ def adabound(x, gradients, learning_rates, *, beta_1, beta_2, epsilon, final_lea
         rate = lr * np.sqrt(1 - beta_2**t) / (1 - beta_1**t) / (np.sqrt(v) + epsilon)
         x = x - np.clip(rate, lower, upper) * m
         yield x
+
+
+PEERS = {
+    "adabound, pytorch_optimizer": Peer(
+        "adabound", BOUND, po("AdaBound", final_lr=0.08, gamma=0.2, **TBE)
+    ),
+}

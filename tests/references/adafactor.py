@@ -5,6 +5,10 @@ The relative step is min(lr, 1 / sqrt(t)), with lr = 0.01 the paper's. Tensors a
 
 import numpy as np
 
+from tests.peers.deviations import optax_adafactor, po
+from tests.peers.libraries import Peer, optax_like, torch_like
+from tests.peers.settings import ADAFACTOR, TINY_ADAFACTOR
+
 _CASE = {"beta_2_decay": -0.7, "epsilon_1": 1e-2, "epsilon_2": 0.5, "clip_threshold": 0.7}
 CASES = tuple(
     {**_CASE, "relative_step": relative, "scale_parameter": scale}
@@ -43,3 +47,31 @@ def adafactor(
         u = g / np.sqrt(v)
         x = x - alpha * u / max(1, rms(u) / clip_threshold)
         yield x
+
+
+PEERS = {
+    "adafactor, torch": Peer(
+        "adafactor",
+        dict(**TINY_ADAFACTOR, relative_step=True, scale_parameter=True),
+        torch_like("torch.optim.Adafactor", beta2_decay=-0.7, eps=(1e-30, 0.5), d=1.1),
+    ),
+    "adafactor, optax": Peer(  # it factors the two longest axes
+        "adafactor",
+        dict(**ADAFACTOR, relative_step=False, scale_parameter=False),
+        optax_like(optax_adafactor),
+        shapes=((), (5,), (4, 3), (1, 2, 3, 4)),
+    ),
+    "adafactor, pytorch_optimizer": Peer(
+        "adafactor",
+        dict(**ADAFACTOR, relative_step=False, scale_parameter=True),
+        po(
+            "AdaFactor",
+            betas=(None, 1.0 - 1e-9),
+            decay_rate=-0.7,
+            clip_threshold=0.7,
+            eps1=1e-2,
+            eps2=0.5,
+            relative_step=False,
+        ),
+    ),
+}

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from tests.peers.libraries import Peer, optax_like, torch_like
+from tests.peers.settings import BE, OBE, TBE
+
 CASES = ({"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-2},)
 
 
@@ -14,3 +17,9 @@ def adam(x, gradients, learning_rates, *, beta_1, beta_2, epsilon):
         v_hat = v / (1 - beta_2**t)
         x = x - lr * m_hat / (np.sqrt(v_hat) + epsilon)
         yield x
+
+
+PEERS = {
+    "adam, torch": Peer("adam", BE, torch_like("torch.optim.Adam", **TBE)),
+    "adam, optax": Peer("adam", BE, optax_like(lambda o, lr: o.adam(lr, **OBE))),
+}

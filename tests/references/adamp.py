@@ -5,6 +5,10 @@ Projected weights, which are scale-invariant, decay by wd_ratio less. Kernels ha
 
 import numpy as np
 
+from tests.peers.deviations import adamp_adjust, adjusted, outputs_first
+from tests.peers.libraries import Peer, torch_like
+from tests.peers.settings import BE, PROJECTION, TBE
+
 CASES = (
     {
         "beta_1": 0.8,
@@ -67,3 +71,26 @@ def project(x, g, step, delta, epsilon):
             unit = x / (x_norm + epsilon)
             return step - dot(unit, step) * unit, True
     return step, False
+
+
+PEERS = {
+    "adamp, pytorch_optimizer": Peer(
+        "adamp",
+        dict(**BE, **PROJECTION, nesterov=False),
+        outputs_first(
+            torch_like(adjusted("pytorch_optimizer.AdamP", adamp_adjust), **TBE, **PROJECTION)
+        ),
+    ),
+    "adamp nesterov, pytorch_optimizer": Peer(
+        "adamp",
+        dict(**BE, **PROJECTION, nesterov=True),
+        outputs_first(
+            torch_like(
+                adjusted("pytorch_optimizer.AdamP", adamp_adjust),
+                nesterov=True,
+                **TBE,
+                **PROJECTION,
+            )
+        ),
+    ),
+}

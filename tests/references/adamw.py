@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from tests.peers.libraries import Peer, optax_like, torch_like
+from tests.peers.settings import BE, OBE, TBE
+
 CASES = ({"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-2, "weight_decay": 0.1},)
 
 
@@ -15,3 +18,17 @@ def adamw(x, gradients, learning_rates, *, beta_1, beta_2, epsilon, weight_decay
         v_hat = v / (1 - beta_2**t)
         x = x - lr * m_hat / (np.sqrt(v_hat) + epsilon)
         yield x
+
+
+PEERS = {
+    "adamw, torch": Peer(
+        "adamw",
+        dict(**BE, weight_decay=0.1),
+        torch_like("torch.optim.AdamW", weight_decay=0.1, **TBE),
+    ),
+    "adamw, optax": Peer(
+        "adamw",
+        dict(**BE, weight_decay=0.1),
+        optax_like(lambda o, lr: o.adamw(lr, weight_decay=0.1, **OBE)),
+    ),
+}

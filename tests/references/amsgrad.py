@@ -5,6 +5,9 @@ The maximum is over the raw v; the correction, which the paper leaves out, comes
 
 import numpy as np
 
+from tests.peers.libraries import Peer, torch_like
+from tests.peers.settings import BE, TBE
+
 CASES = ({"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-2},)
 
 
@@ -18,3 +21,8 @@ def amsgrad(x, gradients, learning_rates, *, beta_1, beta_2, epsilon):
         v_hat = v_max / (1 - beta_2**t)
         x = x - lr * m_hat / (np.sqrt(v_hat) + epsilon)
         yield x
+
+
+PEERS = {
+    "amsgrad, torch": Peer("amsgrad", BE, torch_like("torch.optim.Adam", amsgrad=True, **TBE)),
+}

@@ -2,6 +2,10 @@
 
 import numpy as np
 
+from tests.peers.deviations import adjusted, epsilon_after_correction
+from tests.peers.libraries import Peer, torch_like
+from tests.peers.settings import BE, TBE
+
 CASES = ({"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-2},)
 
 
@@ -16,3 +20,12 @@ def diffgrad(x, gradients, learning_rates, *, beta_1, beta_2, epsilon):
         x = x - lr * friction * m_hat / (np.sqrt(v_hat) + epsilon)
         previous = g
         yield x
+
+
+PEERS = {
+    "diffgrad, pytorch_optimizer": Peer(
+        "diffgrad",
+        BE,
+        torch_like(adjusted("pytorch_optimizer.DiffGrad", epsilon_after_correction), **TBE),
+    ),
+}

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from tests.peers.deviations import po
+from tests.peers.libraries import Peer, optax_like
+
 CASES = ({},)
 
 
@@ -11,3 +14,9 @@ def fromage(x, gradients, learning_rates):
         ratio = x_norm / g_norm if x_norm > 0 and g_norm > 0 else 1.0
         x = (x - lr * ratio * g) / np.sqrt(1 + lr**2)
         yield x
+
+
+PEERS = {
+    "fromage, pytorch_optimizer": Peer("fromage", {}, po("Fromage")),
+    "fromage, optax": Peer("fromage", {}, optax_like(lambda o, lr: o.fromage(lr))),
+}

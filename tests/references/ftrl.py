@@ -7,6 +7,10 @@ The shrinkage is that of TensorFlow's ApplyFtrlV2: twice it times x joins the gr
 
 import numpy as np
 
+from tests.peers.deviations import po
+from tests.peers.libraries import Peer, keras_like
+from tests.peers.settings import FTRL
+
 CASES = (
     {
         "learning_rate_power": -0.5,
@@ -25,6 +29,7 @@ CASES = (
         "beta": 0.0,
     },
 )
+RATES = {"quadratic": 1.0, "rosenbrock": 0.5, "beale": 0.5}  # as Adagrad
 
 
 def ftrl(
@@ -49,3 +54,28 @@ def ftrl(
         shrunk = np.sign(z) * np.maximum(np.abs(z) - l1_regularization_strength, 0)
         x = -shrunk / (total + l2_regularization_strength)
         yield x
+
+
+PEERS = {
+    "ftrl, pytorch_optimizer": Peer(
+        "ftrl",
+        dict(learning_rate_power=-0.5, initial_accumulator_value=0.0, **FTRL),
+        po("FTRL", beta=0.125, lambda_1=2.0, lambda_2=0.25),
+        constant_rate=True,
+        from_zero=True,
+    ),
+    "ftrl, keras": Peer(  # its second strength is half the paper's
+        "ftrl",
+        dict(learning_rate_power=-0.75, initial_accumulator_value=0.5, **FTRL),
+        keras_like(
+            "keras.optimizers.Ftrl",
+            learning_rate_power=-0.75,
+            initial_accumulator_value=0.5,
+            l1_regularization_strength=2.0,
+            l2_regularization_strength=0.125,
+            beta=0.125,
+        ),
+        constant_rate=True,
+        from_zero=True,
+    ),
+}

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from tests.peers.libraries import Peer, keras_like, optax_like
+from tests.peers.settings import BE, KBE, OBE
+
 CASES = (
     {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-2, "weight_decay": 0.0},
     {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-2, "weight_decay": 0.1},
@@ -20,3 +23,15 @@ def lamb(x, gradients, learning_rates, *, beta_1, beta_2, epsilon, weight_decay)
         ratio = x_norm / r_norm if x_norm > 0 and r_norm > 0 else 1.0
         x = x - lr * ratio * r
         yield x
+
+
+PEERS = {
+    "lamb, optax": Peer(
+        "lamb",
+        dict(**BE, weight_decay=0.1),
+        optax_like(lambda o, lr: o.lamb(lr, weight_decay=0.1, **OBE)),
+    ),
+    "lamb, keras": Peer(
+        "lamb", dict(**KBE, weight_decay=0.0), keras_like("keras.optimizers.Lamb", **KBE)
+    ),
+}

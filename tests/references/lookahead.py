@@ -6,6 +6,9 @@ the inner momentum is kept over the synchronisations.
 
 import numpy as np
 
+from tests.peers.deviations import optax_lookahead, torch_lookahead
+from tests.peers.libraries import Peer
+
 CASES = (
     {"sync_period": 4, "slow_step_size": 0.3, "momentum": 0.7},
     {"sync_period": 1, "slow_step_size": 0.3, "momentum": 0.7},
@@ -21,3 +24,13 @@ def lookahead(x, gradients, learning_rates, *, sync_period, slow_step_size, mome
             slow = slow + slow_step_size * (x - slow)
             x = slow
         yield x
+
+
+PEERS = {
+    "lookahead, pytorch_optimizer": Peer(
+        "lookahead", dict(sync_period=4, slow_step_size=0.3, momentum=0.7), torch_lookahead
+    ),
+    "lookahead, optax": Peer(
+        "lookahead", dict(sync_period=4, slow_step_size=0.3, momentum=0.7), optax_lookahead
+    ),
+}

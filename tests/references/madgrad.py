@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from tests.peers.deviations import adjusted, madgrad_adjust, optax_madgrad
+from tests.peers.libraries import Peer, optax_like, torch_like
+
 CASES = ({"momentum": 0.7, "epsilon": 1e-2},)
 
 
@@ -15,3 +18,17 @@ def madgrad(x, gradients, learning_rates, *, momentum, epsilon):
         z = x_0 - s / (np.cbrt(v) + epsilon)
         x = momentum * x + (1 - momentum) * z
         yield x
+
+
+PEERS = {
+    "madgrad, pytorch_optimizer": Peer(
+        "madgrad",
+        dict(momentum=0.7, epsilon=1e-2),
+        torch_like(adjusted("pytorch_optimizer.MADGRAD", madgrad_adjust), momentum=0.7, eps=1e-2),
+    ),
+    "madgrad, optax": Peer(
+        "madgrad",
+        dict(momentum=0.7, epsilon=1e-2),
+        optax_like(optax_madgrad),
+    ),
+}

@@ -5,6 +5,9 @@ The schedule mu_t = beta_1 (1 - 0.96^(momentum_decay t) / 2); the paper's moment
 
 import numpy as np
 
+from tests.peers.libraries import Peer, torch_like
+from tests.peers.settings import BE, TBE
+
 CASES = ({"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-2, "momentum_decay": 0.3},)
 
 
@@ -22,3 +25,12 @@ def nadam(x, gradients, learning_rates, *, beta_1, beta_2, epsilon, momentum_dec
         v_hat = v / (1 - beta_2**t)
         x = x - lr * m_hat / (np.sqrt(v_hat) + epsilon)
         yield x
+
+
+PEERS = {
+    "nadam, torch": Peer(
+        "nadam",
+        dict(**BE, momentum_decay=0.3),
+        torch_like("torch.optim.NAdam", momentum_decay=0.3, **TBE),
+    ),
+}

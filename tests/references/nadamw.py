@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from tests.peers.libraries import Peer, torch_like
+from tests.peers.settings import BE, TBE
+
 CASES = (
     {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-2, "momentum_decay": 0.3, "weight_decay": 0.1},
 )
@@ -22,3 +25,18 @@ def nadamw(x, gradients, learning_rates, *, beta_1, beta_2, epsilon, momentum_de
         v_hat = v / (1 - beta_2**t)
         x = x - lr * m_hat / (np.sqrt(v_hat) + epsilon)
         yield x
+
+
+PEERS = {
+    "nadamw, torch": Peer(
+        "nadamw",
+        dict(**BE, momentum_decay=0.3, weight_decay=0.1),
+        torch_like(
+            "torch.optim.NAdam",
+            momentum_decay=0.3,
+            weight_decay=0.1,
+            decoupled_weight_decay=True,
+            **TBE,
+        ),
+    ),
+}

@@ -5,6 +5,10 @@ The paper adds its weight decay to the normalised gradient, inside m; here there
 
 import numpy as np
 
+from tests.peers.deviations import po
+from tests.peers.libraries import Peer, optax_like
+from tests.peers.settings import BE, OBE, TBE
+
 CASES = ({"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-2},)
 
 
@@ -16,3 +20,9 @@ def novograd(x, gradients, learning_rates, *, beta_1, beta_2, epsilon):
         m = beta_1 * m + g / (np.sqrt(v) + epsilon)
         x = x - lr * m
         yield x
+
+
+PEERS = {
+    "novograd, pytorch_optimizer": Peer("novograd", BE, po("NovoGrad", **TBE)),
+    "novograd, optax": Peer("novograd", BE, optax_like(lambda o, lr: o.novograd(lr, **OBE))),
+}

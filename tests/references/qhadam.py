@@ -2,6 +2,10 @@
 
 import numpy as np
 
+from tests.peers.deviations import adjusted, qhadam_adjust
+from tests.peers.libraries import Peer, torch_like
+from tests.peers.settings import BE, TBE
+
 CASES = ({"beta_1": 0.8, "beta_2": 0.95, "nu_1": 0.6, "nu_2": 0.8, "epsilon": 1e-2},)
 
 
@@ -16,3 +20,15 @@ def qhadam(x, gradients, learning_rates, *, beta_1, beta_2, nu_1, nu_2, epsilon)
             np.sqrt((1 - nu_2) * g**2 + nu_2 * v_hat) + epsilon
         )
         yield x
+
+
+PEERS = {
+    "qhadam, pytorch_optimizer": Peer(
+        "qhadam",
+        dict(**BE, nu_1=0.6, nu_2=0.8),
+        torch_like(adjusted("pytorch_optimizer.QHAdam", qhadam_adjust), nus=(0.6, 0.8), **TBE),
+    ),
+    "qhadam as adam, torch": Peer(
+        "qhadam", dict(**BE, nu_1=1.0, nu_2=1.0), torch_like("torch.optim.Adam", **TBE)
+    ),
+}

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from tests.peers.deviations import po
+from tests.peers.libraries import Peer
+
 CASES = ({"momentum": 0.9, "nu": 0.6},)
 
 
@@ -11,3 +14,10 @@ def qhm(x, gradients, learning_rates, *, momentum, nu):
         m = momentum * m + (1 - momentum) * g
         x = x - lr * ((1 - nu) * g + nu * m)
         yield x
+
+
+PEERS = {
+    "qhm, pytorch_optimizer": Peer(
+        "qhm", dict(momentum=0.8, nu=0.6), po("QHM", momentum=0.8, nu=0.6)
+    ),
+}

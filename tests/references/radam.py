@@ -6,11 +6,15 @@ Epsilon, not in the paper, is added to sqrt(v) before the bias correction, as in
 
 import numpy as np
 
+from tests.peers.libraries import Peer, optax_like, torch_like
+from tests.peers.settings import BE, TBE, B
+
 CASES = (
     {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-2, "sma_threshold": 5.0},
     {"beta_1": 0.8, "beta_2": 0.999, "epsilon": 1e-2, "sma_threshold": 4.0},
     {"beta_1": 0.8, "beta_2": 0.6, "epsilon": 1e-2, "sma_threshold": 5.0},
 )
+RATES = {"rosenbrock": 0.002}  # its first five steps are plain momentum
 
 
 def radam(x, gradients, learning_rates, *, beta_1, beta_2, epsilon, sma_threshold):
@@ -27,3 +31,20 @@ def radam(x, gradients, learning_rates, *, beta_1, beta_2, epsilon, sma_threshol
         else:
             x = x - lr * m_hat
         yield x
+
+
+PEERS = {
+    "radam, torch": Peer(
+        "radam", dict(**BE, sma_threshold=5.0), torch_like("torch.optim.RAdam", **TBE)
+    ),
+    "radam 4, pytorch_optimizer": Peer(
+        "radam",
+        dict(**BE, sma_threshold=4.0),
+        torch_like("pytorch_optimizer.RAdam", n_sma_threshold=4, degenerated_to_sgd=True, **TBE),
+    ),
+    "radam, optax": Peer(  # epsilon after the bias correction: only a tiny one agrees
+        "radam",
+        dict(**B, epsilon=1e-15, sma_threshold=5.0),
+        optax_like(lambda o, lr: o.radam(lr, b1=0.8, b2=0.95, eps=1e-15)),
+    ),
+}

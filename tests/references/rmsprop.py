@@ -5,6 +5,9 @@ Epsilon stands outside the root and the momentum buffer holds no learning rate (
 
 import numpy as np
 
+from tests.peers.libraries import Peer, optax_like, torch_like
+from tests.peers.settings import RMS, TORCH_RMS
+
 CASES = (
     {"rho": 0.8, "momentum": 0.0, "epsilon": 1e-2, "centered": False},
     {"rho": 0.8, "momentum": 0.6, "epsilon": 1e-2, "centered": True},
@@ -20,3 +23,30 @@ def rmsprop(x, gradients, learning_rates, *, rho, momentum, epsilon, centered):
         buffer = momentum * buffer + g / (np.sqrt(variance) + epsilon)
         x = x - lr * buffer
         yield x
+
+
+PEERS = {
+    "rmsprop, torch": Peer(
+        "rmsprop", dict(**RMS, centered=False), torch_like("torch.optim.RMSprop", **TORCH_RMS)
+    ),
+    "rmsprop centered, torch": Peer(
+        "rmsprop",
+        dict(**RMS, centered=True),
+        torch_like("torch.optim.RMSprop", centered=True, **TORCH_RMS),
+    ),
+    "rmsprop, optax": Peer(
+        "rmsprop",
+        dict(**RMS, centered=False),
+        optax_like(
+            lambda o, lr: o.rmsprop(lr, decay=0.8, eps=1e-2, momentum=0.6, eps_in_sqrt=False)
+        ),
+        constant_rate=True,  # its momentum buffer holds the rate
+    ),
+    "rmsprop centered, optax": Peer(
+        "rmsprop",
+        dict(rho=0.8, momentum=0.0, epsilon=1e-2, centered=True),
+        optax_like(
+            lambda o, lr: o.rmsprop(lr, decay=0.8, eps=1e-2, centered=True, eps_in_sqrt=False)
+        ),
+    ),
+}

@@ -5,6 +5,9 @@ The learning rate is the first step size alone: later ones change nothing.
 
 import numpy as np
 
+from tests.peers.libraries import Peer, torch_like
+from tests.peers.settings import RPROP
+
 CASES = ({"eta_minus": 0.6, "eta_plus": 1.3, "min_step_size": 0.01, "max_step_size": 0.2},)
 
 
@@ -19,3 +22,10 @@ def rprop(x, gradients, learning_rates, *, eta_minus, eta_plus, min_step_size, m
         x = x - step_size * np.sign(g)
         previous = g
         yield x
+
+
+PEERS = {
+    "rprop, torch": Peer(
+        "rprop", RPROP, torch_like("torch.optim.Rprop", etas=(0.6, 1.3), step_sizes=(0.01, 0.2))
+    ),
+}

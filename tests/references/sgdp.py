@@ -6,6 +6,9 @@ The code divides the decay by 1 - momentum as well; here it is decoupled as in e
 
 import numpy as np
 
+from tests.peers.deviations import outputs_first, po
+from tests.peers.libraries import Peer
+from tests.peers.settings import PROJECTION
 from tests.references.adamp import project
 
 CASES = (
@@ -26,6 +29,7 @@ CASES = (
         "weight_decay": 0.1,
     },
 )
+RATES = {"rosenbrock": 0.001}
 
 
 def sgdp(
@@ -38,3 +42,27 @@ def sgdp(
         decay = weight_decay * (wd_ratio if projected else 1)
         x = x - lr * decay * x - lr * p
         yield x
+
+
+PEERS = {
+    "sgdp, pytorch_optimizer": Peer(
+        "sgdp",
+        dict(
+            momentum=0.7,
+            nesterov=False,
+            epsilon=1e-2,
+            **{**PROJECTION, "weight_decay": 0.1 / (1 - 0.7)},  # there divided by 1 - momentum
+        ),
+        outputs_first(po("SGDP", momentum=0.7, eps=1e-2, **PROJECTION)),
+    ),
+    "sgdp nesterov, pytorch_optimizer": Peer(
+        "sgdp",
+        dict(
+            momentum=0.7,
+            nesterov=True,
+            epsilon=1e-2,
+            **{**PROJECTION, "weight_decay": 0.1 / (1 - 0.7)},  # there divided by 1 - momentum
+        ),
+        outputs_first(po("SGDP", momentum=0.7, nesterov=True, eps=1e-2, **PROJECTION)),
+    ),
+}

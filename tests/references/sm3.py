@@ -7,7 +7,11 @@ from functools import reduce
 
 import numpy as np
 
+from tests.peers.deviations import po
+from tests.peers.libraries import Peer, optax_like
+
 CASES = ({"momentum": 0.7, "epsilon": 1e-2}, {"momentum": 0.0, "epsilon": 1e-2})
+RATES = {"beale": 0.5}
 
 
 def sm3(x, gradients, learning_rates, *, momentum, epsilon):
@@ -20,3 +24,18 @@ def sm3(x, gradients, learning_rates, *, momentum, epsilon):
         m = momentum * m + (1 - momentum) * g / np.sqrt(v + epsilon)
         x = x - lr * m
         yield x
+
+
+PEERS = {
+    "sm3, pytorch_optimizer": Peer(
+        "sm3", dict(momentum=0.7, epsilon=1e-2), po("SM3", momentum=0.7, eps=1e-2)
+    ),
+    "sm3, optax": Peer(  # it fails on scalars
+        "sm3",
+        dict(momentum=0.7, epsilon=1e-2),
+        optax_like(
+            lambda o, lr: o.chain(o.scale_by_sm3(0.7, 1.0, 1e-2), o.scale_by_learning_rate(lr))
+        ),
+        shapes=((5,), (4, 3), (3, 3, 2, 4)),
+    ),
+}

@@ -7,6 +7,10 @@ are constant this is the paper, where the estimated rate alone is used after the
 
 import numpy as np
 
+from tests.peers.deviations import first_repeated, po, swats_optimizer
+from tests.peers.libraries import Peer, torch_like
+from tests.peers.settings import TB, B
+
 CASES = (
     {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-2},
     {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-3},
@@ -33,3 +37,17 @@ def swats(x, gradients, learning_rates, *, beta_1, beta_2, epsilon):
             if k > 1 and lr * abs(corrected - ratio) < epsilon and corrected > 0:
                 sgd_ratio = corrected
         yield x
+
+
+PEERS = {
+    "swats, pytorch_optimizer": Peer(  # its tolerance is relative
+        "swats",
+        dict(**B, epsilon=1e-3),
+        torch_like(swats_optimizer, eps=1e-3, **TB),
+        constant_rate=True,
+        gradients=first_repeated,
+    ),
+    "swats before the switch, pytorch_optimizer": Peer(
+        "swats", dict(**B, epsilon=1e-7), po("SWATS", eps=1e-7, **TB)
+    ),
+}

@@ -6,6 +6,9 @@ and scalars). A matrix of zeros would stay so for ever: it takes the 1/2 too.
 
 import numpy as np
 
+from tests.peers.deviations import adjusted, po, tiger_adjust
+from tests.peers.libraries import Peer, torch_like
+
 CASES = ({"beta": 0.8, "scale_parameter": True}, {"beta": 0.8, "scale_parameter": False})
 
 
@@ -17,3 +20,15 @@ def tiger(x, gradients, learning_rates, *, beta, scale_parameter):
             lr = lr * ((np.sqrt(np.mean(x**2)) or 0.5) if x.ndim >= 2 else 0.5)
         x = x - lr * np.sign(m)
         yield x
+
+
+PEERS = {
+    "tiger unscaled, pytorch_optimizer": Peer(
+        "tiger", dict(beta=0.8, scale_parameter=False), po("Tiger", beta=0.8, weight_decay=0.0)
+    ),
+    "tiger, pytorch_optimizer": Peer(
+        "tiger",
+        dict(beta=0.8, scale_parameter=True),
+        torch_like(adjusted("pytorch_optimizer.Tiger", tiger_adjust), beta=0.8, weight_decay=0.0),
+    ),
+}

@@ -9,6 +9,7 @@ import pytest
 
 import keras_optim
 from tests.algorithms.test_every import small_data, small_model
+from tests.conftest import since_keras
 from tests.support.catalog_cases import EVERY, make
 from tests.support.trajectories import difference, gradients, numbers, starts, tensor, variables
 
@@ -175,6 +176,7 @@ def test_backup_and_restore_after_an_interruption(kind, tmp_path):
     same(fit(compiled(kind), 3, callbacks=[backup()]), fit(compiled(kind), 3))
 
 
+@since_keras("3.14", "a callback for Orbax's checkpoints")
 @pytest.mark.skipif(BACKEND != "jax", reason="Orbax's checkpoints belong to JAX")
 @pytest.mark.filterwarnings("ignore:Sharding info not provided")
 @pytest.mark.parametrize("kind", ["ema", "wrapper"])

@@ -1,14 +1,15 @@
 """How far every algorithm is from its paper and from other libraries: `docs/parity.md`.
 
-`KERAS_BACKEND=torch python -m tests.tools.parity` measures on that backend, keeps the figures in
-`docs/parity.json` and writes the page; run it once on each backend after adding an algorithm.
+`KERAS_BACKEND=torch python -m tests.tools.parity` measures on that backend what has no figure in
+`docs/parity.json` yet (with `--all`: everything), and writes the page when all backends are
+complete. `python -m tests.tools.refresh` does so, too.
 """
 
-import contextlib
 import importlib
 import json
 import math
 import pathlib
+import sys
 
 import numpy as np
 
@@ -34,8 +35,9 @@ def assert_as_on_the_page(kind, name, value):
 def peer_difference(label):
     """Largest difference between our trajectory and the stored one of a library."""
     import keras_optim
-    from tests.peers import PEERS, stored
     from tests.peers.libraries import KEPT
+    from tests.peers.table import PEERS
+    from tests.peers.trajectories import stored
     from tests.support.trajectories import run
 
     peer, paths = PEERS[label], stored()[0][label]
@@ -68,20 +70,36 @@ def reference_difference(name, dtype):
     return float(worst)
 
 
-def measure():
-    """Figures of the backend at hand, each rounded up to a power of ten."""
-    import keras
-
+def expected():
+    """The names that need a figure, by kind."""
     from keras_optim import catalog
-    from tests.peers import PEERS
+    from tests.peers.table import PEERS
 
     names = catalog.names()
+    return {"float64": names, "libraries": list(PEERS), "float32": names}
+
+
+def measure(known):
+    """Figures of the backend at hand, each rounded up to a power of ten; those `known` are kept.
+
+    A library's is missing where its trajectory is.
+    """
+    from tests.peers.trajectories import stored
+    from tests.support.precision import double_precision
+
+    names = expected()
+    trajectories = stored()[0]
+    names["libraries"] = [label for label in names["libraries"] if label in trajectories]
+
+    def figures(kind, of):
+        old = known.get(kind, {})
+        return {n: old[n] if n in old else power_of_ten(of(n)) for n in names[kind]}
+
     with double_precision():
-        paper = {name: power_of_ten(reference_difference(name, "float64")) for name in names}
-        libraries = {label: power_of_ten(peer_difference(label)) for label in PEERS}
-    single = {name: power_of_ten(reference_difference(name, "float32")) for name in names}
-    figures = {"float64": paper, "libraries": libraries, "float32": single}
-    return keras.backend.backend(), figures
+        paper = figures("float64", lambda name: reference_difference(name, "float64"))
+        libraries = figures("libraries", peer_difference)
+    single = figures("float32", lambda name: reference_difference(name, "float32"))
+    return {"float64": paper, "libraries": libraries, "float32": single}
 
 
 def power_of_ten(value):
@@ -89,26 +107,10 @@ def power_of_ten(value):
     return max(math.ceil(math.log10(value)), -17) if value > 0 else -17
 
 
-@contextlib.contextmanager
-def double_precision():
-    """Keras's default dtype in float64, and JAX with x64."""
-    import keras
-
-    keras.config.set_floatx("float64")
-    if keras.backend.backend() == "jax":
-        import jax
-
-        with jax.enable_x64(True):
-            yield
-    else:
-        yield
-    keras.config.set_floatx("float32")
-
-
 def page(figures, versions):
     """The Markdown page."""
     from keras_optim import catalog
-    from tests.peers import PEERS
+    from tests.peers.table import PEERS
 
     lines = [
         "# Parity",
@@ -122,11 +124,11 @@ def page(figures, versions):
         "*Paper*: its equations in plain NumPy, float64, the worst of the three backends.",
         "*Libraries*: float64, the worst of the three backends, where settings exist under which",
         "the library is that of the paper; what has to be set or undone stands in",
-        "`tests/peers/table.py`. Versions: "
+        "`tests/references/`. Versions: "
         + ", ".join(f"{name} {number}" for name, number in sorted(versions.items()))
         + ".",
         "",
-        "Written by `python -m tests.tools.parity`, once on each backend; a test compares it.",
+        "Written by `python -m tests.tools.refresh`, once on each backend; a test compares it.",
         "",
         "| algorithm | paper | libraries | float32 JAX | float32 TensorFlow | float32 PyTorch |",
         "|---|---|---|---|---|---|",
@@ -140,28 +142,41 @@ def page(figures, versions):
             figure = max(figures[b]["libraries"][label] for b in BACKENDS)
             best[library] = max(best.get(library, -17), figure)
         libraries = ", ".join(f"{library} 1e{figure}" for library, figure in best.items())
+        libraries = libraries or "none"
         single = " | ".join(f"1e{figures[b]['float32'][row.name]}" for b in BACKENDS)
         cells = f"| `{row.algorithm.__name__}` | 1e{worst} | {libraries} | {single} |"
         lines.append(cells.replace("1e-17", "0"))
     return "\n".join(lines) + "\n"
 
 
-def main():
+def main(arguments):
     """Measure, keep, write the page when all three backends have been measured."""
-    from tests.peers import stored
+    import keras
 
-    backend, figures = measure()
-    file = DOCS / "parity.json"
-    kept = json.loads(file.read_text()) if file.exists() else {}
-    kept[backend] = figures
-    file.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
-    missing = set(BACKENDS) - set(kept)
-    if not missing and len({json.dumps(sorted(k["float64"])) for k in kept.values()}) == 1:
-        (DOCS / "parity.md").write_text(page(kept, stored()[1]))
-        print("wrote docs/parity.md")
+    from tests.peers.trajectories import stored
+
+    backend, file = keras.backend.backend(), DOCS / "parity.json"
+    figures = json.loads(file.read_text()) if file.exists() else {}
+    figures[backend] = measure({} if "--all" in arguments else figures.get(backend, {}))
+    file.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
+    if missing := incomplete(figures):
+        print(f"docs/parity.md waits for figures of {missing}")
     else:
-        print(f"measured {backend}; run the other backends as well")
+        (DOCS / "parity.md").write_text(page(figures, stored()[1]))
+
+
+def incomplete(figures):
+    """What has no figure yet, by backend."""
+    found = {}
+    for backend in BACKENDS:
+        measured = figures.get(backend, {})
+        names = {
+            n for kind, ns in expected().items() for n in set(ns) ^ set(measured.get(kind, ()))
+        }
+        if names:
+            found[backend] = sorted(names)
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,9 +1,9 @@
 """Files of half-finished runs, for other backends and later versions to continue.
 
 `KERAS_BACKEND=jax python -m tests.tools.portability`, and so for the other two, adds what is
-missing to `references/portable/format-N/`. Files that exist stay as they were written, and folders
-of older formats are never touched: they stand for the files that users have kept. (`--all` writes
-all files again.)
+missing to `references/portable/format-N/`, as `python -m tests.tools.refresh` does. Files that
+exist stay as they were written, and folders of older formats are never touched: they stand for the
+files that users have kept. (`--all` writes all files again.)
 """
 
 import json
@@ -15,7 +15,7 @@ import numpy as np
 
 import keras_optim
 from keras_optim.state import files
-from tests.support.catalog_cases import EVERY, VARIANTS, make
+from tests.support.catalog_cases import CASES, make
 from tests.support.trajectories import gradients, numbers, starts, tensor, variables
 
 FOLDER = pathlib.Path(__file__).parents[1] / "references" / "portable"
@@ -27,14 +27,8 @@ OPTIONS = {"use_ema": True, "gradient_accumulation_steps": 2, "weight_decay": 0.
 
 
 def cases():
-    """Optimizers by label: every one of the catalogue, its variants, wrappers, Keras's options."""
-    made = {
-        f"{name}-{i}": (name, case)
-        for name in EVERY
-        for i, case in enumerate([{}, *VARIANTS.get(name, [])])
-    }
-    made["adam-options"] = ("adam", OPTIONS)
-    return made
+    """Optimizers by label: every one of the catalogue, its variants, and Keras's options."""
+    return {**CASES, "adam-options": ("adam", OPTIONS)}
 
 
 def steps():
@@ -172,11 +166,12 @@ def write(folder, backend, records):
     )
 
 
-def main():
+def main(arguments):
     """Write what is missing for the backend at hand."""
     backend, folder = keras.backend.backend(), FOLDER / f"format-{files.FORMAT}"
     folder.mkdir(parents=True, exist_ok=True)
-    records = {} if "--all" in sys.argv else read(folder, backend)
+    records = {} if "--all" in arguments else read(folder, backend)
+    before = set(records)
     for label, (name, case) in cases().items():
         if label not in records:
             records[label] = recorded(name, case)
@@ -186,8 +181,9 @@ def main():
             file = folder / f"{backend}-{label}.keras"
             records[f"model-{label}"] = {"weights": record_model(label, file)}
             print(f"added {file.name}")
-    write(folder, backend, records)
+    if set(records) != before:
+        write(folder, backend, records)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

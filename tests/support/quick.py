@@ -1,0 +1,86 @@
+"""`pytest -m quick`: less than 90 seconds on PyTorch, for whoever changes something.
+
+Of each test function, the first two cases, and where a case is about an optimizer of the catalogue,
+those of a few that have all facts between them. Left out is what starts processes or compilers, or
+searches at random.
+"""
+
+from keras_optim import catalog
+from keras_optim.contract import Rule
+from keras_optim.wrappers.wrapper import Wrapper
+
+CASES = 2
+LONG = (
+    "tests/algorithms/test_properties.py",
+    "tests/benchmarks/",
+    "tests/codegen/test_building.py",
+    "tests/codegen/test_compilers.py",
+    "tests/codegen/test_cuda.py",
+    "tests/codegen/test_fuzz.py",
+    "tests/codegen/test_proving.py",
+    "tests/distribution/",
+    "tests/docs/test_docs.py::test_the_blocks_of_a_page_run_one_after_the_other",
+    "tests/keras/test_inside_keras.py::test_a_search_with_keras_tuner",
+    "tests/keras/test_inside_keras.py::test_torch_compile_gives_the_same",
+    "tests/test_supply_chain.py",
+)
+FACTS = (
+    "scale_invariant",
+    "rotation_equivariant",
+    "sign_based",
+    "elementwise",
+    "by_rows",
+    "couples_decay",
+    "shrinks",
+    "rate_at_start_only",
+)
+
+
+def facts(row):
+    """What a row of the catalogue stands for: its family and the facts of its class."""
+    rule = row.algorithm
+    stated = {(name, getattr(rule, name) not in (False, None)) for name in FACTS}
+    passed_on = (Rule.evaluate, Wrapper.evaluate)
+    return {
+        *stated,
+        ("family", row.family),
+        ("scalars", bool(rule.scalars)),
+        ("averages", rule.evaluate not in passed_on),
+    }
+
+
+def covering(rows):
+    """The names of the first rows that show a fact, each."""
+    seen, names = set(), []
+    for row in rows:
+        if not facts(row) <= seen:
+            seen |= facts(row)
+            names.append(row.name)
+    return names
+
+
+def optimizer_of(parameters):
+    """The name of the optimizer that a case is about, the outermost of several, or `None`."""
+    for value in parameters.values():
+        row = value if isinstance(value, catalog.Row) else None
+        if isinstance(value, str):
+            row = catalog.find(value.partition("(")[0])
+        if row:
+            return row.name
+    return None
+
+
+def quick(items):
+    """Those of the collected tests that are quick, in their order."""
+    names = covering((*catalog.ALGORITHMS, *catalog.WRAPPERS))
+    cases = {}
+    for item in items:
+        if item.nodeid.startswith(LONG):
+            continue
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        name = optimizer_of(parameters)
+        function = item.nodeid.partition("[")[0]
+        if name is None:
+            cases[function] = cases.get(function, 0) + 1
+        if name in names or (name is None and cases[function] <= CASES):
+            yield item
