@@ -122,6 +122,16 @@ def between(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
     return ops.where(x < low, _typed(low, x), ops.where(x > high, _typed(high, x), x))
 
 
+def bounded(direction: Tensor) -> Tensor:
+    """`direction`, at most 1e30 either way: a rate of zero times it is zero, not NaN.
+
+    >>> from keras import ops
+    >>> ops.convert_to_numpy(0.0 * bounded(ops.array([float("inf"), -2.0]))).tolist()
+    [0.0, -0.0]
+    """
+    return between(direction, -1e30, 1e30)
+
+
 def sign(x: Tensor) -> Tensor:
     """-1, 0 or 1; NaN where `x` is, so that a diverged run is seen.
 

@@ -11,7 +11,7 @@ from keras_optim.arguments.ranges import (
     LearningRate,
     NonNegative,
 )
-from keras_optim.numerics import ema, unbias, unbiased_root
+from keras_optim.numerics import bounded, ema, unbias, unbiased_root
 from keras_optim.optimizer import Slots, Tensor
 
 
@@ -86,5 +86,5 @@ class AdamP(Projected):
         m, v = ema(s["momentum"], g, self.beta_1), ema(s["velocity"], g * g, self.beta_2)
         ahead = ema(m, g, self.beta_1) if self.nesterov else m
         share, denominator = unbiased_root(v, self.beta_2, t, self.epsilon)
-        direction = unbias(share, self.beta_1, t) * ahead / denominator
+        direction = bounded(unbias(share, self.beta_1, t) * ahead / denominator)
         return direction, {"momentum": m, "velocity": v}

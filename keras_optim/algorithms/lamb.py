@@ -1,9 +1,9 @@
 """Lamb: Adam with steps in proportion to the weights, for large batches."""
 
-from typing import Unpack
+from typing import Annotated, Unpack
 
 from keras_optim.algorithms.moments import Moments
-from keras_optim.arguments.ranges import Decay, Epsilon, KerasOptions, LearningRate
+from keras_optim.arguments.ranges import Decay, KerasOptions, LearningRate, Range
 from keras_optim.numerics import norm, ratio, unbias, unbiased_root
 from keras_optim.optimizer import Slots, Tensor
 
@@ -33,7 +33,7 @@ class Lamb(Moments):
         learning_rate: >= 0, or a schedule. Default 0.001.
         beta_1: In [0, 1), decay of the mean of the gradient. Default 0.9.
         beta_2: In [0, 1), decay of the mean of its square. Default 0.999.
-        epsilon: >= 1e-30, added to the root. Default 1e-6.
+        epsilon: >= 1e-20, added to the root, so that no direction is infinite. Default 1e-6.
         **kwargs: Options of every optimizer, see `keras_optim.Optimizer`.
 
     Example: the step is a tenth of the weights' length, 5.
@@ -60,7 +60,7 @@ class Lamb(Moments):
         learning_rate: LearningRate = 1e-3,
         beta_1: Decay = 0.9,
         beta_2: Decay = 0.999,
-        epsilon: Epsilon = 1e-6,
+        epsilon: Annotated[float, Range(1e-20)] = 1e-6,
         **kwargs: Unpack[KerasOptions],
     ):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **kwargs)

@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_optim.algorithms.moments import Moments
 from keras_optim.arguments.ranges import Decay, Epsilon, KerasOptions, LearningRate
-from keras_optim.numerics import bias, ema, root, unbias
+from keras_optim.numerics import bias, bounded, ema, root, unbias
 from keras_optim.optimizer import Slots, Tensor
 
 
@@ -84,11 +84,11 @@ class SWATS(Moments):
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m, v = self.averages(g, s)
         d = ops.sqrt(bias(self.beta_2, t, like=x)) * unbias(m, self.beta_1, t)
-        d = d / root(v, self.epsilon)
+        d = bounded(d / root(v, self.epsilon))
 
         along = ops.sum(d * g)
         known = along != 0.0
-        ratio = ops.sum(d * d) / ops.where(known, along, ops.ones_like(along))
+        ratio = bounded(ops.sum(d * d) / ops.where(known, along, ops.ones_like(along)))
         average = ops.where(known, ema(s["ratio"], ratio, self.beta_2), s["ratio"])
         found = unbias(average, self.beta_2, t)
         settled = (lr > 0.0) & (lr * ops.abs(found - ratio) < self.epsilon)

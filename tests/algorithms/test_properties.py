@@ -4,6 +4,8 @@ Within what is documented: weights up to 1e15 (100 in half precision, where more
 gradients up to 1e30, rates up to 1, other numbers without an upper limit up to 10.
 """
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -87,6 +89,22 @@ def test_no_finite_gradient_makes_a_nan(name, data):
     xs, steps, dtype = data.draw(problem(st.one_of(PLAIN, EDGES, HUGE)))
     for values, _ in go(make(name), xs, steps, dtype):
         assert not any(np.any(np.isnan(v)) for v in values)
+
+
+DECAYS = ("beta", "beta_1", "beta_2", "momentum", "rho")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_directions_beyond_all_bounds_times_a_rate_of_zero(name):
+    """A large gradient, then none, without memory of its square and with the least epsilon."""
+    own = hyperparameters.own_parameters(type(make(name)).__init__)
+    least = {"epsilon": 1e-20 if name == "lamb" else 1e-30} if "epsilon" in own else {}
+    for rate, decay in itertools.product((0.0, 1.0), ("none", *DECAYS)):
+        forgets = {decay: 0.0} if decay in own else {}
+        optimizer = make(name, learning_rate=rate, **least, **forgets)
+        steps = [[np.full((2, 3), g)] for g in (1e15, 0.0, 1e-40, 1e15, 0.0)]
+        for values, state in go(optimizer, [np.ones((2, 3))], steps):
+            assert not any(np.any(np.isnan(v)) for v in (*values, *state))
 
 
 @pytest.mark.parametrize("name", NAMES)
