@@ -146,10 +146,15 @@ def added(value: torch.Tensor, over: Sequence[int], units: int, number: int) -> 
     if not value.numel():
         return total
     size = value.abs()
-    # Finite numbers whose sum is none may give anything: one order overflows, another does not.
-    finite = size.amax(list(over), keepdim=True) < math.inf
-    by = units * _unit(value) * size.sum(list(over), keepdim=True)
-    return moved(total, torch.where(finite, by, 0), number)
+    size = torch.where(size < math.inf, size, 0).sum(list(over), keepdim=True)
+    by = torch.where(total.abs() < math.inf, units * _unit(value) * size, 0)
+    # Where the finite numbers overflow in one order, they may not in another, and meet an infinity
+    # or not. So any sum is right, and the moved ones are infinite both ways.
+    overflows = (size == math.inf) & ~value.isnan().sum(list(over), keepdim=True).bool()
+    by = torch.where(overflows, math.inf, by)
+    found = moved(torch.where(overflows, 0, total), by, number)
+    found[:, :1] = total[:, :1]
+    return found
 
 
 def moved(value: torch.Tensor, by: torch.Tensor, number: int) -> torch.Tensor:

@@ -1,12 +1,23 @@
 """A kernel that is wrong is found out before it steps a weight: the rule runs instead."""
 
+import math
 from string import Template
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
-from keras_optim.codegen import Kernel, building, cpu_source, cuda_source, kernel, on_cuda, proving
+from keras_optim.codegen import (
+    Kernel,
+    building,
+    cpu_source,
+    cuda_source,
+    kernel,
+    on_cuda,
+    proving,
+    replaying,
+)
 from keras_optim.codegen.operations import OPERATIONS, Operation
 from keras_optim.engine import torch_native
 from tests.codegen import emulator
@@ -183,3 +194,33 @@ def prepared():
 
     x, y = (torch.ones(3, 4, device="cpu", dtype=torch.float32) for _ in range(2))
     return Kernel(step, [{"x": x, "y": y}], [{}], {}, leading="x")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ([math.inf, -3e38, -3e38], {math.inf, -math.inf}),  # infinite in double precision, or NaN
+        ([3e38, 3e38, -3e38], {math.inf, -math.inf}),
+        ([math.inf, 1.0, -3e38], {math.inf}),
+        ([1e38, 1e37, -1e38], {1e37}),
+    ],
+)
+def test_sums_that_overflow_in_one_order_may_be_anything(numbers, expected):
+    value = torch.tensor(numbers, dtype=torch.float32).reshape(1, 1, 3)
+    found = replaying.added(value, [-1], replaying.OF_SUMS, 1)[0, 1:].ravel().tolist()
+    assert all(any(math.isclose(f, e, rel_tol=1e-3) for e in expected) for f in found)
+    assert all(any(math.isclose(f, e, rel_tol=1e-3) for f in found) for e in expected)
+    nan = torch.tensor([math.nan, 3e38, 3e38]).reshape(1, 1, 3)
+    assert replaying.added(nan, [-1], replaying.OF_SUMS, 1).isnan().all()
+
+
+KERNELS = [(3, 3, 3, 16), (3, 3, 16, 32), (32,), (64, 10), (10,)]
+
+
+@pytest.mark.parametrize(
+    "name", ["centralization(adam)", "adaptiveclipping(adam)", "adafactor", "adamp", "sm3", "lamb"]
+)
+def test_rules_with_sums_prove_themselves_on_kernels_of_convolutions(name, monkeypatch):
+    monkeypatch.setenv(torch_native.SETTING, "native")
+    values = [np.ones(shape) for shape in KERNELS]
+    run(make(name), values, [[np.ones(shape) for shape in KERNELS]])
