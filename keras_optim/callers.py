@@ -1,4 +1,4 @@
-"""Who called: what Keras tells neither its callbacks nor its optimizers.
+"""The callers of our methods: what Keras tells neither its callbacks nor its optimizers.
 
 All that looks at the frames of callers is here. Where nothing is found, nothing is done.
 """
@@ -10,7 +10,7 @@ import keras
 
 
 def nearest(kind: type) -> Any:
-    """The object of `kind` a method of which called, through whatever; `None` if there is none.
+    """Return the nearest caller's `self` that is of `kind`, or `None`.
 
     >>> class A:
     ...     def find(self, kind):

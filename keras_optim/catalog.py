@@ -1,4 +1,4 @@
-"""What there is: one row per algorithm. Lists, tables and tests are made from it."""
+"""The catalogue: one row per algorithm, from which lists, tables and tests are made."""
 
 import difflib
 from dataclasses import dataclass

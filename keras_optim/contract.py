@@ -118,11 +118,11 @@ class Rule:
         return [{"decayed": pattern is None} for pattern in excluded]
 
     def evaluate(self, x: Tensor, s: Slots) -> Tensor | None:
-        """The weights to test with, between two steps; `None`: the weights as they are."""
+        """The evaluation weights between two steps; `None`: the training weights themselves."""
         return None
 
     def settle(self, x: Tensor, s: Slots) -> Slots:
-        """The slots that change when the weights to test with become the weights."""
+        """The slots that change when the evaluation weights become the weights."""
         return {}
 
     def stored(self, x: Tensor, s: Slots) -> Tensor:

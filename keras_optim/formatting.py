@@ -1,4 +1,4 @@
-"""What a value looks like in an error message and in a `repr`: short, whatever it is."""
+"""Short texts for values in error messages and in `repr`."""
 
 import reprlib
 from collections.abc import Iterable

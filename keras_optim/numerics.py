@@ -73,7 +73,7 @@ def unbiased_root(square: Tensor, decay: float, t: Tensor, epsilon: float) -> tu
 
     The correction falls on `share = sqrt(1 - decay ** t)`, one number, and on epsilon:
     `denominator = sqrt(square) + share * epsilon`. So no tensor has to be divided for it. (That
-    product is kept above the smallest normal number, lest it be zero, where it could be: the
+    product is kept above the smallest normal number, so that it is not zero, where it could be: the
     share rises from `sqrt(1 - decay)`.)
 
     >>> from keras import ops

@@ -309,15 +309,15 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
                 f"{action} the wrapper instead."
             )
 
-    # ---- weights to test with
+    # ---- evaluation weights
 
     @property
     def averaging(self) -> bool:
-        """Whether the weights to test with are others than those that are trained."""
+        """Whether the evaluation weights differ from the training weights."""
         return type(self).evaluate is not Optimizer.evaluate
 
     def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
-        """Leave the weights to test with in the model. Keras calls this at the end of `fit`."""
+        """Leave the evaluation weights in the model. Keras calls this at the end of `fit`."""
         if tensors.purged((*keras_private.trainable_variables(self), *self._variables)):
             return  # the first step of a `fit` on JAX raised: that error is the one to see
         super().finalize_variable_values(var_list)

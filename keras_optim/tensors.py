@@ -16,14 +16,14 @@ _COUNTS_IN_32_BITS = keras.backend.standardize_dtype("int") == "int32"
 
 
 def tf() -> Any:
-    """TensorFlow, once its backend is at hand."""
+    """Return TensorFlow, which is imported with its backend only."""
     import tensorflow
 
     return tensorflow
 
 
 def jax() -> Any:
-    """JAX, once its backend is at hand."""
+    """Return JAX, which is imported with its backend only."""
     import jax
 
     return jax
@@ -76,7 +76,7 @@ def saturated(count: Tensor) -> Tensor:
 
 
 def saturate(count: Any) -> None:
-    """The same for a variable: what runs for two thousand million steps must not begin anew."""
+    """Clamp a counter in place, so that it cannot wrap after 2**31 steps."""
     if _COUNTS_IN_32_BITS:
         count.assign(saturated(tensor(count)))
 

@@ -1,4 +1,4 @@
-"""What an optimizer or a schedule is, in a line: for a `repr`, and for errors that name another."""
+"""Descriptions of optimizers and schedules in a line: for `repr`, and for messages."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Arguments of constructors, checked by the ranges that stand in a signature, and used everywhere.
+"""Checking and conversion of constructors' arguments, by the ranges in a signature.
 
 A constructor writes ``beta_1: Decay = 0.9``. From that annotation alone the library checks and
 converts the argument, names it in errors, and derives ``get_config``; tests draw values from it.

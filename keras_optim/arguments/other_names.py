@@ -1,4 +1,4 @@
-"""Names of arguments in other libraries, and what is called so here.
+"""Argument names of other libraries, and the names that they have here.
 
 Looked up when a constructor does not know an argument. Only what it does know is suggested.
 """

@@ -1,4 +1,4 @@
-"""What a rule reads and returns, checked when it first runs: names of slots, shapes, a pair.
+"""Checks of the slots, shapes and pairs that a rule reads and returns, when it first runs.
 
 It costs nothing afterwards: a variable's shape is checked once for each optimizer, and where a
 step is traced or compiled, only while that happens.

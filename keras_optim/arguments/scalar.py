@@ -1,4 +1,4 @@
-"""Plain Python numbers, from whatever holds exactly one: NumPy scalars, tensors, variables."""
+"""Plain Python numbers from objects that hold exactly one: NumPy scalars, tensors, variables."""
 
 import numbers
 from typing import Any

@@ -1,4 +1,4 @@
-"""How callbacks reach the optimizer and its state inside `fit`."""
+"""Access of callbacks to the optimizer and its state inside `fit`."""
 
 from typing import Any
 

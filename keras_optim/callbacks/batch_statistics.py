@@ -1,4 +1,4 @@
-"""The moving statistics of batch normalisation, computed anew for the weights in the model."""
+"""Moving statistics of batch normalisation, computed again for the weights in the model."""
 
 import contextlib
 import inspect
@@ -21,7 +21,7 @@ _NAMES = ("moving_mean", "moving_variance", "moving_stddev")
 def update_batch_statistics(
     model: keras.Model, data: Any, batch_size: int = 32, steps: int | None = None
 ) -> None:
-    r"""Compute the statistics of batch normalisation anew, for the weights that `model` has now.
+    r"""Compute the statistics of batch normalisation again, for the weights that `model` has now.
 
     $$
     \mu = \frac{1}{n} \sum_b n_b\, \mu_b, \qquad

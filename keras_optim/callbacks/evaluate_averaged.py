@@ -18,7 +18,7 @@ from keras_optim.state import evaluation_weights
 class EvaluateAveraged(keras.callbacks.Callback):
     """Validate, test, predict and save with the averaged weights, train on with the others.
 
-    For optimizers that keep other weights to test with: `EMA`, `SWA`. In validation inside `fit`,
+    For optimizers that keep evaluation weights: `EMA`, `SWA`. In validation inside `fit`,
     in `evaluate` and `predict` that get this callback, and for all callbacks at the end of an
     epoch, the averaged weights stand in the model; then the trained ones come back exactly. At the
     end of `fit` the averaged weights stay, with this callback or without.
@@ -36,7 +36,7 @@ class EvaluateAveraged(keras.callbacks.Callback):
 
     Args:
         data: Inputs of the training, or a part of them. The statistics of batch normalisation are
-            computed anew from them whenever the averaged weights are put into the model, see
+            computed again from them whenever the averaged weights are put into the model, see
             `update_batch_statistics`; the trained ones come back with the weights. Default `None`:
             the statistics stay those of the trained weights.
         batch_size: >= 1, for `data`. Default 32.

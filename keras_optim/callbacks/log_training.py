@@ -72,7 +72,7 @@ class LogTraining(keras.callbacks.Callback):
             model.train_function = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Begin the means anew."""
+        """Start the means again."""
         norms.forget(optimizer_of(self))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

@@ -1,4 +1,4 @@
-"""Which rate to start with, from the losses of a sweep over rates."""
+"""The rate to start with, from the losses of a sweep over rates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Train steps that leave no trace in a model, whatever ends the `fit` that they are part of.
+"""Train steps that leave no trace in a model, even if an exception ends their `fit`.
 
 Keras calls no callback when `fit` is interrupted. So a sweep never leaves its weights in the model:
 each step of it starts from a copy of its own, and the model has its own values again as soon as

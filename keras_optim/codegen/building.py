@@ -2,7 +2,7 @@
 
 The folder is `$XDG_CACHE_HOME/keras_optim`, or `~/.cache/keras_optim`. A library is found again by
 its source, the compilers, their flags and the processor; it ends with the hash of its own bytes, so
-that a damaged one is built anew. What cannot be built is not tried again in the same process.
+that a damaged one is built again. What cannot be built is not tried again in the same process.
 """
 
 import contextlib

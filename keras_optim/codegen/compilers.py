@@ -63,7 +63,7 @@ class BuildError(Exception):
 
 
 class _Unusable(BuildError):
-    """A compiler that fails whatever the source."""
+    """A compiler that fails with any source."""
 
 
 @dataclass

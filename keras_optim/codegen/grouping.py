@@ -1,4 +1,4 @@
-"""Which items the same text can do, and in which order their numbers can be known."""
+"""Groups of items that share one text, and the order in which their numbers become known."""
 
 from collections.abc import Sequence, Set
 from typing import Any

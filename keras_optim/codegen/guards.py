@@ -1,4 +1,4 @@
-"""Whether tensors are of the kind that a kernel was made for: it sees addresses and no more."""
+"""Guards: are tensors still of the kind that a kernel was made for? It sees only addresses."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where numbers are: the place of an element, or of what lies along some axes only, as C."""
+"""C expressions for offsets into arrays."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby

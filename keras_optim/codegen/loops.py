@@ -1,4 +1,4 @@
-"""The parts of the function, as text: what is the same on each kind of device."""
+"""Loops over elements and rows as text, the same on each kind of device."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar

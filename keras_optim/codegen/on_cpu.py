@@ -1,4 +1,4 @@
-"""On a CPU: how the C function is built, and the tables that it is called with."""
+"""CPU kernels: building the C function, and the tables that it is called with."""
 
 import ctypes
 import itertools
@@ -89,7 +89,7 @@ class Tables:
                 self._places = slice(n, None, len(text.arrays))
         self._alone = sum(sizes) < ALONE
         self.ways = [partial(self._call, 1), lambda at: self._call(torch.get_num_threads(), at)]
-        """All ways in which it may run, whatever the sizes."""
+        """Return all ways in which it may run."""
         self._threads = 0
 
     def run(self, leading: list[Any]) -> None:

@@ -1,4 +1,4 @@
-"""What each operation of PyTorch is in C: elementwise ones, with PyTorch's treatment of NaN."""
+"""Operations of PyTorch in C: elementwise ones, with PyTorch's treatment of NaN."""
 
 from dataclasses import dataclass
 

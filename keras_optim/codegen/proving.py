@@ -1,4 +1,4 @@
-"""A kernel proves itself before it touches a weight.
+"""The proof of a kernel before it touches a weight.
 
 It steps small tensors of every kind that it was made for, and must give what the same operations
 give one by one in PyTorch: bit for bit where they are rounded correctly and done in the same order,

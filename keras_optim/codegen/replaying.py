@@ -1,4 +1,4 @@
-"""The operations of graphs, replayed one by one in PyTorch: what a kernel must give.
+"""Replay of graphs in PyTorch, operation by operation: the numbers that a kernel must give.
 
 Every value has two axes before its own: the *rounds*, for several inputs at once, and the *doubts*.
 Sums and some functions differ in their last bits from one library, order or device to another. How

@@ -1,4 +1,4 @@
-"""What each pass over the elements of an item reads, computes, and leaves for later passes.
+"""The schedule of passes: what each reads, computes, and leaves for later passes.
 
 A pass that needs reductions of an earlier one would compute again all that both have in common. So
 an earlier pass stores what is final in it, and what is the same in a whole column is computed once.

@@ -1,4 +1,4 @@
-"""One model on several devices: what state and gradients must know of it.
+"""Distribution of state and gradients over several devices.
 
 On JAX `keras.distribution` spreads variables over a mesh, on TensorFlow `tf.distribute` keeps a
 copy of them on each replica, on PyTorch `fully_shard` makes DTensors of them.

@@ -1,4 +1,4 @@
-"""Norms of gradient and update, measured inside the step, for those who ask.
+"""Norms of gradient and update, measured inside the step on request.
 
 They are shared variables of the optimizer, so every backend's trainer carries them through its
 compiled step; nothing that updates the weights reads them, and they are not saved.
@@ -146,7 +146,7 @@ def means(optimizer: Any) -> dict[str, float]:
 
 
 def forget(optimizer: Any) -> None:
-    """Begin the means anew."""
+    """Start the means again."""
     if optimizer.built:
         for name, variable in optimizer.state.shared.items():
             if name == STEPS or (name in NAMES and name.startswith("summed")):

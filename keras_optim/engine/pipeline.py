@@ -1,4 +1,4 @@
-"""What Keras does around a rule, on PyTorch: its `apply` of one variable as one pure function.
+"""The `apply` of Keras for one variable as a pure function, on PyTorch.
 
 Loss scale, accumulation, clipping, the rule, the moving average and the count of steps are written
 here a second time, so that a kernel can be made of all of it.

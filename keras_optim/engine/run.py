@@ -1,4 +1,4 @@
-"""A step of an optimizer: variables are read, the rule runs, and variables are written."""
+"""One step of an optimizer: reads variables, runs the rule, writes variables."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -38,7 +38,7 @@ def run_natively(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any] 
 
 
 def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning_rate: Any) -> None:
-    """One step of `optimizer` on its `variables`, in place, on the backend at hand."""
+    """Make one step of `optimizer` on its `variables`, in place."""
     state = optimizer.state
     indices = [keras_private.index_of(optimizer, v) for v in variables]
     constants = constants_of(optimizer, indices)

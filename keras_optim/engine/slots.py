@@ -1,4 +1,4 @@
-"""The state that is kept for each variable, as Keras variables."""
+"""Keras variables for the slots of each variable."""
 
 import functools
 from collections.abc import Callable

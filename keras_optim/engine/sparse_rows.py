@@ -1,4 +1,4 @@
-"""Gradients of a few rows of a large variable, such as an embedding's: only these are worked on.
+"""Gradients of few rows of a large variable, such as an embedding: only these rows are updated.
 
 A rule that leaves rows without a gradient as they are (`LazyRows`) sees the rows that have one and
 nothing else, at a cost that does not grow with the variable.

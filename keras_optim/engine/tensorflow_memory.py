@@ -1,7 +1,7 @@
-"""Large variables take turns: so what one needs for a while is there for the next.
+"""A limit on the large variables that TensorFlow updates at once, so that memory is reused.
 
-TensorFlow runs whatever is ready, outside of XLA, and every operation makes a tensor. Left alone
-it begins all variables at once and has a new tensor of each in memory, several times over.
+Outside of XLA, TensorFlow runs every operation that is ready, and each makes a tensor. Left alone,
+it starts all variables at once and holds several new tensors of each in memory.
 """
 
 import contextlib

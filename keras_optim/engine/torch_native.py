@@ -1,8 +1,8 @@
 """The whole `apply` of an optimizer as one native call: PyTorch, dense tensors, on CPU or CUDA.
 
-The function is that of `pipeline`; what cannot be done so goes Keras's own way. A kernel knows its
+The function is that of `pipeline`; anything unsupported falls back to Keras. A kernel knows its
 tensors by their addresses, so each step looks after them: what is not proved to be as it was when
-the addresses were taken is bound anew, or goes Keras's way as well.
+the addresses were taken is bound again, or falls back to Keras as well.
 
 The environment variable `KERAS_OPTIM_TORCH` chooses, when an optimizer makes its first step:
 
@@ -50,7 +50,7 @@ class Steps:
         return Steps, (self.base,)
 
     def forget(self) -> None:
-        """Begin anew at the next step: something that was fixed has changed."""
+        """Drop the compiled steps, because a setting that is fixed in them has changed."""
         self.steps.clear()
 
     def apply(self, optimizer: Any, grads: Sequence[Any], variables: Sequence[Any] | None) -> bool:

@@ -1,4 +1,4 @@
-"""Gradients and variables that callers hand over: what is wrong is refused by name, before a step.
+"""Checks of the gradients and variables that callers give, before a step.
 
 Backends broadcast, drop the imaginary part or fail somewhere within; here the message says which
 variable it was.

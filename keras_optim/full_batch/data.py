@@ -1,4 +1,4 @@
-"""The data of a model's loss: what callers hand over, as arrays, and cut into chunks."""
+"""Data of a model's loss: arrays from what callers give, cut into chunks."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass

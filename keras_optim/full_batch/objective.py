@@ -1,4 +1,4 @@
-"""What is minimised: a function of one long vector, evaluated on the backend at hand.
+"""The objective: a function of one long vector, evaluated on the backend in use.
 
 The loop, the line search and the directions work on NumPy vectors in float64 on the host: all
 variables, flattened and joined. Each evaluation copies the weights to the device and the gradient

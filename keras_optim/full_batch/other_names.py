@@ -1,4 +1,4 @@
-"""Names of arguments that scipy, torch, optax and Keras have, and what `minimize` calls them."""
+"""Argument names of scipy, torch, optax and Keras, and the names that `minimize` has for them."""
 
 import functools
 import inspect

@@ -1,4 +1,4 @@
-"""What `keras_optim.minimize` returns, and what it tells a callback on the way."""
+"""The result of `keras_optim.minimize`, and the state that a callback sees on the way."""
 
 from dataclasses import dataclass, field
 from typing import Literal

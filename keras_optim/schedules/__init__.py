@@ -1,6 +1,6 @@
 """Learning-rate schedules that Keras lacks, for any Keras optimizer.
 
-`PolynomialDecay` is Keras's own, at hand here so that the list is whole: nothing was missing in it.
+`PolynomialDecay` is Keras's own, listed here so that the list is complete.
 """
 
 from keras.optimizers.schedules import PolynomialDecay

@@ -1,8 +1,9 @@
-"""The weights to test with, in the place of those that are trained, and back again.
+"""Evaluation weights: swapped into the model, and training weights swapped back.
 
-`Optimizer.evaluate` says what the former are. Whatever tests or saves a model swaps them in. The
-trained weights, and the state that goes with them, are kept in copies under the names they have in
-a file, and come back bit by bit. A file that is written meanwhile holds them too.
+`Optimizer.evaluate` computes the evaluation weights. Callbacks that validate or save a model swap
+them in. Meanwhile `OptimizerState.trained` holds copies of the training weights and their slots,
+under the names that they have in a file; they come back bit by bit. A file that is written
+meanwhile holds both.
 """
 
 import warnings
@@ -21,13 +22,13 @@ _EPSILON = {"bfloat16": 2.0**-7, "float16": 2.0**-10, "float32": 2.0**-23, "floa
 
 
 def swapped(optimizer: Any) -> bool:
-    """Whether the weights to test with stand in the model, and no step was made since."""
+    """Whether the model holds evaluation weights, and no step was made since."""
     kept = optimizer.state.trained if optimizer.built else {}
     return bool(kept) and kept["iteration"] == _iteration(optimizer)
 
 
 def swap_in(optimizer: Any) -> None:
-    """Put the weights to test with into the model. Does nothing where they are there already.
+    """Put the evaluation weights into the model, unless it holds them already.
 
     The state is made to fit them, so that they can be trained on.
     """
@@ -50,7 +51,7 @@ def swap_in(optimizer: Any) -> None:
 
 
 def swap_out(optimizer: Any) -> None:
-    """Put the weights that are trained back, where others were swapped in.
+    """Put the training weights back, if evaluation weights were swapped in.
 
     Weights that were set meanwhile stay, with the state that fits them.
     """
@@ -75,7 +76,7 @@ def swap_out(optimizer: Any) -> None:
 
 
 def finish(optimizer: Any) -> None:
-    """Make the weights to test with the weights."""
+    """Leave the evaluation weights in the model for good."""
     swap_in(optimizer)
     if optimizer.built:
         optimizer.state.trained.clear()
@@ -85,7 +86,7 @@ def finish(optimizer: Any) -> None:
 
 
 def kept_state(optimizer: Any) -> dict[str, Any]:
-    """What is kept while other weights are in the model, under its names in a file."""
+    """Return the training weights and slots while evaluation weights are in the model."""
     if not swapped(optimizer):
         return {}
     return {name: v for name, v in optimizer.state.trained.items() if name.startswith(PREFIX)}
@@ -94,7 +95,7 @@ def kept_state(optimizer: Any) -> dict[str, Any]:
 def take_up(optimizer: Any, arrays: dict[str, Any]) -> set[str]:
     """Take the trained weights and their state from a file; return the names that were read.
 
-    The weights that the file holds for the model are those to test with.
+    The file's weights of the model itself are the evaluation weights.
     """
     kept, names = optimizer.state.trained, set()
     kept.clear()

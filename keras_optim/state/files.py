@@ -171,8 +171,9 @@ def _another(optimizer: Any, arrays: dict[str, Any]) -> str | None:
 def _warn_of_another(title: str, another: str) -> None:
     warnings.warn(
         f"{title}: the file holds the state of {another}, so this one is left as it is and "
-        "training would begin anew. To go on from the file, compile with the optimizer that saved "
-        "it, under the same dtype policy (mixed_float16 saves a LossScaleOptimizer around it).",
+        "training would start from scratch. To go on from the file, compile with the optimizer "
+        "that saved it, under the same dtype policy (mixed_float16 saves a LossScaleOptimizer "
+        "around it).",
         stacklevel=3,
     )
 

@@ -1,4 +1,4 @@
-"""What EMA and SWA have in common: an average of the weights, kept as its distance from them."""
+"""The parent of EMA and SWA: an average of the weights, kept as its distance from them."""
 
 from typing import Unpack
 

@@ -1,4 +1,4 @@
-"""EMA: an exponential moving average of the weights to test with."""
+"""EMA: an exponential moving average of the weights, for evaluation."""
 
 from typing import Unpack
 

@@ -1,4 +1,4 @@
-"""SWA: the mean of the weights of late steps to test with."""
+"""SWA: the mean of the weights of late steps, for evaluation."""
 
 from typing import Unpack
 

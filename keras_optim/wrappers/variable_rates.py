@@ -1,4 +1,4 @@
-"""A multiplier of the rate for each of some variables, whatever their paths."""
+"""Multipliers of the rate for single variables, even of one path."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

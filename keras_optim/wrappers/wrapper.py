@@ -1,4 +1,4 @@
-"""What every wrapper has in common: it owns all state and passes the rule through."""
+"""The parent of all wrappers: it owns all state and passes the rule through."""
 
 from collections.abc import Sequence
 from typing import Any, Unpack
@@ -111,7 +111,7 @@ class Wrapper(Optimizer):
 
     @property
     def averaging(self) -> bool:
-        """Whether the weights to test with are others than those that are trained."""
+        """Whether the evaluation weights differ from the training weights."""
         return type(self).evaluate is not Wrapper.evaluate or self.inner.averaging
 
     def constants(self, paths: Sequence[str]) -> list[dict[str, Any]]:
