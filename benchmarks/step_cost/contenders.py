@@ -67,8 +67,9 @@ class PlainSubclass(keras.optimizers.Optimizer):
         super().build(variables)
         self.states = []
         for variable in variables:
-            starts = self.rule.init(keras.ops.convert_to_tensor(variable))
-            slots = {slot: starts.get(slot, variable) for slot in self.rule.slots}
+            x = keras.ops.convert_to_tensor(variable)
+            starts = self.rule.init(x)
+            slots = {slot: starts.get(slot, variable) for slot in self.rule.slot_names(x)}
             self.states.append({n: self.add_variable(v.shape, name=n) for n, v in slots.items()})
             for slot, value in starts.items():
                 if slot in slots:
