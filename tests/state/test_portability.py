@@ -37,7 +37,7 @@ def test_without_the_state_it_would_not(label):
     lost = np.max(np.abs(continued(record, with_state=False) - record["path"][1:]))
     optimizer = make(name, **case)
     assert (lost > 100 * TOLERANCE) == bool(
-        optimizer.slot_names(np.ones((2, 2))) or optimizer.scalars
+        optimizer.slot_names(keras.ops.ones((2, 2))) or optimizer.scalars
     )
 
 
