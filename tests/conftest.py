@@ -56,6 +56,19 @@ def seed():
 
 
 @pytest.fixture(autouse=True)
+def threads():
+    """The number of threads is as before after each test."""
+    if BACKEND != "torch":
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
 def no_setting(monkeypatch):
     """Whoever runs the tests may have chosen how PyTorch steps."""
     monkeypatch.delenv("KERAS_OPTIM_TORCH", raising=False)
