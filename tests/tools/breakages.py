@@ -180,8 +180,8 @@ WRAPPERS = [
     ),
     Mutant(
         "keras_optim/wrappers/skip_non_finite.py",
-        's["skipped"] - s["skip"]), lr)',
-        's["skipped"]), lr)',
+        '"skipped": s["skipped"] + once',
+        '"skipped": s["skipped"]',
         "tests/wrappers/test_transforms.py -k skip",
     ),
     Mutant(

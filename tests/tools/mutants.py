@@ -3,8 +3,7 @@
 `python -m tests.tools.mutants` copies the checkout, breaks one line, runs the tests named beside it
 until the first failure, and goes on with the next: it names the breakages that no test noticed.
 With words, such as `swats files`, only those whose row has one of them. Each set of tests must pass
-on the unbroken copy first. It takes too
-long for CI.
+on the unbroken copy first. It takes too long for CI.
 """
 
 import concurrent.futures
