@@ -98,7 +98,7 @@ class KerasOptimizer(keras.optimizers.Optimizer):
 
     def update_variables(self, grads: Any, variables: Any, learning_rate: Any) -> None:
         """Run the rule on variables and clipped gradients."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define `update_variables`.")
 
 
 def clipped(optimizer: Any, grads: Sequence[Any]) -> Sequence[Any]:

@@ -20,6 +20,7 @@ from benchmarks.errors import UsageError, one_line
 from benchmarks.flags import Parser, shortened, whole
 from benchmarks.step_cost import contenders, device, report, shapes, timing
 from benchmarks.step_cost.other_libraries import COMPILED
+from keras_optim.contract import layers
 
 DEFAULT = ("adam", "adamw", "sgd", "adagrad", "lion", "radam", "lamb", "lookahead(adam)")
 
@@ -54,7 +55,7 @@ def measure(arguments: argparse.Namespace) -> Iterator[report.Row]:
             for key, build in contenders.of(name).items()
             if key not in arguments.without and (arguments.compiled or key != COMPILED)
         }
-        slots = len(contenders.ours(name).slots)
+        slots = sum(rule.memory for rule in layers(contenders.ours(name)))
         for count in threads:
             used = device.threads(count or None)
             known = {"backend": device.BACKEND, "optimizer": name, "threads": used}

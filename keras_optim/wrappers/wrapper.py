@@ -1,6 +1,6 @@
 """The parent of all wrappers: it owns all state and passes the rule through."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Unpack
 
 import keras
@@ -47,11 +47,7 @@ class Wrapper(Optimizer):
                 f"already {state}"
             )
         self._check_order(inner)
-        if twice := set(type(self).slots) & set(inner.slots):
-            raise ValueError(
-                f"{title}: `inner` must not keep the slot {', '.join(sorted(twice))} itself. "
-                f"Received: inner={type(inner).__name__}"
-            )
+        self._check_slots(inner, inner.slots)
         if any(type(rule) is type(self) for rule in layers(inner)):
             raise ValueError(f"{title}: `inner` must not have a {title} inside already.")
         inherited = {
@@ -74,6 +70,14 @@ class Wrapper(Optimizer):
         self.scalars = {**type(self).scalars, **inner.scalars}
         inner._wrapped_by = title
 
+    def _check_slots(self, inner: Optimizer, names: Iterable[str]) -> None:
+        """Raise a ValueError for slots of `inner` that have the name of one of the wrapper's."""
+        if twice := set(type(self).slots) & set(names):
+            raise ValueError(
+                f"{type(self).__name__}: `inner` must not keep the slot "
+                f"{', '.join(sorted(twice))} itself. Received: inner={type(inner).__name__}"
+            )
+
     def _check_order(self, inner: Optimizer) -> None:
         """Raise a ValueError where an average inside would miss what the wrapper does."""
         averages = [rule for rule in layers(inner) if type(rule).evaluate is not Wrapper.evaluate]
@@ -92,7 +96,9 @@ class Wrapper(Optimizer):
             rule.state = self.state  # so that what it counts can be read from it
 
     def init(self, x: Tensor) -> Slots:
-        return self.inner.init(x)
+        starts = self.inner.init(x)
+        self._check_slots(self.inner, starts)
+        return starts
 
     def read_older(self, slots: Slots, shape: tuple[int, ...]) -> Slots:
         return self.inner.read_older(slots, shape)
