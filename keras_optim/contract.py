@@ -134,14 +134,17 @@ class Rule:
 
     def moved(self, change: Tensor, x: Tensor, s: Slots) -> Tensor:
         """The change of what the variable holds, when `change` is added to `x`."""
-        return change if s["stored"] is None else self.stored(x + change, s) - x
+        if s["stored"] is None:
+            return change
+        before, decayed = s["decay"] or (x, 0.0)  # added in this order when it is written
+        return self.stored(before + (decayed + change), s) - x
 
     def step(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         """Decoupled weight decay, then `update`: what runs, and what a wrapper calls."""
         if not (decay := s["weight_decay"]):
             return self.update(g, x, s, t, lr)
         decayed = -lr * decay * x
-        change, new = self.update(g, x + decayed, s, t, lr)
+        change, new = self.update(g, x + decayed, {**s, "decay": (x, decayed)}, t, lr)
         return decayed + change, new
 
 

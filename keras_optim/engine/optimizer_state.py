@@ -66,7 +66,12 @@ def constants_of(optimizer: Any, indices: Sequence[int]) -> list[dict[str, Any]]
     """What is decided for each of the variables with these indices, weight decay included."""
     decay, variables = optimizer.weight_decay or 0.0, keras_private.trainable_variables(optimizer)
     return [
-        {**c, "weight_decay": decay if c["decayed"] else 0.0, "stored": stored_by(variables[i])}
+        {
+            **c,
+            "weight_decay": decay if c["decayed"] else 0.0,
+            "decay": None,  # `Rule.step` replaces it
+            "stored": stored_by(variables[i]),
+        }
         for c, i in ((optimizer.state.constants[i], i) for i in indices)
     ]
 

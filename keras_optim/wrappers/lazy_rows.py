@@ -91,5 +91,5 @@ class LazyRows(Wrapper):
         if not s[LAZY]:
             return change, state
         there = ops.any(ops.not_equal(g, 0), axis=tuple(range(1, len(g.shape))), keepdims=True)
-        kept = {name: ops.where(there, value, s[name]) for name, value in state.items()}
+        kept = {n: ops.where(there, state[n], s[n]) for n in self.inner.slot_names(x)}
         return ops.where(there, change, ops.zeros_like(x)), kept

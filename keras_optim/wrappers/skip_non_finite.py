@@ -70,7 +70,7 @@ class SkipNonFinite(Wrapper):
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         change, state = self.inner.step(g, x, s, made(t, s["skipped"] - s["skip"]), lr)
         skip = s["skip"] > 0
-        kept = {n: ops.where(skip, s[n], v) for n, v in state.items()}
+        kept = {n: ops.where(skip, s[n], state[n]) for n in self.inner.slot_names(x)}
         return ops.where(skip, ops.zeros_like(x), change), kept
 
 

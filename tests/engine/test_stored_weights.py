@@ -172,3 +172,24 @@ def test_a_gradient_that_is_not_a_number_is_seen_in_the_weight(name, monkeypatch
             g[1, 1] = bad
             optimizer.apply([tensor(g)], xs)
         assert np.isnan(numbers(xs)[0][1, 1]), setting
+
+
+class Travelling(keras_optim.Optimizer):
+    """Plain descent that keeps where its last step from the decayed weights ended."""
+
+    slots = ("end",)
+
+    def update(self, g, x, s, t, lr):
+        change = -lr * g
+        return change, {"end": x + self.moved(change, x, s)}
+
+
+def test_what_is_stored_after_a_decay_is_known_to_the_last_bit():
+    """Single precision rounds `(x + a) + b` and `x + (a + b)` to different sides of a tie."""
+    random = np.random.default_rng(0)
+    optimizer = Travelling(0.01, weight_decay=0.3)
+    xs = variables([random.normal(size=200_000)], "bfloat16")
+    for _ in range(10):
+        optimizer.apply([tensor(random.normal(size=200_000), "bfloat16")], xs)
+        [x], [end] = numbers(xs), numbers([optimizer.state.slots[0]["end"]])
+        np.testing.assert_allclose(end, np.asarray(x, "float64"), rtol=1e-5, atol=1e-7)

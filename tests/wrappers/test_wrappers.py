@@ -1,5 +1,7 @@
 """What wrappers promise: they own everything, and nothing of the inner one is ignored."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -125,3 +127,16 @@ def test_slots_that_depend_on_the_shape_do_not_collide_with_the_wrappers():
     optimizer = keras_optim.EMA(Lagging())
     with pytest.raises(ValueError, match="EMA: `inner` must not keep the slot lag itself"):
         optimizer.build(variables(VALUES))
+
+
+@pytest.mark.parametrize("name", ["SkipNonFinite", "LazyRows", "EMA", "Lookahead"])
+def test_a_rule_may_hand_all_of_its_state_back(name):
+    class All(keras_optim.Adam):
+        def update(self, g, x, s, t, lr):
+            change, new = super().update(g, x, s, t, lr)
+            return change, {**s, **new}
+
+    options = {"var_names": ["x"]} if name == "LazyRows" else {}
+    wrap = functools.partial(getattr(keras_optim, name), **options)
+    inside = (All(0.1, weight_decay=0.1), keras_optim.Adam(0.1, weight_decay=0.1))
+    assert difference(*(run(wrap(rule), VALUES, STEPS) for rule in inside)) == 0.0
