@@ -31,6 +31,9 @@ HOOKS = (
 """Methods of Keras's optimizers between `apply` and the weights. A step that does all of this at
 once must know that a subclass does none of it in another way."""
 
+OWN_HOOKS = ("on_gradients", "on_variables", "update_variables")
+"""The same, of `KerasOptimizer`."""
+
 _NAMES = (
     *HOOKS,
     "_accumulated_gradients",

@@ -308,6 +308,6 @@ def _refuse_what_is_overridden(optimizer: Any, base: type) -> None:
     """A subclass may go another way through Keras's `apply`, or norms be wanted; then so do we."""
     if optimizer._recording and optimizer._recording.layers:
         raise codegen.Refused("norms are recorded by layer")
-    for name in keras_private.HOOKS:
+    for name in (*keras_private.HOOKS, *keras_private.OWN_HOOKS):
         if getattr(type(optimizer), name) is not getattr(base, name):
             raise codegen.Refused(f"{type(optimizer).__name__} has its own `{name}`")

@@ -196,12 +196,13 @@ def test_a_variable_that_is_overwritten_with_its_gradient():
     np.testing.assert_allclose(numbers(xs)[1], STEPS[0][1])
 
 
-def test_a_subclass_with_its_own_way_through_apply():
-    class Doubled(keras_optim.SGD):
-        def _clip_gradients(self, grads):
-            return [2.0 * g for g in super()._clip_gradients(grads)]
+@pytest.mark.parametrize("hook", ["_clip_gradients", "on_gradients"])
+def test_a_subclass_with_its_own_way_through_apply(hook):
+    def doubled(self, grads):
+        return [2.0 * g for g in getattr(keras_optim.SGD, hook)(self, grads)]
 
-    ours = run(Doubled(0.1), VALUES, STEPS[:2])
+    kind = type("Doubled", (keras_optim.SGD,), {hook: doubled})
+    ours = run(kind(0.1), VALUES, STEPS[:2])
     assert difference(ours, run(keras_optim.SGD(0.2), VALUES, STEPS[:2])) < 1e-6
 
 
