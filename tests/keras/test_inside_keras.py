@@ -7,6 +7,7 @@ from keras import ops
 
 import keras_optim
 from tests.algorithms.test_every import small_data, small_model
+from tests.conftest import one_backend
 from tests.support.trajectories import (
     difference,
     gradients,
@@ -254,12 +255,10 @@ def test_scikit_learn_wrappers():
     assert np.all(np.isfinite(search.cv_results_["mean_test_score"]))
 
 
+@one_backend
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the tuner's own
 def test_a_search_with_keras_tuner(tmp_path):
     import keras_tuner
-
-    if BACKEND == "tensorflow":
-        pytest.importorskip("tensorboard", reason="the tuner logs to it on TensorFlow")
 
     def build(hp):
         model = small_model()

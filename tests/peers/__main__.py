@@ -4,6 +4,10 @@ import sys
 
 import numpy as np
 
+from tests.support.xla import compile_quickly
+
+compile_quickly("jax")
+
 from tests.peers.table import PEERS
 from tests.peers.trajectories import installed, stored, write
 
