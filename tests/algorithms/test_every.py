@@ -12,6 +12,7 @@ import keras_optim
 from keras_optim.arguments import hyperparameters
 from keras_optim.catalog import ALGORITHMS, WRAPPERS
 from keras_optim.contract import layers
+from tests.conftest import BACKEND
 from tests.support.catalog_cases import CONFIGURED, EVERY, FEW, NAMES, make, rule_of
 from tests.support.trajectories import (
     difference,
@@ -139,8 +140,15 @@ def test_zero_gradients_and_odd_shapes_stay_finite(name, case):
         assert np.all(np.isfinite(x))
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-@pytest.mark.parametrize(("name", "case"), CONFIGURED)
+HALVES = [
+    pytest.param(*given.values, dtype, id=f"{dtype}-{given.id}")
+    for i, given in enumerate(CONFIGURED)
+    for j, dtype in enumerate(("float16", "bfloat16"))
+    if BACKEND == "torch" or i % 2 == j  # elsewhere they take turns
+]
+
+
+@pytest.mark.parametrize(("name", "case", "dtype"), HALVES)
 def test_half_precision_follows_single_precision(name, case, dtype):
     """Arithmetic and state in float32: a step of 1e-4 gradients is no NaN, and things move."""
     tiny = [[np.sign(g) * 2.0**-13 * (1.0 + 0.5 * (g > 1)) for g in gs] for gs in STEPS]  # exact

@@ -17,6 +17,7 @@ from tests.support.trajectories import (
     numbers,
     run,
     starts,
+    stepping,
     tensor,
     variables,
 )
@@ -84,23 +85,6 @@ def ours(name, row):
         path.append(numbers(xs))
     optimizer.finalize_variable_values(xs)
     return path, numbers(xs)
-
-
-def stepping(optimizer, xs):
-    """Make a function of gradients that makes a step; on JAX compiled, as conditions take long."""
-    optimizer.build(xs)
-    if BACKEND != "jax":
-        return lambda gs: optimizer.apply(gs, xs)
-    import jax
-
-    compiled = jax.jit(optimizer.stateless_apply)
-
-    def step(gs):
-        new = compiled([v.value for v in optimizer.variables], gs, [x.value for x in xs])
-        for variable, value in zip((*xs, *optimizer.variables), (*new[0], *new[1]), strict=True):
-            variable.assign(value)
-
-    return step
 
 
 @pytest.mark.parametrize(("name", "row"), CASES, ids=[f"{n}-{i}" for i, (n, _) in enumerate(CASES)])

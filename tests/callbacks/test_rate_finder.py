@@ -224,15 +224,14 @@ def check_nothing_is_left(before, model):
         assert np.all(np.isfinite(value)) and kept.shape == value.shape
 
 
-HOOKS = [
-    ("on_train_begin", 1),
+HOOKS = [("on_train_begin", 1), ("on_train_batch_begin", 3), ("on_epoch_end", 1)]
+MORE = [
     ("on_epoch_begin", 2),
     ("on_train_batch_begin", 1),
-    ("on_train_batch_begin", 3),
     ("on_train_batch_end", 1),
     ("on_train_batch_end", 12),
-    ("on_epoch_end", 1),
 ]
+HOOKS += [pytest.param(*hook, marks=one_backend) for hook in MORE]
 
 
 @pytest.mark.parametrize(("hook", "count"), HOOKS)

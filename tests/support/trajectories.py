@@ -30,16 +30,34 @@ def variables(values, dtype="float32"):
     return [keras.Variable(v, dtype=dtype, name=f"x{i}") for i, v in enumerate(values)]
 
 
-def run(optimizer, values, steps, rates=None, dtype="float32"):
+def run(optimizer, values, steps, rates=None, dtype="float32", compiled=False):
     """The values of all variables after each step: one list of float64 arrays per step."""
     xs = variables(values, dtype)
+    step = stepping(optimizer, xs) if compiled else lambda gs: optimizer.apply(gs, xs)
     path = []
     for i, gs in enumerate(steps):
         if rates is not None:
             optimizer.learning_rate = rates[i]
-        optimizer.apply([tensor(g, dtype) for g in gs], xs)
+        step([tensor(g, dtype) for g in gs])
         path.append(numbers(xs))
     return path
+
+
+def stepping(optimizer, xs):
+    """Make a function of gradients that makes a step: on JAX a compiled one, of many the faster."""
+    optimizer.build(xs)
+    if keras.backend.backend() != "jax":
+        return lambda gs: optimizer.apply(gs, xs)
+    import jax
+
+    compiled = jax.jit(optimizer.stateless_apply)
+
+    def step(gs):
+        new = compiled([v.value for v in optimizer.variables], gs, [x.value for x in xs])
+        for variable, value in zip((*xs, *optimizer.variables), (*new[0], *new[1]), strict=True):
+            variable.assign(value)
+
+    return step
 
 
 def expected(name, case, values, steps, rates=RATES):

@@ -57,7 +57,7 @@ PROMISES = {
     "Several devices give what one gives": {
         "JAX: DataParallel and ModelParallel on 8 virtual devices, two processes; "
         "TensorFlow: MirroredStrategy; PyTorch: DDP and FSDP2 with two processes; all "
-        "optimizers in each test": (
+        "optimizers, but a few of each kind under DataParallel and with two processes on JAX": (
             "distribution/test_jax.py::test_data_parallel_and_model_parallel",
             "distribution/test_jax.py::test_two_processes",
             "distribution/test_tensorflow.py",
@@ -148,8 +148,10 @@ PROMISES = {
         "Keras's own tests of its optimizers, on ours of the same names; what differs is listed": (
             "keras/test_keras_own.py",
         ),
-        "Every option of every optimizer: clipping, decay, EMA, accumulation, loss scale": (
+        "Every option of every optimizer: clipping, decay, EMA, accumulation, loss scale; on "
+        "PyTorch each alone and all together, elsewhere each two": (
             "algorithms/test_every.py",
+            "algorithms/test_options.py",
         ),
         "`overwrite_with_gradient`, constraints, exclusions": (
             "engine/test_run.py::test_overwrite_with_gradient_variables_keep_no_state",

@@ -161,7 +161,7 @@ REFUSED = {
     "jit_compile": lambda: option(jit_compile=True),
 }
 
-FITTED = ("adam", "nadam", "adafactor", "lookahead(adam)", "ema(adam)", *problem.OPTIONS)
+FITTED = ("nadam", "adafactor", "lookahead(adam)", "ema(adam)", "global_clipnorm", "use_ema")
 
 if __name__ == "__main__":
     found = {
