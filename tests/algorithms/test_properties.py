@@ -20,7 +20,7 @@ from tests.support.trajectories import numbers, tensor, variables
 
 BACKEND = keras.backend.backend()
 # JAX compiles each operation for each new shape, TensorFlow is slow.
-EXAMPLES = 30 if BACKEND == "torch" else 3
+EXAMPLES = 20 if BACKEND == "torch" else 3
 ANY_SHAPE = npst.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=4)
 A_FEW = st.sampled_from([(2, 3), (), (0, 3), (1,), (2, 1, 3, 1, 2)])
 SHAPES = ANY_SHAPE if BACKEND == "torch" else A_FEW
