@@ -255,9 +255,9 @@ STATE = [
     ),
     Mutant(
         "keras_optim/optimizer.py",
-        "with keras.name_scope(self.name, caller=self):",
-        "if True:",
-        "tests/engine tests/state",
+        "self._paths if same_variables(self._paths, now) else now",
+        "now",
+        "tests/variables/test_paths.py tests/wrappers/test_layerwise_decay.py",
     ),
 ]
 
@@ -273,8 +273,8 @@ SCHEDULES = [
     ),
     Mutant(
         "keras_optim/schedules/phases.py",
-        "ops.where(step < start, rising, falling)",
-        "ops.where(step <= start, rising, falling)",
+        "start = self.warmup_steps + self.stable_steps",
+        "start = self.warmup_steps",
         "tests/schedules",
     ),
     Mutant(
