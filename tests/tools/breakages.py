@@ -92,7 +92,7 @@ ENGINE = [
         "keras_optim/engine/pipeline.py",
         "g = g / optimizer.loss_scale_factor",
         "g = g * optimizer.loss_scale_factor",
-        "tests/algorithms/test_every.py -k scale",
+        "tests/algorithms/test_every.py tests/algorithms/test_options.py -k 'scaling or together'",
     ),
     Mutant(
         "keras_optim/engine/pipeline.py",

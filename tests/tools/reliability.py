@@ -196,7 +196,12 @@ tests run in CI, those of what does not depend on the backend with PyTorch alone
 with one set of parameters.
 """
 
-TAIL = """## A hundred thousand steps
+TAIL = """## The tests notice
+
+`python -m tests.tools.mutants` breaks one line of the package or the benchmark at a time
+(`tests/tools/breakages.py`) and runs the tests that must notice. MUTANTS
+
+## A hundred thousand steps
 
 `EMA(SkipNonFinite(AdamW))` with a schedule, a global norm and weight decay in `fit`, one line for
 each backend (`KERAS_BACKEND=torch python -m benchmarks.soak`, then `--draw`; two CPU cores):
