@@ -21,7 +21,8 @@ class Kernel:
     Args:
         function: See `tracing.Function`.
         items: The arrays of each item.
-        constants: What `function` gets as its third argument for each item; hashable.
+        constants: What `function` gets as its third argument for each item: a dict of hashable
+            values and of such dicts.
         shared: What it gets as its second.
         leading: The array that is new in each call, of the shape that the others follow.
 
@@ -52,7 +53,7 @@ class Kernel:
         graphs: dict[Any, Graph] = {}
         chosen = []
         for arrays, constant in zip(items, constants, strict=True):
-            key = (_signature(arrays), tuple((k, type(v), v) for k, v in constant.items()))
+            key = (_signature(arrays), _frozen(constant))
             if key not in graphs:
                 graphs[key] = trace(function, arrays, shared, constant, leading)
             chosen.append(graphs[key])
@@ -123,6 +124,14 @@ def check(name: str, value: torch.Tensor) -> None:
     plain = type(value) in (torch.Tensor, torch.nn.Parameter) and value.layout == torch.strided
     if not plain or value.device.type not in ENGINES or not value.is_contiguous():
         raise Refused(f"{name} is no plain, contiguous tensor on a CPU or a CUDA device")
+
+
+def _frozen(constant: Mapping[str, Any]) -> Any:
+    """Return something hashable that is equal for equal dicts only, where 1 is not `True`."""
+    return tuple(
+        (name, _frozen(value)) if isinstance(value, dict) else (name, type(value), value)
+        for name, value in constant.items()
+    )
 
 
 def _signature(arrays: Tensors) -> frozenset[Any]:

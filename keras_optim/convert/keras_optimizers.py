@@ -251,9 +251,8 @@ def to_keras(optimizer: Optimizer) -> keras.optimizers.Optimizer:
     states.check_built("to_keras", optimizer)
     theirs = getattr(keras.optimizers, row.theirs)(**arguments)
     variables = keras_private.trainable_variables(optimizer)
-    excluded = [
-        v for v, c in zip(variables, optimizer.state.constants, strict=True) if not c["decayed"]
-    ]
+    constants = states.constants_of(optimizer)
+    excluded = [v for v, c in zip(variables, constants, strict=True) if not c["decayed"]]
     if excluded:
         theirs.exclude_from_weight_decay(var_list=excluded)
     theirs.build(variables)

@@ -256,7 +256,7 @@ def to_optax(optimizer: Optimizer, params: Any) -> tuple[Any, Any]:
                 f"{tuple(variable.shape)}. Received: shape {np.shape(leaf)}. Are they in the order "
                 "of the variables?"
             )
-    decayed = [c["decayed"] for c in optimizer.state.constants]
+    decayed = [c["decayed"] for c in states.constants_of(optimizer)]
     if not all(decayed) and arguments.get("weight_decay"):
         arguments["mask"] = tree.unflatten(decayed)
     transformation = getattr(optax, row.theirs)(**arguments)

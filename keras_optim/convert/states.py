@@ -12,6 +12,7 @@ from keras_optim.convert.counterparts import Array, Row, Slot
 from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer
 from keras_optim.state import files
+from keras_optim.trees import INNER
 from keras_optim.variables.paths import path_of
 
 
@@ -65,7 +66,7 @@ def take(
     Raises:
         ValueError: an array has not the shape that it must have.
     """
-    variables, constants = keras_private.trainable_variables(optimizer), optimizer.state.constants
+    variables, constants = keras_private.trainable_variables(optimizer), constants_of(optimizer)
     rule: Any = getattr(optimizer, "inner", optimizer)
     store: dict[str, Any] = {"iteration": np.array(count), **others}
     for i, (variable, state) in enumerate(zip(variables, states, strict=True)):
@@ -96,8 +97,9 @@ def take(
 def give(row: Row, optimizer: Optimizer) -> list[dict[str, Array]]:
     """The state of a built optimizer of ours as theirs: a dict of arrays for each variable."""
     rule, kept, states = getattr(optimizer, "inner", optimizer), optimizer.state, []
+    variables = keras_private.trainable_variables(optimizer)
     for variable, ours, constants in zip(
-        keras_private.trainable_variables(optimizer), kept.slots, kept.constants, strict=True
+        variables, kept.slots, constants_of(optimizer), strict=True
     ):
         rate = rate_of(optimizer) * constants.get("multiplier", 1.0)
         x = keras.ops.convert_to_numpy(variable.value)
@@ -110,6 +112,11 @@ def give(row: Row, optimizer: Optimizer) -> list[dict[str, Array]]:
                 state[name] = np.array(given)
         states.append(state)
     return states
+
+
+def constants_of(optimizer: Any) -> list[Mapping[str, Any]]:
+    """What was decided for each variable, by the optimizer or the one inside."""
+    return [{**constants.get(INNER, {}), **constants} for constants in optimizer.state.constants]
 
 
 def count_of(optimizer: Any) -> int:

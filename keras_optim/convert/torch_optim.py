@@ -258,7 +258,7 @@ def to_torch(optimizer: Optimizer, parameters: Sequence[Any], axes: Axes = None)
     states.check_lengths("to_torch", variables, parameters)
 
     groups: dict[Any, dict[str, Any]] = {}
-    for parameter, constants in zip(parameters, optimizer.state.constants, strict=True):
+    for parameter, constants in zip(parameters, states.constants_of(optimizer), strict=True):
         decayed, multiplier = constants["decayed"], constants.get("multiplier", 1.0)
         group = groups.setdefault((decayed, multiplier), {"params": [], "lr": rate * multiplier})
         if not decayed and arguments.get("weight_decay"):

@@ -44,7 +44,7 @@ def facts(row):
     return {
         *stated,
         ("family", row.family),
-        ("scalars", bool(rule.scalars)),
+        ("shared", bool(rule.shared)),
         ("averages", rule.evaluate not in passed_on),
     }
 
