@@ -239,7 +239,7 @@ STATE = [
         "keras_optim/variables/paths.py",
         "return [i for i, path in enumerate(paths) if path == whole]",
         "return [paths.index(whole)]",
-        "tests/variables/test_paths.py tests/wrappers/test_layerwise_decay.py",
+        "tests/variables tests/wrappers/test_layerwise_decay.py",
     ),
     Mutant(
         "keras_optim/arguments/ranges.py",
@@ -326,7 +326,7 @@ CODEGEN = [
 
 OTHERS = [
     Mutant(
-        "keras_optim/convert/optax_functions.py",
+        "keras_optim/convert/optax_rows.py",
         'return {"momentum_product": rule.beta_1**count}',
         'return {"momentum_product": rule.beta_1}',
         "tests/convert/test_optax.py",

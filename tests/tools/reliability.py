@@ -38,6 +38,7 @@ PROMISES = {
         ),
         "Variables that were given, layer-wise rates and patterns mean the same after loading": (
             "variables/test_paths.py",
+            "variables/test_loaded_paths.py",
             "wrappers/test_layerwise_decay.py",
         ),
         "`OrbaxCheckpoint` (on JAX, as Keras has it)": (
@@ -110,8 +111,8 @@ PROMISES = {
             "arguments/test_rule_checks.py",
         ),
         "Wrong calls: shapes, numbers, unknown variables, two models, patterns": (
-            "arguments/test_bad_input.py::test_a_wrong_call_harms_nothing",
-            "arguments/test_bad_input.py::test_a_wrong_beginning",
+            "arguments/test_wrong_calls.py::test_a_wrong_call_harms_nothing",
+            "arguments/test_wrong_calls.py::test_a_wrong_beginning",
             "keras/test_inside_keras.py::test_one_optimizer_for_two_models_is_refused",
             "engine/test_run.py::test_wrong_calls",
         ),
@@ -124,6 +125,7 @@ PROMISES = {
         ),
         "A search for a rate leaves all as it was, whatever ends it": (
             "callbacks/test_rate_finder.py",
+            "callbacks/test_interrupted_sweeps.py",
         ),
         "`minimize`: losses without curvature, or without their variables; fixed batches; lists": (
             "full_batch",
