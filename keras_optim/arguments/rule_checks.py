@@ -1,7 +1,7 @@
-"""Checks of the slots, shapes and pairs that a rule reads and returns, when it first runs.
+"""Checks of the slots, shapes and pairs that a rule reads and returns, in its first run.
 
-It costs nothing afterwards: a variable's shape is checked once for each optimizer, and where a
-step is traced or compiled, only while that happens.
+An optimizer checks each shape of a variable once, so later steps cost nothing. A step that is
+traced or compiled checks only during the trace.
 """
 
 import functools
@@ -14,14 +14,14 @@ Tensor = Any
 
 
 def check_methods(cls: type) -> None:
-    """Make the methods that a class defines check, at first, what they read and return."""
+    """Let the methods that a class defines check their reads and results at first."""
     for name, check in (("update", _check_update), ("measure", _check_dict), ("pool", _check_dict)):
         if name in vars(cls):
             setattr(cls, name, _checking(name, vars(cls)[name], check))
 
 
 class _State(dict[str, Any]):
-    """The dict `s`, with a clear error for what is not in it."""
+    """The dict `s`, with a clear error for a missing key."""
 
     def __init__(self, s: Mapping[str, Any], rule: Any, method: str):
         super().__init__(s)
@@ -36,7 +36,7 @@ class _State(dict[str, Any]):
 
 
 def _checking(name: str, method: Callable[..., Any], check: Callable[..., None]) -> Any:
-    at = 1 if name == "pool" else 2  # where `s` stands
+    at = 1 if name == "pool" else 2  # the index of `s`
 
     @functools.wraps(method)
     def checking(self: Any, *args: Any) -> Any:
