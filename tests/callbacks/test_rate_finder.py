@@ -183,7 +183,7 @@ def test_a_model_that_trains_by_other_means():
 
     model = Other([keras.Input((3,)), keras.layers.Dense(3)])
     model.compile(keras_optim.SGD(), "mse")
-    with pytest.raises(ValueError, match="`fit` must train by `model.train_function`.*a Other"):
+    with pytest.raises(ValueError, match="`fit` must call `model.train_function`.*a Other"):
         model.fit(*long_data(), callbacks=[LearningRateFinder()])
 
 

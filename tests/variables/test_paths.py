@@ -93,7 +93,7 @@ def test_a_copy_from_before_the_build_knows_paths_only():
     assert step(by_config(excluding(*xs[:2])), [*twins(), xs[2]])[:2] == [0.9, 0.9]
     loaded = at("in")
     assert step(by_config(excluding(xs[2])), [*twins(), loaded]) == [0.8, 0.8, 0.9]
-    with pytest.raises(ValueError, match=r"variable out, and it cannot be said which .*build\("):
+    with pytest.raises(ValueError, match=r"variable out, and it is not certain which .*build\("):
         by_config(excluding(xs[0])).build(xs)
 
 
