@@ -73,8 +73,8 @@ def unbiased_root(square: Tensor, decay: float, t: Tensor, epsilon: float) -> tu
 
     The correction changes only `share = sqrt(1 - decay ** t)`, one number, and epsilon:
     `denominator = sqrt(square) + share * epsilon`. So it needs no division of a tensor. (The
-    product `share * epsilon` stays above the smallest normal number, so that it cannot become zero. The
-    share is at least `sqrt(1 - decay)`, so most epsilons need no such bound.)
+    product `share * epsilon` stays above the smallest normal number, so that it cannot become
+    zero. The share is at least `sqrt(1 - decay)`, so most epsilons need no such bound.)
 
     >>> from keras import ops
     >>> t = ops.convert_to_tensor(1)
