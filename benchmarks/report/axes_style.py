@@ -69,7 +69,7 @@ def linear_axis(axes: Axes, values: Any) -> None:
 def logarithmic_axis(axes: Axes, values: Any, ceiling: float = np.inf) -> None:
     """Make a logarithmic y axis that fits the positive `values` up to `ceiling`.
 
-    Its numbers are plain, without powers of ten.
+    Numbers from 1e-4 to 1e4 are written plainly, others as powers of ten.
     """
     values = _finite(values)
     values = values[values > 0]
