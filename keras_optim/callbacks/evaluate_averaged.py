@@ -16,7 +16,7 @@ from keras_optim.state import evaluation_weights
 
 
 class EvaluateAveraged(keras.callbacks.Callback):
-    """Validate, test, predict and save with the averaged weights, train on with the others.
+    """Averaged weights for validation, tests, predictions and files; training uses the others.
 
     For optimizers that keep evaluation weights: `EMA`, `SWA`. The model has the averaged weights
     in validation inside `fit`, and in `evaluate` and `predict` that get this callback. All

@@ -19,7 +19,7 @@ from keras_optim.formatting import shown
 
 
 class LearningRateFinder(keras.callbacks.Callback):
-    r"""Try all rates from tiny to huge in one short run, and suggest one.
+    r"""Sweep over rates from tiny to huge in one short run, and a suggestion.
 
     $$
     \eta_i = \eta_\text{min} \left(\frac{\eta_\text{max}}{\eta_\text{min}}\right)^{i / (n - 1)}

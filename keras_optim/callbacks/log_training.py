@@ -10,7 +10,7 @@ from keras_optim.engine import norms
 
 
 class LogTraining(keras.callbacks.Callback):
-    """Add `learning_rate`, `gradient_norm` and `update_norm` to the logs.
+    """Logs of `learning_rate`, `gradient_norm` and `update_norm`.
 
     The `History`, the progress bar, `CSVLogger` and TensorBoard show them like all metrics, if they
     come after this callback. Watch them to choose a clipping norm, to see whether a rate is too

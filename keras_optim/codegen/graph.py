@@ -74,7 +74,7 @@ class Graph:
 
     @property
     def skeleton(self) -> Any:
-        """Everything but the literals' values. Items of equal skeletons share one text."""
+        """The graph without the literals' values. Items of equal skeletons share one text."""
         arrays, shared = tuple(self.arrays.items()), tuple(self.shared.items())
         return tuple(self.nodes), arrays, shared, self.axes
 

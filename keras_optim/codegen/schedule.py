@@ -30,7 +30,7 @@ class Pass:
 
     @property
     def reduced(self) -> list[int]:
-        """All reductions of elements."""
+        """Reductions of elements, to one number and over some axes."""
         return [*self.reductions, *self.partial_reductions]
 
 

@@ -18,6 +18,6 @@ def table() -> str:
     """Return the algorithms that convert, and those that do not, as Markdown.
 
     >>> print(table().splitlines()[0])
-    | `torch.optim` | ours | what differs |
+    | `torch.optim` | ours | difference |
     """
     return counterparts.table(LIBRARIES)

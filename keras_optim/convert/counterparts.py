@@ -202,7 +202,7 @@ def table(libraries: Iterable[Library]) -> str:
     """Return one Markdown table per library: the algorithms that convert, and the others."""
     parts = []
     for library in libraries:
-        lines = [f"| `{library.name}` | ours | what differs |", "|---|---|---|"]
+        lines = [f"| `{library.name}` | ours | difference |", "|---|---|---|"]
         for i, row in enumerate(library.rows):
             notes = [*_directions(row, library.rows[:i]), *([row.note] if row.note else [])]
             there, here = _call(row.theirs, row.fixed), _call(row.ours.__name__, row.ours_fixed)

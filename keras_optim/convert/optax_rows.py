@@ -124,7 +124,7 @@ LIBRARY = Library(
     refused={
         "adafactor": "it factors the two longest axes, and only long ones.",
         "amsgrad": "it takes the maximum of the corrected `v`, ours of `v`.",
-        "fromage": "it has no state: `keras_optim.Fromage(rate)` goes on from it.",
+        "fromage": "it has no state: begin with `keras_optim.Fromage(rate)`.",
         "lars": "it has another norm, and spares vectors by masks.",
         "rprop": "it applies each step one call late.",
         "sm3": "its covers are kept differently.",

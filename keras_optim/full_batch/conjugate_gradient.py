@@ -39,7 +39,7 @@ class ConjugateGradient(Method):
     $-g$ when a direction hardly falls ($-g^\top d < 0.01\, g^\top g$) and after `restart_period`
     steps. Needs the least memory of the methods here and a more exact search, so about two
     evaluations per iteration; `LBFGS` is usually faster. `"polak_ribiere"` and `"hager_zhang"`
-    are the formulas to use, the others are there for comparison.
+    are the formulas to use, the others serve for comparison.
 
     Args:
         formula: `"polak_ribiere"` (default), `"hestenes_stiefel"`, `"fletcher_reeves"`,

@@ -11,7 +11,7 @@ from keras_optim.schedules.schedule import Schedule, Tensor, between, floating, 
 
 
 class StepDecay(Schedule):
-    r"""Multiply the rate by a constant every so many steps.
+    r"""Decay by a constant factor every so many steps.
 
     $$
     \eta_t = \eta_0\, \gamma^{\lfloor t / n \rfloor}

@@ -1,4 +1,4 @@
-"""The breakages of `tests.tools.mutants`: rows of a file, a line, what it becomes, and tests."""
+"""Breakages of `tests.tools.mutants`: rows of a file, a line, its replacement, and tests."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ class Mutant(NamedTuple):
 
 
 def rule(name, old, new):
-    """A breakage of an algorithm, which its reference must notice."""
+    """Return a breakage of an algorithm, which its reference must notice."""
     return Mutant(f"keras_optim/algorithms/{name}.py", old, new, f"{REFERENCE} -k {name}")
 
 
