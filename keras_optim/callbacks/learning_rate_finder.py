@@ -32,9 +32,9 @@ class LearningRateFinder(keras.callbacks.Callback):
     the `plot` before you trust a number.
 
     Measured on scikit-learn's digits (two hidden layers of 64 units) and on 4,000 images of MNIST
-    (two convolutions), with batches of 64 and of 8, three sweeps each, beside the rate with the
-    lowest loss after 300 or 600 steps, found on a grid (PyTorch): of 48 suggestions 44 are within a
-    factor of about 5 of it, and all within 12. As multiples of that rate: `SGD` 0.08 to 1 (median
+    (two convolutions), with batches of 64 and of 8, three sweeps each (PyTorch). The best rate of a
+    grid has the lowest loss after 300 or 600 steps. Of 48 suggestions 44 are within a factor of
+    about 5 of it, and all within 12. As multiples of that rate: `SGD` 0.08 to 1 (median
     0.2), `Adam` 0.2 to 5 (1.1), `Lion` 1.1 to 8.5 (2.7), `SignSGD` 0.3 to 4.4 (0.7). So go up for
     plain `SGD`, and down for `Lion`. The rate of steepest descent, a common choice, was from
     0.0003 to 19 times the best. A sweep is short: for long training, or with momentum, take half.

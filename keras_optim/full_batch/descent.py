@@ -27,8 +27,8 @@ class Rules:
 def descend(objective: Objective, method: Method, rules: Rules) -> Result:
     """Minimise `objective` by `method` until one of the `rules` says stop.
 
-    If the search along the method's direction finds no lower point, or the loss does not fall
-    along it, the loop searches along the negative gradient and restarts the method.
+    If the loss does not fall along the method's direction, or the search there finds no lower
+    point, the loop searches against the gradient and restarts the method.
 
     Raises:
         ValueError: the loss does not depend on its variables, or value or gradient are not finite
