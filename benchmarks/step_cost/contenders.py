@@ -1,7 +1,7 @@
 """Contenders: implementations of one optimizer step, ours, Keras's and other libraries'.
 
-Each is a function that builds a step from starting values and gradients; a step is a function
-without arguments that returns when it is done.
+Each is a function that builds a step from starting values and gradients. A step is a function
+without arguments that returns when the work is done.
 """
 
 import os
@@ -47,7 +47,7 @@ def keras_optimizers(name: str) -> dict[str, Callable[[], keras.optimizers.Optim
 
 
 def ours(name: str) -> keras_optim.Optimizer:
-    """Make our optimizer of a name such as `adam` or `lookahead(adam)`."""
+    """Create our optimizer from a name such as `adam` or `lookahead(adam)`."""
     outer, _, inner = name.rstrip(")").partition("(")
     if inner:
         return keras_optim.get(outer, inner=keras_optim.get(inner))

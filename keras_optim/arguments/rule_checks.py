@@ -1,7 +1,7 @@
-"""Checks of the slots, shapes and pairs that a rule reads and returns, when it first runs.
+"""Checks of the slots, shapes and pairs that a rule reads and returns, in its first run.
 
-It costs nothing afterwards: a variable's shape is checked once for each optimizer, and where a
-step is traced or compiled, only while that happens.
+An optimizer checks each shape of a variable once, so later steps cost nothing. A step that is
+traced or compiled checks only during the trace.
 """
 
 import functools
@@ -14,7 +14,7 @@ Tensor = Any
 
 
 def check_methods(cls: type) -> None:
-    """Make the methods that a class defines check, at first, what they read and return."""
+    """Let the methods that a class defines check their reads and results at first."""
     checks = {"update": _check_update, "measure": _check_dicts, "pool": _check_dicts}
     for name, check in checks.items():
         if name in vars(cls):
@@ -31,7 +31,7 @@ def check_names(rule: Any, slots: Mapping[str, Any], constants: Mapping[str, Any
     Args:
         rule: The rule, with those inside it.
         slots: Its slots, see `Rule.slot_starts`.
-        constants: What was decided for a variable.
+        constants: The constants of a variable.
     """
     inner = rule.inside(constants)
     own = [name for name in slots if inner is None or name != "inner"]
@@ -50,7 +50,7 @@ def check_names(rule: Any, slots: Mapping[str, Any], constants: Mapping[str, Any
 
 
 class _State(dict[str, Any]):
-    """The dict `s`, with a clear error for what is not in it."""
+    """The dict `s`, with a clear error for a missing key."""
 
     def __init__(self, s: Mapping[str, Any], rule: Any, method: str):
         super().__init__(s)
@@ -65,7 +65,7 @@ class _State(dict[str, Any]):
 
 
 def _checking(name: str, method: Callable[..., Any], check: Callable[..., None]) -> Any:
-    at = 1 if name == "pool" else 2  # where `s` stands
+    at = 1 if name == "pool" else 2  # the index of `s`
 
     @functools.wraps(method)
     def checking(self: Any, *args: Any) -> Any:
@@ -84,8 +84,8 @@ def _checking(name: str, method: Callable[..., Any], check: Callable[..., None])
 
 
 _PAIRS = {
-    "measure": "the sums, and what `update` shall see",
-    "pool": "the new shared state, and what `update` shall see",
+    "measure": "the sums, and tensors for `update`",
+    "pool": "the new shared state, and numbers for `update`",
 }
 
 
