@@ -55,6 +55,7 @@ from keras_optim.wrappers.layerwise_decay import layerwise_decay
 from keras_optim.wrappers.lazy_rows import LazyRows
 from keras_optim.wrappers.lookahead import Lookahead
 from keras_optim.wrappers.rate_multipliers import RateMultipliers
+from keras_optim.wrappers.route import Route
 from keras_optim.wrappers.skip_non_finite import SkipNonFinite
 from keras_optim.wrappers.swa import SWA
 
@@ -100,6 +101,7 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "RateMultipliers",
+    "Route",
     "Rprop",
     "SGD",
     "SGDP",
