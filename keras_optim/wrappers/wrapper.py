@@ -68,6 +68,7 @@ class Wrapper(Optimizer):
         self.inner = inner
         self.slots = (*type(self).slots, *inner.slots)
         self.scalars = {**type(self).scalars, **inner.scalars}
+        self.second = self._second_of(inner)
         inner._wrapped_by = title
 
     def _check_slots(self, inner: Optimizer, names: Iterable[str]) -> None:
@@ -90,6 +91,16 @@ class Wrapper(Optimizer):
                 f"Received: inner={shown(inner)}"
             )
 
+    def _second_of(self, inner: Optimizer) -> str:
+        """Raise a ValueError where both the wrapper and `inner` want a second pass."""
+        own = type(self).second
+        if "none" not in (own, inner.second):
+            raise ValueError(
+                f"{type(self).__name__}: `inner` must not need a second pass itself. "
+                f"Received: inner={shown(inner)}"
+            )
+        return inner.second if own == "none" else own
+
     def build(self, variables: Sequence[Any]) -> None:
         super().build(variables)
         for rule in layers(self.inner):
@@ -108,6 +119,9 @@ class Wrapper(Optimizer):
 
     def pool(self, totals: dict[str, Tensor], s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
         return self.inner.pool(totals, s, t, lr)
+
+    def probe(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> Tensor:
+        return self.inner.probe(g, x, s, t, lr)
 
     def evaluate(self, x: Tensor, s: Slots) -> Tensor | None:
         return self.inner.evaluate(x, s)
@@ -182,6 +196,9 @@ class GradientTransform(Wrapper):
         if not _measures(self.inner):
             return {}
         return self.inner.measure(self.transform(g, x, s, t), x, s, t, lr)
+
+    def probe(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> Tensor:
+        return self.inner.probe(self.transform(g, x, s, t), x, s, t, lr)
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         return self.inner.step(self.transform(g, x, s, t), x, s, t, lr)

@@ -7,6 +7,7 @@ import pytest
 from keras_optim.arguments import hyperparameters
 from keras_optim.catalog import ALGORITHMS, WRAPPERS
 from tests.support.catalog_cases import make, variants
+from tests.support.passes import curved
 from tests.support.trajectories import difference, run
 
 RANDOM = np.random.default_rng(3)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_optim.tensors import widened
+from tests.support.passes import apply
 
 SHAPES = ((), (5,), (4, 3), (3, 2, 4, 5))
 STEPS = 50
@@ -37,7 +38,7 @@ def run(optimizer, values, steps, rates=None, dtype="float32"):
     for i, gs in enumerate(steps):
         if rates is not None:
             optimizer.learning_rate = rates[i]
-        optimizer.apply([tensor(g, dtype) for g in gs], xs)
+        apply(optimizer, [tensor(g, dtype) for g in gs], xs)
         path.append(numbers(xs))
     return path
 
