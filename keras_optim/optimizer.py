@@ -308,7 +308,7 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         second: Callable[[Sequence[Tensor]], Sequence[Any]] | None = None,
     ) -> Any:
         """Keras's method; `second` goes from values of the variables to the gradients there."""
-        at = (lambda _, values: second(values)) if second else None
+        at = (lambda *given: second(given[-1])) if second else None
         with second_pass.offering(at) if at else contextlib.nullcontext():
             return super().stateless_apply(optimizer_variables, grads, trainable_variables)
 

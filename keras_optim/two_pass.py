@@ -14,6 +14,7 @@ from keras import ops
 
 from keras_optim import keras_private
 from keras_optim.differentiation import gradients_at
+from keras_optim.engine import sparse_rows
 from keras_optim.engine.second_pass import Gradients, offering
 from keras_optim.formatting import shown
 from keras_optim.tensors import BACKEND, tensor
@@ -121,9 +122,10 @@ def two_passes(
 def _second(model: Any, data: Any, state: Values) -> Gradients:
     """The gradients of the model's loss on a batch, where all but the variables is `state`."""
     x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-    dynamic = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
 
-    def gradients(variables: Sequence[Any], values: Sequence[Tensor]) -> Sequence[Any]:
+    def gradients(
+        first: Sequence[Any], variables: Sequence[Any], values: Sequence[Tensor]
+    ) -> Sequence[Any]:
         def loss(values: Sequence[Tensor]) -> Tensor:
             with keras.StatelessScope(mapping(values), collect_losses=True):
                 training = {"training": True} if keras_private.takes_training(model) else {}
@@ -136,13 +138,23 @@ def _second(model: Any, data: Any, state: Values) -> Gradients:
             return [*others, *state, *zip(variables, values, strict=True)]
 
         found = gradients_at(loss, values)
-        if not dynamic:
+        if not isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
             return found
         with keras.StatelessScope(mapping(values)):
             scale = model.optimizer.scale_loss(ops.ones(()))
-        return [None if g is None else g / ops.cast(scale, g.dtype) for g in found]
+        return _unscaled(first, found, scale)
 
     return gradients
+
+
+def _unscaled(first: Sequence[Any], second: Sequence[Any], scale: Tensor) -> list[Any]:
+    """The second gradients; or the first, if these overflow, which Keras cannot see any more."""
+    first, second = ([sparse_rows.dense(g) for g in gs] for gs in (first, second))
+    finite = ops.all(ops.stack([ops.all(ops.isfinite(g)) for g in second if g is not None]))
+    return [
+        b if a is None or b is None else ops.where(finite, b / ops.cast(scale, b.dtype), a)
+        for a, b in zip(first, second, strict=True)
+    ]
 
 
 def _state_given(model: Any, state: Any) -> Values:
@@ -162,7 +174,9 @@ def _state_given(model: Any, state: Any) -> Values:
 
 def _kept(layer: Any) -> Values:
     """Copies of the variables that a forward pass changes: statistics and states of seeds."""
-    return [(v, ops.copy(tensor(v))) for v in keras_private.never_trainable(layer)]
+    parts = layer._flatten_layers()
+    found = {id(v): v for part in parts for v in keras_private.own_state(part)}
+    return [(v, ops.copy(tensor(v))) for v in found.values()]
 
 
 def _assign(values: Values) -> None:

@@ -30,8 +30,8 @@ from keras_optim.tensors import (
     widened,
 )
 
-Gradients = Callable[[Sequence[Any], Sequence[Tensor]], Sequence[Any]]
-"""From variables and a value for each to the gradient of the loss by each, at these values."""
+Gradients = Callable[[Sequence[Any], Sequence[Any], Sequence[Tensor]], Sequence[Any]]
+"""From the first gradients, their variables, and a value for each to the gradients there."""
 
 _offered: contextvars.ContextVar[Gradients | None] = contextvars.ContextVar(
     "second gradients", default=None
@@ -81,7 +81,7 @@ def second_gradients(
         return grads
     with no_gradients():
         points = probed(optimizer, grads, variables)
-    seconds = validation.checked_gradients(title, offered(variables, points), variables)
+    seconds = validation.checked_gradients(title, offered(grads, variables, points), variables)
     for first, g, variable in zip(grads, seconds, variables, strict=True):
         if first is not None and g is None:
             raise ValueError(
@@ -140,7 +140,7 @@ def _rate(optimizer: Any) -> Tensor:
 def _assigning(optimizer: Any, function: Callable[[], Any]) -> Gradients:
     """`function`, called while the variables hold the values; they are as before in any case."""
 
-    def gradients(variables: Sequence[Any], values: Sequence[Tensor]) -> Any:
+    def gradients(_: Any, variables: Sequence[Any], values: Sequence[Tensor]) -> Any:
         with no_gradients():
             before = [ops.copy(tensor(v)) for v in variables]
             distribution.assign(optimizer, list(zip(variables, values, strict=True)))
@@ -155,7 +155,7 @@ def _assigning(optimizer: Any, function: Callable[[], Any]) -> Gradients:
 
 
 def refuse_plain(optimizer: Any, model: Any) -> None:
-    """Raise a ValueError where `optimizer` needs second gradients and the model has Keras's step."""
+    """Raise a ValueError where `optimizer` needs a second pass, and the model has Keras's step."""
     plain = getattr(model.train_step, "__func__", None) is keras.Model.train_step
     if optimizer.second != "none" and plain:
         raise ValueError(missing(type(optimizer).__name__))

@@ -18,9 +18,9 @@ class ASAM(SharpnessAware):
     $$
 
     with $T = |x| + \eta$ for variables of two axes or more, and 1 for biases and other vectors, as
-    in the authors' code. A network with one layer doubled and the next one halved computes the same,
-    but is a sharper one to SAM; here it is not. It needs the same line before `fit` as `SAM`,
-    `keras_optim.two_pass(model)`, and a radius about ten times as large.
+    in the authors' code. A network with one layer doubled and the next one halved computes the
+    same, but SAM sees another sharpness; here it is the same. It needs the same line before `fit`
+    as `SAM`, `keras_optim.two_pass(model)`, and a radius about ten times as large.
 
     Args:
         inner: An optimizer of keras_optim, not built.

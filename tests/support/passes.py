@@ -11,6 +11,12 @@ def apply(optimizer, gs, xs=None, second=None):
     optimizer.apply(gs, xs, **_needed(optimizer, second or (lambda: list(gs))))
 
 
+def curved(gs, xs):
+    """Gradients that are `gs` at the weights as they are now, and change with them."""
+    starts = [x.numpy() for x in xs]
+    return lambda: [g if g is None else g + (x - a) for g, x, a in zip(gs, xs, starts, strict=True)]
+
+
 def stateless_apply(optimizer, state, gs, values):
     """One step without changing anything: new values, new state."""
     return optimizer.stateless_apply(state, gs, values, **_needed(optimizer, lambda _: list(gs)))
