@@ -6,7 +6,8 @@ nothing is assigned: so weights, statistics of batch normalisation, metrics and 
 numbers are those of the first pass afterwards, and dropout draws the same mask in both.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -109,12 +110,9 @@ def two_passes(
     first = gradients()
 
     def second() -> Sequence[Any]:
-        after = _kept(model)
-        _assign(before)
-        try:
-            return gradients()
-        finally:
-            _assign(after)
+        with _holding(before):
+            found = gradients()
+        return found
 
     return first, second
 
@@ -179,6 +177,14 @@ def _kept(layer: Any) -> Values:
     return [(v, ops.copy(tensor(v))) for v in found.values()]
 
 
-def _assign(values: Values) -> None:
+@contextlib.contextmanager
+def _holding(values: Values) -> Iterator[None]:
+    """Let variables hold other values; they are as before in any case."""
+    before = [(v, ops.copy(tensor(v))) for v, _ in values]
     for variable, value in values:
         variable.assign(value)
+    try:
+        yield
+    finally:
+        for variable, value in before:
+            variable.assign(value)

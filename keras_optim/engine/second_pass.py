@@ -27,6 +27,7 @@ from keras_optim.tensors import (
     shaped,
     tensor,
     tensors,
+    unconverted,
     widened,
 )
 
@@ -91,6 +92,7 @@ def second_gradients(
     return [None if first is None else g for first, g in zip(grads, seconds, strict=True)]
 
 
+@unconverted
 def probed(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any]) -> list[Tensor]:
     """The weights at which `optimizer` wants the second gradients; no variable changes."""
     points = [tensor(v) for v in variables]
@@ -138,20 +140,28 @@ def _rate(optimizer: Any) -> Tensor:
 
 
 def _assigning(optimizer: Any, function: Callable[[], Any]) -> Gradients:
-    """`function`, called while the variables hold the values; they are as before in any case."""
+    """`function`, called while the variables hold the values."""
 
     def gradients(_: Any, variables: Sequence[Any], values: Sequence[Tensor]) -> Any:
-        with no_gradients():
-            before = [ops.copy(tensor(v)) for v in variables]
-            distribution.assign(optimizer, list(zip(variables, values, strict=True)))
-        try:
-            with recording_gradients():
-                return function()
-        finally:
-            with no_gradients():
-                distribution.assign(optimizer, list(zip(variables, before, strict=True)))
+        # No `return` inside of `with`, which TensorFlow's AutoGraph loses.
+        with _holding(optimizer, variables, values), recording_gradients():
+            found = function()
+        return found
 
     return gradients
+
+
+@contextlib.contextmanager
+def _holding(optimizer: Any, variables: Sequence[Any], values: Sequence[Tensor]) -> Iterator[None]:
+    """Let variables hold other values; they are as before in any case."""
+    with no_gradients():
+        before = [ops.copy(tensor(v)) for v in variables]
+        distribution.assign(optimizer, list(zip(variables, values, strict=True)))
+    try:
+        yield
+    finally:
+        with no_gradients():
+            distribution.assign(optimizer, list(zip(variables, before, strict=True)))
 
 
 def refuse_plain(optimizer: Any, model: Any) -> None:

@@ -24,7 +24,8 @@ def stateless_apply(optimizer, state, gs, values):
 
 def ready(model):
     """`model`, whose `fit` makes as many passes as its optimizer needs."""
-    return model if model.optimizer.second == "none" else keras_optim.two_pass(model)
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    return model if optimizer.second == "none" else keras_optim.two_pass(model)
 
 
 def _needed(optimizer, second):
