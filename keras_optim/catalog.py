@@ -1,4 +1,4 @@
-"""The catalogue: one row per algorithm, from which lists, tables and tests are made."""
+"""Catalogue: one row per algorithm, the source of lists, tables and tests."""
 
 import difflib
 from dataclasses import dataclass
@@ -60,9 +60,9 @@ from keras_optim.wrappers.swa import SWA
 
 @dataclass(frozen=True)
 class Row:
-    """One algorithm: its class, family, year, paper and idea in a sentence.
+    """Row of an algorithm: its class, family, year, paper and idea in a sentence.
 
-    `no_peer` is the reason why no other library is compared with it, if none is.
+    `no_peer` is the reason for an algorithm that is compared with no other library.
     """
 
     algorithm: type[Optimizer]
@@ -142,7 +142,7 @@ _BY_NAME = {row.name: row for row in (*ALGORITHMS, *WRAPPERS)}
 
 
 def names() -> list[str]:
-    """Names of all algorithms, as `get` takes them.
+    """Return the names of all algorithms, as `get` takes them.
 
     >>> "adam" in names()
     True
@@ -151,19 +151,19 @@ def names() -> list[str]:
 
 
 def find(name: Any) -> Row | None:
-    """The row of an algorithm or a wrapper by its name, in any case."""
+    """Return the row of an algorithm or a wrapper by its name, in upper or lower case."""
     return _BY_NAME.get(name.lower()) if isinstance(name, str) else None
 
 
 def get(name: str, /, **arguments: Any) -> Optimizer:
-    """A new optimizer by its name, in any case; also a wrapper.
+    """Create an optimizer, or a wrapper, by its name, in upper or lower case.
 
     Args:
         name: One of `names()`, or of a wrapper.
         **arguments: For its constructor.
 
     Raises:
-        ValueError: no such name; the message has the nearest ones.
+        ValueError: the name is unknown; the message has the nearest ones.
 
     Example:
 
@@ -179,7 +179,7 @@ def get(name: str, /, **arguments: Any) -> Optimizer:
 
 
 def table() -> str:
-    """The catalogue as a Markdown table, for the README."""
+    """Return the catalogue as a Markdown table, for the README."""
     lines = [
         "| name | class | family | year | paper | memory | claims | idea |",
         "|---|---|---|---|---|---|---|---|",

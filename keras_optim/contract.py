@@ -4,19 +4,29 @@ A rule is written in five names, the same in every file:
 
 * `g`: the gradient, a plain tensor in float32 or wider,
 * `x`: the value of the variable, same shape and dtype as `g`,
-* `s`: its state, a dict: the variable's slots, the scalars that all variables share, and what
-  `constants` decided for it,
+* `s`: its state, a dict: the variable's slots, the state that all variables share, and what
+  `constants` decided for it; a wrapper finds that of the rule inside in `s["inner"]`,
 * `t`: the step, an *integer* tensor counted from 1 (exact for ever; `t % period` is safe),
 * `lr`: the learning rate, a tensor in the dtype of `x`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from keras_optim.trees import Tree
 from keras_optim.variables.paths import Choice, first_matches
 
 Tensor = Any
 Slots = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class VariableSpec:
+    """What is known of a variable before it is trained."""
+
+    path: str
+    shape: tuple[int, ...]
 
 
 class Rule:
@@ -26,11 +36,12 @@ class Rule:
     """Names of the state kept for each variable: zeros of its shape, unless `init` says otherwise.
     An instance may change it in its constructor (RMSprop without momentum keeps less)."""
 
-    scalars: Mapping[str, float] = {}
-    """State shared by all variables, with starting values."""
+    shared: Mapping[str, Any] = {}
+    """State shared by all variables, with starting values: numbers, or arrays of any shape."""
 
     non_negative: tuple[str, ...] = ()
-    """Names of those `scalars` that are always finite and >= 0; a file with others is refused."""
+    """Names of those numbers in `shared` that are always finite and >= 0: a file with others is
+    refused."""
 
     # What is claimed of the defaults, up to epsilon, for variables of any shape; tests measure it.
 
@@ -90,10 +101,6 @@ class Rule:
         """
         return {}
 
-    def slot_names(self, x: Tensor) -> tuple[str, ...]:
-        """The names of all slots of `x`."""
-        return (*self.slots, *(name for name in self.init(x) if name not in self.slots))
-
     def read_older(self, slots: Slots, shape: tuple[int, ...]) -> Slots:
         """The slots of a variable, from those that an earlier version kept in a file."""
         return slots
@@ -105,15 +112,17 @@ class Rule:
         """
         raise NotImplementedError(f"{type(self).__name__} must define `update`.")
 
-    def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
-        """Numbers that are summed over all variables before the update, for `pool`."""
-        return {}
-
-    def pool(self, totals: dict[str, Tensor], s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
-        """New values of the shared scalars, from the sums of `measure`; and what else `update`,
-        which sees these, shall see in this step.
+    def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Slots]:
+        """Numbers that are summed over all variables before the update, for `pool`; and what
+        `update` shall see in its `s`, so that it is not computed twice.
         """
-        return {}
+        return {}, {}
+
+    def pool(self, sums: Tree, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Tree]:
+        """New values of the shared state, from the sums of `measure`; and what else `update` shall
+        see in this step. It sees both in its `s`.
+        """
+        return {}, {}
 
     def probe(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> Tensor:
         """The offset from `x` at which the second gradient is taken, if `second` asks for one.
@@ -125,9 +134,12 @@ class Rule:
         """
         raise NotImplementedError(f"{type(self).__name__} must define `probe`.")
 
-    def constants(self, paths: Sequence[str]) -> list[dict[str, Any]]:
-        """What is decided for each variable, from its path, when the optimizer is built."""
+    def constants(self, variables: Sequence[VariableSpec]) -> list[Tree]:
+        """What is decided for each variable, from its path and shape, when the optimizer is
+        built.
+        """
         name = "exclude_from_weight_decay"
+        paths = [variable.path for variable in variables]
         excluded = first_matches(self._excluded, paths, type(self).__name__, name)
         return [{"decayed": pattern is None} for pattern in excluded]
 
@@ -138,6 +150,30 @@ class Rule:
     def settle(self, x: Tensor, s: Slots) -> Slots:
         """The slots that change when the evaluation weights become the weights."""
         return {}
+
+    # ---- what a wrapper extends
+
+    def children(self) -> "tuple[Any, ...]":
+        """The rules inside."""
+        return ()
+
+    def inside(self, constants: Tree) -> Any:
+        """The rule inside that steps a variable with these constants; `None` without one."""
+        return None
+
+    def decay_inside(self, constants: Tree, decay: float) -> float:
+        """The weight decay of the rule inside, from that of this one."""
+        return decay
+
+    def slot_starts(self, x: Tensor, constants: Tree) -> Tree:
+        """Starting values of all slots, those of rules inside included; `None`: zeros like `x`."""
+        return {**dict.fromkeys(self.slots), **self.init(x)}
+
+    def shared_starts(self) -> Tree:
+        """Starting values of all shared state, that of rules inside included."""
+        return dict(self.shared)
+
+    # ---- what runs
 
     def stored(self, x: Tensor, s: Slots) -> Tensor:
         """What the variable will hold when `x` is its new value: rounded, and constrained.
@@ -163,7 +199,14 @@ class Rule:
 
 
 def layers(rule: Any) -> Iterator[Any]:
-    """`rule` and, where it is a wrapper, what is in it, from outside to inside."""
-    while isinstance(rule, Rule):
-        yield rule
-        rule = getattr(rule, "inner", None)
+    """`rule` and those inside, from outside to inside."""
+    yield rule
+    for child in rule.children():
+        yield from layers(child)
+
+
+def innermost(rule: Any) -> Any:
+    """The algorithm inside all wrappers; a rule that has several inside is one."""
+    while len(rule.children()) == 1:
+        [rule] = rule.children()
+    return rule

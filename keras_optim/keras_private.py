@@ -1,7 +1,7 @@
-"""Private names of Keras: all that this package uses, here and nowhere else.
+"""Private names of Keras: all that this package uses.
 
-They are looked for when the package is imported, so that a Keras that has renamed one is refused
-by a sentence instead of training wrongly.
+The import of the package looks for them. So a Keras that has renamed one raises a clear error
+instead of training wrongly.
 """
 
 import operator
@@ -28,8 +28,8 @@ HOOKS = (
     "assign",
     "iterations",
 )
-"""Methods of Keras's optimizers between `apply` and the weights. A step that does all of this at
-once must know that a subclass does none of it in another way."""
+"""Methods of Keras's optimizers between `apply` and the weights. A native step does all of their
+work at once, so it must know that no subclass overrides one of them."""
 
 OWN_HOOKS = ("on_gradients", "on_variables", "update_variables")
 """The same, of `KerasOptimizer`."""
@@ -120,12 +120,12 @@ def iterations(optimizer: Any) -> Any:
 
 
 def learning_rate(optimizer: Any) -> Any:
-    """Return the rate as it is held: a variable, a schedule or a callable."""
+    """Return the stored rate: a variable, a schedule or a callable."""
     return optimizer._learning_rate
 
 
 def strategy(optimizer: Any) -> Any:
-    """Return the `tf.distribute` strategy that an optimizer was made under."""
+    """Return the `tf.distribute` strategy that an optimizer was created under."""
     return optimizer._distribution_strategy
 
 
@@ -134,12 +134,12 @@ value: Callable[[Any], Any] = operator.attrgetter("_value")
 
 
 def rate_or_none(optimizer: Any) -> Any:
-    """Return the rate as it is held, or `None` before the constructor has set it."""
+    """Return the stored rate, or `None` before the constructor has set it."""
     return getattr(optimizer, "_learning_rate", None)
 
 
 def current_rate(optimizer: Any) -> Any:
-    """Return the rate of the next step; a schedule or a callable is asked."""
+    """Return the rate of the next step; a schedule or a callable computes it."""
     return optimizer._get_current_learning_rate()
 
 
@@ -154,7 +154,7 @@ def check_known(optimizer: Any, variables: Sequence[Any]) -> None:
 
 
 def with_gradients(optimizer: Any, grads: Any, variables: Any) -> Any:
-    """Return the gradients that are there, and their variables."""
+    """Return the gradients that are not `None`, and their variables."""
     return optimizer._filter_empty_gradients(grads, variables)
 
 

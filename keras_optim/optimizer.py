@@ -9,9 +9,9 @@ import keras
 from keras_optim import formatting, keras_private, tensors
 from keras_optim.arguments import descriptions, hyperparameters, rule_checks, scalar
 from keras_optim.arguments.ranges import KerasOptions, LearningRate
-from keras_optim.contract import Rule, Slots, Tensor
+from keras_optim.contract import Rule, Slots, Tensor, VariableSpec, layers
 from keras_optim.engine import distribution, norms, run, second_pass, slots, sparse_rows, validation
-from keras_optim.engine.optimizer_state import OptimizerState
+from keras_optim.engine.optimizer_state import OptimizerState, named_rules
 from keras_optim.state import evaluation_weights, files
 from keras_optim.variables.paths import Place, choices_from, located, path_of, same_variables
 
@@ -163,24 +163,21 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
             title, [v for v in variables if not keras_private.takes_its_gradient(self, v)]
         )
         distribution.check_strategy(self, variables)
-        constants = self.constants(self._known_paths(variables))
+        paths = self._known_paths(variables)
+        specs = [VariableSpec(p, tuple(v.shape)) for p, v in zip(paths, variables, strict=True)]
+        constants = self.constants(specs)
         super().build(variables)
+        created = [slots.created(self, v, c) for v, c in zip(variables, constants, strict=True)]
         self.state = OptimizerState(
-            slots=[slots.created(self, v) for v in variables],
-            shared={
-                name: self.add_variable(
-                    (),
-                    keras.initializers.Constant(start),
-                    dtype=tensors.widest(variables),
-                    aggregation="only_first_replica",
-                    name=name,
-                )
-                for name, start in self.scalars.items()
-            },
+            slots=[kept for _, kept in created],
+            slot_names=[names for names, _ in created],
+            shared=slots.created_shared(self, variables),
+            owners=list(named_rules(self)),
             constants=constants,
             native=run.native_steps(Optimizer),
         )
-
+        for rule in layers(self):
+            rule.state = self.state  # so that its counts can be read
         if self._recording:
             norms.add(self)
         files.load_awaited(self)

@@ -1,7 +1,7 @@
 """Contenders: implementations of one optimizer step, ours, Keras's and other libraries'.
 
-Each is a function that builds a step from starting values and gradients; a step is a function
-without arguments that returns when it is done.
+Each is a function that builds a step from starting values and gradients. A step is a function
+without arguments that returns when the work is done.
 """
 
 import os
@@ -16,6 +16,7 @@ from benchmarks.step_cost import other_libraries
 from benchmarks.step_cost.device import BACKEND
 from benchmarks.step_cost.other_libraries import Build, Step
 from benchmarks.step_cost.report import OURS
+from keras_optim.contract import VariableSpec
 
 KERAS = {
     "sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "adagrad": "Adagrad", "rmsprop": "RMSprop",
@@ -40,13 +41,13 @@ def keras_optimizers(name: str) -> dict[str, Callable[[], keras.optimizers.Optim
     found: dict[str, Callable[[], keras.optimizers.Optimizer]] = {OURS: lambda: ours(name)}
     if name in KERAS:
         found["Keras"] = lambda: getattr(keras.optimizers, KERAS[name])()
-    if not ours(name).scalars:
+    if not ours(name).shared:
         found["plain subclass"] = lambda: PlainSubclass(ours(name))
     return found
 
 
 def ours(name: str) -> keras_optim.Optimizer:
-    """Make our optimizer of a name such as `adam` or `lookahead(adam)`."""
+    """Create our optimizer from a name such as `adam` or `lookahead(adam)`."""
     outer, _, inner = name.rstrip(")").partition("(")
     if inner:
         return keras_optim.get(outer, inner=keras_optim.get(inner))
@@ -68,13 +69,14 @@ class PlainSubclass(keras.optimizers.Optimizer):
         self.states = []
         for variable in variables:
             x = keras.ops.convert_to_tensor(variable)
-            starts = self.rule.init(x)
-            slots = {slot: starts.get(slot, variable) for slot in self.rule.slot_names(x)}
-            self.states.append({n: self.add_variable(v.shape, name=n) for n, v in slots.items()})
+            starts = self.rule.slot_starts(x, {})
+            like = {n: variable if value is None else value for n, value in starts.items()}
+            self.states.append({n: self.add_variable(v.shape, name=n) for n, v in like.items()})
             for slot, value in starts.items():
-                if slot in slots:
+                if value is not None:
                     self.states[-1][slot].assign(value)
-        self.constants = self.rule.constants([v.path for v in variables])
+        specs = [VariableSpec(v.path, tuple(v.shape)) for v in variables]
+        self.constants = self.rule.constants(specs)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one variable."""

@@ -11,12 +11,13 @@ from keras import ops
 
 from keras_optim import keras_private
 from keras_optim.engine import rule
+from keras_optim.engine.optimizer_state import Fixed
 
 Tensor = Any
 Tensors = Mapping[str, Tensor]
 Function = Callable[[Tensors, Tensors, Any, Any], tuple[Mapping[str, Any], Mapping[str, Any]]]
-SLOT, SCALAR = "slot_", "scalar_"
-"""Before the names of slots among the arrays, and of shared scalars among what is shared."""
+SLOT, SHARED = "slot_", "shared_"
+"""Before the names of slots among the arrays, and of shared state among what is shared."""
 
 
 def whole_apply(optimizer: Any, full: bool) -> Function:
@@ -29,7 +30,7 @@ def whole_apply(optimizer: Any, full: bool) -> Function:
     period = optimizer.gradient_accumulation_steps or 1
 
     def apply(
-        arrays: Tensors, shared: Tensors, constants: dict[str, Any], total: Any
+        arrays: Tensors, shared: Tensors, fixed: dict[str, Any], total: Any
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         new_arrays, new_shared = dict(arrays), dict(shared)
         g, x, iterations = arrays["g"], arrays["x"], shared["iterations"]
@@ -41,24 +42,24 @@ def whole_apply(optimizer: Any, full: bool) -> Function:
             new_arrays["accumulator"] = ops.zeros_like(g) if full else g
             g = g / period
         if full:
-            scalars = _named(shared, SCALAR)
+            own = _named(shared, SHARED)
             if optimizer._recording:
                 norm = ops.sqrt(total(ops.sum(ops.square(ops.cast(g, "float32")))))
-                scalars["recorded_gradient_norm"] = norm
-            [change], [slots], scalars = rule.step_all(
+                own["recorded_gradient_norm"] = norm
+            [change], [slots], own = rule.step_all(
                 optimizer,
                 [_clipped(optimizer, g, total)],
                 [x],
                 [_named(arrays, SLOT)],
-                scalars,
+                own,
                 count + 1,
                 shared["rate"],
-                [constants],
+                [Fixed(**fixed)],
                 total,
             )
             x = x + change
             new_arrays |= {f"{SLOT}{name}": slots[name] for name in _named(arrays, SLOT)}
-            new_shared |= {f"{SCALAR}{name}": scalars[name] for name in _named(shared, SCALAR)}
+            new_shared |= {f"{SHARED}{name}": own[name] for name in _named(shared, SHARED)}
         if optimizer.use_ema:
             x, new_arrays["average"] = _averaged(optimizer, x, arrays["average"], count)
         new_arrays["x"] = x

@@ -5,7 +5,7 @@ from typing import Any
 
 from keras_optim import callers, keras_private
 from keras_optim.engine import distribution, second_pass, sparse_rows
-from keras_optim.engine.optimizer_state import constants_of
+from keras_optim.engine.optimizer_state import fixed
 from keras_optim.engine.rule import step_all
 from keras_optim.tensors import (
     BACKEND,
@@ -41,8 +41,6 @@ def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning
     """Make one step of `optimizer` on its `variables`, in place."""
     state = optimizer.state
     indices = [keras_private.index_of(optimizer, v) for v in variables]
-    constants = constants_of(optimizer, indices)
-
     states = [state.slots[i] for i in indices]
 
     def read(variable: Any, gradient: Any) -> Tensor:
@@ -64,7 +62,7 @@ def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning
             old_shared,
             saturated(tensor(optimizer.iterations) + 1),
             tensor(learning_rate),
-            constants,
+            fixed(optimizer, indices),
         )
         values = [(v, new_shared[name]) for name, v in state.shared.items()]
         for i, (gradient, x) in enumerate(zip(grads, variables, strict=True)):

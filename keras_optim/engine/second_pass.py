@@ -18,7 +18,7 @@ from keras import ops
 from keras_optim import keras_private
 from keras_optim.differentiation import recording_gradients
 from keras_optim.engine import distribution, sparse_rows, validation
-from keras_optim.engine.optimizer_state import constants_of
+from keras_optim.engine.optimizer_state import fixed
 from keras_optim.engine.rule import step_all
 from keras_optim.tensors import (
     Tensor,
@@ -30,6 +30,7 @@ from keras_optim.tensors import (
     unconverted,
     widened,
 )
+from keras_optim.trees import Tree
 
 Gradients = Callable[[Sequence[Any], Sequence[Any], Sequence[Tensor]], Sequence[Any]]
 """From the first gradients, their variables, and a value for each to the gradients there."""
@@ -111,10 +112,10 @@ def probed(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any]) -> li
         distribution.summed(optimizer, dense),
         [points[i] for i in moving],
         [tensors(state.slots[i]) for i in places],
-        {name: tensor(state.shared[name]) for name in optimizer.scalars},
+        {name: tensor(state.shared[name]) for _, names in state.owners for name in names.values()},
         saturated(tensor(optimizer.iterations) + 1),
         _rate(optimizer),
-        constants_of(optimizer, places),
+        fixed(optimizer, places),
     )
     for i, offset in zip(moving, offsets, strict=True):
         points[i] = ops.cast(widened(points[i]) + offset, points[i].dtype)
@@ -126,10 +127,11 @@ class _Probing:
 
     def __init__(self, rule: Any):
         self.measure, self.pool, self.probe = rule.measure, rule.pool, rule.probe
+        self.shared_starts = rule.shared_starts
 
-    def step(self, *args: Any) -> tuple[Tensor, dict[str, Tensor]]:
-        """The offset, and no state."""
-        return self.probe(*args), {}
+    def step(self, g: Tensor, x: Tensor, s: Tree, *others: Tensor) -> tuple[Tensor, Tree]:
+        """The offset, and the state as it is."""
+        return self.probe(g, x, s, *others), s
 
 
 def _rate(optimizer: Any) -> Tensor:

@@ -24,7 +24,7 @@ import torch
 from keras_optim import codegen, keras_private, tensors
 from keras_optim.codegen.guards import Alike
 from keras_optim.engine import optimizer_state, sparse_rows
-from keras_optim.engine.pipeline import SCALAR, SLOT, whole_apply
+from keras_optim.engine.pipeline import SHARED, SLOT, whole_apply
 
 Tensor = Any
 SETTING = "KERAS_OPTIM_TORCH"
@@ -117,7 +117,7 @@ class Step:
         self.variables = list(keras_private.trainable_variables(optimizer))
         self.index = {id(v): i for i, v in enumerate(self.variables)}
         self.kept = [_kept(optimizer, i) for i in range(len(self.variables))]
-        self.shared = {f"{SCALAR}{name}": v for name, v in optimizer.state.shared.items()}
+        self.shared = {f"{SHARED}{name}": v for name, v in optimizer.state.shared.items()}
         self.shared["iterations"] = keras_private.iterations(optimizer)
         self.constraints = [v.constraint for v in self.variables]
         rate = keras_private.learning_rate(optimizer)
@@ -133,7 +133,7 @@ class Step:
         self.kernel = codegen.Kernel(
             whole_apply(optimizer, full),
             [{"g": item["x"], **item} for item in arrays],
-            optimizer_state.constants_of(optimizer, range(len(arrays))),
+            [vars(one) for one in optimizer_state.fixed(optimizer, range(len(arrays)))],
             {**_values(self.shared), "rate": self.rate},
             leading="g",
         )

@@ -3,6 +3,7 @@
 from keras import ops
 
 from keras_optim.optimizer import Slots, Tensor
+from keras_optim.trees import Tree
 from keras_optim.wrappers.wrapper import Wrapper
 
 TINY = 1e-12
@@ -20,16 +21,17 @@ class SharpnessAware(Wrapper):
         """The length of the axes of the ball around `x`, as multiples of `rho`."""
         raise NotImplementedError(f"{type(self).__name__} must define `stretch`.")
 
-    def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
-        slope = ops.sum(ops.square(self.stretch(x) * g))
-        return {**self.inner.measure(g, x, s, t, lr), "slope": slope}
+    def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Slots]:
+        sums, carry = super().measure(g, x, s, t, lr)
+        return {**sums, "slope": ops.sum(ops.square(self.stretch(x) * g))}, carry
 
-    def pool(self, totals: dict[str, Tensor], s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
-        slope = ops.sqrt(totals["slope"]) + TINY
-        return {**self.inner.pool(totals, s, t, lr), "slope": slope}
+    def pool(self, sums: Tree, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Tree]:
+        shared, seen = super().pool(sums, s, t, lr)
+        return shared, {**seen, "slope": ops.sqrt(sums["slope"]) + TINY}
 
     def probe(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> Tensor:
         return self.rho * ops.square(self.stretch(x)) * (g / s["slope"])
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        return self.inner.step(g, x, s, t, lr)
+        change, new = self.inner.step(g, x, s["inner"], t, lr)
+        return change, {"inner": new}

@@ -11,7 +11,7 @@ from keras import ops
 import keras_optim
 from keras_optim.arguments import hyperparameters
 from keras_optim.catalog import ALGORITHMS, WRAPPERS
-from keras_optim.contract import layers
+from keras_optim.contract import innermost, layers
 from tests.support import passes
 from tests.support.catalog_cases import CONFIGURED, EVERY, NAMES, make, rule_of
 from tests.support.trajectories import (
@@ -81,8 +81,14 @@ def test_state_is_what_the_class_declares(name, case):
     optimizer = make(name, **case)
     xs = variables(VALUES)
     optimizer.build(xs)
-    slots = sum(len(optimizer.slot_names(tensor(value))) for value in VALUES)
-    assert len(optimizer.variables) == 2 + slots + len(optimizer.scalars)
+    expected = {slot for rule in layers(optimizer) for slot in rule.slots}
+    shared = {name for rule in layers(optimizer) for name in rule.shared}
+    for value, slots in zip(VALUES, optimizer.state.slots, strict=True):
+        own = innermost(optimizer).init(tensor(value))
+        assert slots.keys() == expected | own.keys()
+    assert optimizer.state.shared.keys() == shared
+    count = sum(map(len, optimizer.state.slots)) + len(shared)
+    assert len(optimizer.variables) == 2 + count
     assert len({v.path for v in optimizer.variables}) == len(optimizer.variables)
     count = len(optimizer.variables)
     optimizer.build(xs)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from keras_optim.contract import innermost
 from tests.conftest import BACKEND
 from tests.distribution import problem
 from tests.distribution.processes import findings, wrong
@@ -9,7 +10,8 @@ from tests.distribution.processes import findings, wrong
 if BACKEND != "jax":
     pytest.skip("keras.distribution works on JAX only", allow_module_level=True)
 
-WITHOUT_SLOTS = {case for case in problem.CASES if not problem.optimizer(case).slots}
+ALGORITHMS = {case: innermost(problem.optimizer(case)) for case in problem.CASES}
+WITHOUT_SLOTS = {case for case, algorithm in ALGORITHMS.items() if not algorithm.slots}
 
 
 def test_data_parallel_and_model_parallel(tmp_path):

@@ -26,14 +26,14 @@ STEPS, VALUES = gradients(steps=4), starts()
 class Distance(keras_optim.Optimizer):
     """Steps as long as the sum of all gradients' absolute values, counted over all variables."""
 
-    scalars = {"longest": 0.0}
+    shared = {"longest": 0.0}
 
     def measure(self, g, x, s, t, lr):
-        return {"total": ops.sum(ops.abs(g))}
+        return {"total": ops.sum(ops.abs(g))}, {}
 
-    def pool(self, totals, s, t, lr):
-        longest = ops.where(totals["total"] > s["longest"], totals["total"], s["longest"])
-        return {"longest": longest}
+    def pool(self, sums, s, t, lr):
+        longest = ops.where(sums["total"] > s["longest"], sums["total"], s["longest"])
+        return {"longest": longest}, {}
 
     def update(self, g, x, s, t, lr):
         return -lr * s["longest"] * ops.ones_like(x), {}

@@ -1,4 +1,4 @@
-"""Many steps of an optimizer in one call, compiled where the backend can."""
+"""Loops of many steps of an optimizer in one call, compiled if the backend can."""
 
 import keras
 from keras import ops

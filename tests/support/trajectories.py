@@ -1,4 +1,4 @@
-"""Running an optimizer on given gradients, one step after the other."""
+"""Trajectories of an optimizer on given gradients, one step after the other."""
 
 import importlib
 
@@ -14,7 +14,7 @@ RATES = tuple(0.05 * (1 + t % 3) for t in range(STEPS))  # changes from step to 
 
 
 def gradients(shapes=SHAPES, steps=STEPS, seed=1):
-    """Random gradients, `steps` lists of one array per shape, exact in single precision."""
+    """Draw random gradients, `steps` lists of one array per shape, exact in single precision."""
     random = np.random.default_rng(seed)
     return [
         [random.normal(size=s).astype("float32").astype("float64") for s in shapes]
@@ -32,7 +32,7 @@ def variables(values, dtype="float32"):
 
 
 def run(optimizer, values, steps, rates=None, dtype="float32", second=None):
-    """The values of all variables after each step: one list of float64 arrays per step.
+    """Return the values of all variables after each step: one list of float64 arrays per step.
 
     `second` makes the function for a second pass, from gradients and variables.
     """
@@ -48,7 +48,7 @@ def run(optimizer, values, steps, rates=None, dtype="float32", second=None):
 
 
 def expected(name, case, values, steps, rates=RATES):
-    """The path that the NumPy reference takes, for all variables."""
+    """Return the path of the NumPy reference, for all variables."""
     generator = getattr(importlib.import_module(f"tests.references.{name}"), name)
     paths = [
         list(generator(x, [gs[i] for gs in steps], rates, **case)) for i, x in enumerate(values)
@@ -57,7 +57,7 @@ def expected(name, case, values, steps, rates=RATES):
 
 
 def numbers(xs):
-    """The values of variables, as float64 arrays."""
+    """Return the values of variables, as float64 arrays."""
     return [np.array(keras.ops.convert_to_numpy(widened(x)), "float64") for x in xs]
 
 
@@ -66,7 +66,7 @@ def tensor(g, dtype="float32"):
 
 
 def difference(a, b):
-    """The largest absolute difference between two paths."""
+    """Return the largest absolute difference between two paths."""
     return max(
         np.max(np.abs(x - y), initial=0.0)
         for p, q in zip(a, b, strict=True)

@@ -1,4 +1,4 @@
-"""The breakages of `tests.tools.mutants`: rows of a file, a line, what it becomes, and tests."""
+"""Breakages of `tests.tools.mutants`: rows of a file, a line, its replacement, and tests."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ class Mutant(NamedTuple):
 
 
 def rule(name, old, new):
-    """A breakage of an algorithm, which its reference must notice."""
+    """Return a breakage of an algorithm, which its reference must notice."""
     return Mutant(f"keras_optim/algorithms/{name}.py", old, new, f"{REFERENCE} -k {name}")
 
 
@@ -239,7 +239,7 @@ STATE = [
         "keras_optim/variables/paths.py",
         "return [i for i, path in enumerate(paths) if path == whole]",
         "return [paths.index(whole)]",
-        "tests/variables/test_paths.py tests/wrappers/test_layerwise_decay.py",
+        "tests/variables tests/wrappers/test_layerwise_decay.py",
     ),
     Mutant(
         "keras_optim/arguments/ranges.py",
@@ -326,7 +326,7 @@ CODEGEN = [
 
 OTHERS = [
     Mutant(
-        "keras_optim/convert/optax_functions.py",
+        "keras_optim/convert/optax_rows.py",
         'return {"momentum_product": rule.beta_1**count}',
         'return {"momentum_product": rule.beta_1}',
         "tests/convert/test_optax.py",
