@@ -117,13 +117,18 @@ def two_passes(
     return first, second
 
 
-def _second(model: Any, data: Any, state: Values) -> Gradients:
-    """The gradients of the model's loss on a batch, where all but the variables is `state`."""
+def _second(model: Any, data: Any, before: Values) -> Gradients:
+    """The gradients of the model's loss on a batch, in the state that the model had before."""
     x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+
+    read = [] if BACKEND == "jax" else model.trainable_variables  # by regularisers
 
     def gradients(
         first: Sequence[Any], variables: Sequence[Any], values: Sequence[Tensor]
     ) -> Sequence[Any]:
+        moved = set(map(id, variables))
+        state = [*before, *((v, v) for v in read if id(v) not in moved)]
+
         def loss(values: Sequence[Tensor]) -> Tensor:
             with keras.StatelessScope(mapping(values), collect_losses=True):
                 training = {"training": True} if keras_private.takes_training(model) else {}
@@ -132,8 +137,7 @@ def _second(model: Any, data: Any, state: Values) -> Gradients:
                 return model.optimizer.scale_loss(value)
 
         def mapping(values: Sequence[Tensor]) -> Values:
-            others = [] if BACKEND == "jax" else [(v, v) for v in model.trainable_variables]
-            return [*others, *state, *zip(variables, values, strict=True)]
+            return [*state, *zip(variables, values, strict=True)]
 
         found = gradients_at(loss, values)
         if not isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):

@@ -62,5 +62,5 @@ class ASAM(SharpnessAware):
         self.rho = rho
         self.eta = eta
 
-    def stretch(self, x: Tensor) -> Tensor:
-        return ops.abs(x) + self.eta if len(x.shape) > 1 else ops.ones((), x.dtype)
+    def stretched(self, v: Tensor, x: Tensor) -> Tensor:
+        return (ops.abs(x) + self.eta) * v if len(x.shape) > 1 else v

@@ -2,8 +2,6 @@
 
 from typing import Unpack
 
-from keras import ops
-
 from keras_optim.arguments.ranges import NonNegative, WrapperOptions
 from keras_optim.optimizer import Optimizer, Tensor
 from keras_optim.wrappers.sharpness import SharpnessAware
@@ -60,5 +58,5 @@ class SAM(SharpnessAware):
         super().__init__(inner, **kwargs)
         self.rho = rho
 
-    def stretch(self, x: Tensor) -> Tensor:
-        return ops.ones((), x.dtype)
+    def stretched(self, v: Tensor, x: Tensor) -> Tensor:
+        return v

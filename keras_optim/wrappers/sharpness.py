@@ -10,27 +10,27 @@ TINY = 1e-12
 
 
 class SharpnessAware(Wrapper):
-    """Abstract parent of SAM and its relatives: they say how long each axis of the ball is."""
+    """Abstract parent of SAM and its relatives: each stretches the ball in its own way."""
 
     second = "gradient"
     elementwise = False
 
     rho: float
 
-    def stretch(self, x: Tensor) -> Tensor:
-        """The length of the axes of the ball around `x`, as multiples of `rho`."""
-        raise NotImplementedError(f"{type(self).__name__} must define `stretch`.")
+    def stretched(self, v: Tensor, x: Tensor) -> Tensor:
+        """`v`, each number times the length of its axis of the ball around `x`."""
+        raise NotImplementedError(f"{type(self).__name__} must define `stretched`.")
 
     def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Slots]:
         sums, carry = super().measure(g, x, s, t, lr)
-        return {**sums, "slope": ops.sum(ops.square(self.stretch(x) * g))}, carry
+        return {**sums, "slope": ops.sum(ops.square(self.stretched(g, x)))}, carry
 
     def pool(self, sums: Tree, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Tree]:
         shared, seen = super().pool(sums, s, t, lr)
         return shared, {**seen, "slope": ops.sqrt(sums["slope"]) + TINY}
 
     def probe(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> Tensor:
-        return self.rho * ops.square(self.stretch(x)) * (g / s["slope"])
+        return self.rho * self.stretched(self.stretched(g / s["slope"], x), x)
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         change, new = self.inner.step(g, x, s["inner"], t, lr)
