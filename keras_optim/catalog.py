@@ -46,6 +46,7 @@ from keras_optim.algorithms.yogi import Yogi
 from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer
 from keras_optim.wrappers.adaptive_clipping import AdaptiveClipping
+from keras_optim.wrappers.asam import ASAM
 from keras_optim.wrappers.centralization import Centralization
 from keras_optim.wrappers.ema import EMA
 from keras_optim.wrappers.gradient_noise import GradientNoise
@@ -53,6 +54,7 @@ from keras_optim.wrappers.lazy_rows import LazyRows
 from keras_optim.wrappers.lookahead import Lookahead
 from keras_optim.wrappers.rate_multipliers import RateMultipliers
 from keras_optim.wrappers.route import Route
+from keras_optim.wrappers.sam import SAM
 from keras_optim.wrappers.skip_non_finite import SkipNonFinite
 from keras_optim.wrappers.swa import SWA
 
@@ -127,6 +129,8 @@ WRAPPERS = (
     Row(
         SkipNonFinite, "wrapper", 2017, "1710.03740", "Leave out steps with overflowing gradients."
     ),
+    Row(SAM, "wrapper", 2020, "2010.01412", "Gradients from uphill, for flat minima."),
+    Row(ASAM, "wrapper", 2021, "2102.11600", "SAM, further uphill where weights are large."),
     Row(GradientNoise, "wrapper", 2015, "1511.06807", "Add noise to the gradient that fades."),
     Row(
         EMA, "wrapper", 1992, "Polyak & Juditsky 1992", "Test with a moving average of the weights."

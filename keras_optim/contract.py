@@ -80,6 +80,10 @@ class Rule:
     rate_at_start_only: bool = False
     """Whether the learning rate decides the first step only, and the rule those that follow."""
 
+    second: str = "none"
+    """What else it needs of the loss in each step: `"gradient"` is a second gradient, taken at the
+    weights plus the offset that `probe` chooses. Of a wrapper: also what the rule inside needs."""
+
     # How it is tried by tests that go over the whole catalogue.
 
     trial_rate: float = 0.01
@@ -126,6 +130,16 @@ class Rule:
         see in this step. It sees both in its `s`.
         """
         return {}, {}
+
+    def probe(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> Tensor:
+        """The offset from `x` at which the second gradient is taken, if `second` asks for one.
+
+        `measure` and `pool` have seen the first gradients then, and what they made of them is in
+        `s`; their results are not kept. For the rest of the step, also for `measure` and `pool`
+        once more, `g` is the second gradient. (A Hessian product would be one more name in `s`,
+        `probe` its direction.) `lr` is NaN where it is a callable, which is asked once a step.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define `probe`.")
 
     def constants(self, variables: Sequence[VariableSpec]) -> list[Tree]:
         """What is decided for each variable, from its path and shape, when the optimizer is

@@ -8,6 +8,7 @@ reverse on JAX, reverse over reverse on the others. It costs about two to three 
 the Hessian is never formed.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -192,3 +193,38 @@ def _torch(loss: Loss, variables: Sequence[Any], others: Sequence[Any]) -> Deriv
             return filled(along(sum(slopes)))
 
     return Derivatives(gradient, product, reached)
+
+
+def gradients_at(loss: Callable[[Sequence[Tensor]], Tensor], values: Sequence[Tensor]) -> list[Any]:
+    """Return the gradient of a function of tensors; `None` by one that it does not depend on.
+
+    >>> [g] = gradients_at(lambda xs: ops.sum(xs[0] ** 2), [ops.array([1.0, 2.0])])
+    >>> ops.convert_to_numpy(g).tolist()
+    [2.0, 4.0]
+    """
+    values = list(values)
+    if BACKEND == "jax":
+        import jax
+
+        return list(jax.grad(loss)(values))
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(values)
+            value = loss(values)
+        return list(tape.gradient(value, values))
+    import torch
+
+    with recording_gradients():
+        values = [value.detach().requires_grad_() for value in values]
+        return list(torch.autograd.grad(loss(values), values, allow_unused=True))
+
+
+def recording_gradients() -> contextlib.AbstractContextManager[Any]:
+    """Let PyTorch record operations, also inside of `no_grad`."""
+    if BACKEND != "torch":
+        return contextlib.nullcontext()
+    import torch
+
+    return torch.enable_grad()

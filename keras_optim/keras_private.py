@@ -211,3 +211,19 @@ def history(output: Any) -> Any:
 def mask(output: Any) -> Any:
     """Return the mask that a layer gave to its output, or `None`."""
     return getattr(output, "_keras_mask", None)
+
+
+def takes_training(model: Any) -> bool:
+    """Whether the `call` of a model has an argument `training`."""
+    return bool(model._call_has_training_arg)
+
+
+def loss_in_training(model: Any, x: Any, y: Any, predicted: Any, weights: Any) -> Any:
+    """Return the loss that a model's training step differentiates."""
+    return model._compute_loss(x=x, y=y, y_pred=predicted, sample_weight=weights, training=True)
+
+
+def own_state(layer: Any) -> list[Any]:
+    """Return the variables of a layer alone that no optimizer is for, and the states of seeds."""
+    seeds = [generator.state for generator in layer._seed_generators]
+    return [*layer._non_trainable_variables, *seeds]

@@ -1,6 +1,7 @@
 """An algorithm as a Keras optimizer: building, weight decay, running, saving, configuration."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from typing import Any, Unpack
 
 import keras
@@ -9,7 +10,7 @@ from keras_optim import formatting, keras_private, tensors
 from keras_optim.arguments import descriptions, hyperparameters, rule_checks, scalar
 from keras_optim.arguments.ranges import KerasOptions, LearningRate
 from keras_optim.contract import Rule, Slots, Tensor, VariableSpec, layers
-from keras_optim.engine import distribution, norms, run, slots, sparse_rows, validation
+from keras_optim.engine import distribution, norms, run, second_pass, slots, sparse_rows, validation
 from keras_optim.engine.optimizer_state import OptimizerState, named_rules
 from keras_optim.state import evaluation_weights, files
 from keras_optim.variables.paths import Place, choices_from, located, path_of, same_variables
@@ -252,14 +253,27 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
 
     # ---- running
 
-    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
+    def apply(
+        self,
+        grads: Sequence[Any],
+        trainable_variables: Sequence[Any] | None = None,
+        second: Callable[[], Sequence[Any]] | None = None,
+    ) -> None:
         """Update `trainable_variables` (default: those it was built for) by their gradients.
+
+        Args:
+            grads: Gradients at the weights.
+            trainable_variables: The variables that they belong to.
+            second: Returns the gradients at the weights that the variables have when it is called.
+                Only an optimizer that takes two gradients in a step, such as SAM, calls it.
 
         Raises:
             TypeError: something else than lists of tensors and variables.
             ValueError: gradients and variables differ in number or shape; a variable is unknown
-                or given twice.
+                or given twice; or a second gradient is needed, and nobody offers one.
         """
+        if self.second != "none":
+            grads = second_pass.second_gradients(self, grads, trainable_variables, second)
         if self.built and run.run_natively(self, grads, trainable_variables):
             return
         title = type(self).__name__
@@ -285,6 +299,18 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
             grads = [g if g is None else tensors.widened(g) for g in grads]
         super().apply(grads, trainable_variables)
         tensors.saturate(keras_private.iterations(self))
+
+    def stateless_apply(
+        self,
+        optimizer_variables: Sequence[Any],
+        grads: Sequence[Any],
+        trainable_variables: Sequence[Any],
+        second: Callable[[Sequence[Tensor]], Sequence[Any]] | None = None,
+    ) -> Any:
+        """Keras's method; `second` goes from values of the variables to the gradients there."""
+        at = (lambda *given: second(given[-1])) if second else None
+        with second_pass.offering(at) if at else contextlib.nullcontext():
+            return super().stateless_apply(optimizer_variables, grads, trainable_variables)
 
     def on_variables(self, variables: Sequence[Any]) -> None:
         """Note whose gradients this step has, for norms by layer."""

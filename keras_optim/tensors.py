@@ -43,6 +43,13 @@ def eagerly() -> contextlib.AbstractContextManager[Any]:
     return tf().init_scope() if BACKEND == "tensorflow" else contextlib.nullcontext()
 
 
+def unconverted(function: Any) -> Any:
+    """Decorate a function that TensorFlow's AutoGraph shall run as it is, as it runs Keras's."""
+    if BACKEND != "tensorflow":
+        return function
+    return tf().autograph.experimental.do_not_convert(function)
+
+
 def unshare(variables: Sequence[Any]) -> None:
     """Give each of `variables` memory of its own.
 

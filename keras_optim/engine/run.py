@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from keras_optim import callers, keras_private
-from keras_optim.engine import distribution, sparse_rows
+from keras_optim.engine import distribution, second_pass, sparse_rows
 from keras_optim.engine.optimizer_state import fixed, shared_now
 from keras_optim.engine.rule import step_all
 from keras_optim.tensors import (
@@ -82,13 +82,15 @@ def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning
 
 
 def refuse_another_model(optimizer: Any) -> None:
-    """Raise a ValueError where the JAX trainer fetches the state for another model's variables.
+    """Raise a ValueError where the JAX trainer fetches the state for a model that cannot train.
 
     That trainer hands over values, not variables, so a second model would train with the moments
-    of the first. Asking the caller here is the last chance before it clears the model's weights.
+    of the first. Another reason is a step without the second pass that the optimizer needs. Asking
+    the caller here is the last chance before it clears the model's weights.
     """
     if BACKEND != "jax" or not optimizer.built:
         return
     model = callers.model_that_fetches()
     if model is not None:
         keras_private.check_known(optimizer, model.trainable_variables)
+        second_pass.refuse_plain(optimizer, model)

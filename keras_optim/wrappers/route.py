@@ -273,6 +273,11 @@ def _check_rule(optimizer: Optimizer) -> None:
     if optimizer.built or optimizer._wrapped_by:
         state = f"wrapped by {optimizer._wrapped_by}" if optimizer._wrapped_by else "built"
         raise ValueError(f"Route: a rule must be a new optimizer. Received: {title}, {state}")
+    if optimizer.second != "none":
+        raise ValueError(
+            f"Route: the second gradient of {title} is that of all variables. Write "
+            f"`{title}(Route(...))`. Received: {optimizer!r}"
+        )
     for name, default in ranges.OPTION_DEFAULTS.items():
         value = getattr(optimizer, name)
         if name not in ("name", "weight_decay") and value != default:

@@ -64,6 +64,7 @@ class Wrapper(Optimizer):
         super().__init__(rate, **inherited, **kwargs)  # type: ignore[misc]  # taken out above
         self._inherited = tuple(inherited)
         self.inner = inner
+        self.second = self._second_of(inner)
         inner._wrapped_by = title
 
     def _check_order(self, inner: Optimizer) -> None:
@@ -77,6 +78,16 @@ class Wrapper(Optimizer):
                 f"what {title} makes of a step. Write `{average}({title}(...))`. "
                 f"Received: inner={shown(inner)}"
             )
+
+    def _second_of(self, inner: Optimizer) -> str:
+        """Raise a ValueError where both the wrapper and `inner` want a second pass."""
+        own = type(self).second
+        if "none" not in (own, inner.second):
+            raise ValueError(
+                f"{type(self).__name__}: `inner` must not need a second pass itself. "
+                f"Received: inner={shown(inner)}"
+            )
+        return inner.second if own == "none" else own
 
     # ---- the state of the inner rule is under `inner`, in all that the engine hands over
 
@@ -107,6 +118,9 @@ class Wrapper(Optimizer):
     def pool(self, sums: Tree, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Tree]:
         shared, seen = self.inner.pool(sums.get(INNER, {}), s[INNER], t, lr)
         return {INNER: shared}, {INNER: seen}
+
+    def probe(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> Tensor:
+        return self.inner.probe(g, x, s[INNER], t, lr)
 
     def evaluate(self, x: Tensor, s: Slots) -> Tensor | None:
         return self.inner.evaluate(x, s[INNER])
@@ -178,7 +192,12 @@ class GradientTransform(Wrapper):
         sums, carry = self.inner.measure(transformed, x, s[INNER], t, lr)
         return {INNER: sums}, {INNER: carry, "transformed": transformed}
 
+    def probe(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> Tensor:
+        return self.inner.probe(self._transformed(g, x, s, t), x, s[INNER], t, lr)
+
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        transformed = s["transformed"] if "transformed" in s else self.transform(g, x, s, t)
-        change, new = self.inner.step(transformed, x, s[INNER], t, lr)
+        change, new = self.inner.step(self._transformed(g, x, s, t), x, s[INNER], t, lr)
         return change, {INNER: new}
+
+    def _transformed(self, g: Tensor, x: Tensor, s: Slots, t: Tensor) -> Tensor:
+        return s["transformed"] if "transformed" in s else self.transform(g, x, s, t)

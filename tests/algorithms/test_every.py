@@ -12,6 +12,7 @@ import keras_optim
 from keras_optim.arguments import hyperparameters
 from keras_optim.catalog import ALGORITHMS, WRAPPERS
 from keras_optim.contract import innermost, layers
+from tests.support import passes
 from tests.support.catalog_cases import CONFIGURED, EVERY, NAMES, make, rule_of
 from tests.support.trajectories import (
     difference,
@@ -52,7 +53,7 @@ def test_trains_saves_and_resumes(name, case, tmp_path):
     rate = rule_of(name).trial_rate
     model.compile(optimizer=make(name, learning_rate=rate, **case), loss="mse")
     first = model.evaluate(x, y, verbose=0)
-    model.fit(x, y, batch_size=16, epochs=3, shuffle=False, verbose=0)
+    passes.ready(model).fit(x, y, batch_size=16, epochs=3, shuffle=False, verbose=0)
     last = model.evaluate(x, y, verbose=0)
     assert last < 0.98 * first
 
@@ -67,7 +68,7 @@ def test_trains_saves_and_resumes(name, case, tmp_path):
     assert any(np.any(v.numpy() != 0) for v in kept) == any(loaded.optimizer.state.slots)
 
     for m in (model, loaded):
-        m.fit(x, y, batch_size=16, epochs=1, shuffle=False, verbose=0)
+        passes.ready(m).fit(x, y, batch_size=16, epochs=1, shuffle=False, verbose=0)
     for ours, theirs in zip(model.weights, loaded.weights, strict=True):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
 
@@ -121,7 +122,7 @@ def test_a_variable_without_gradient_is_left_alone(name):
     xs = variables(VALUES)
     optimizer.build(xs)
     with pytest.warns(UserWarning, match="Gradients do not exist for variables"):
-        optimizer.apply([tensor(STEPS[0][0]), None, None, tensor(STEPS[0][3])], xs)
+        passes.apply(optimizer, [tensor(STEPS[0][0]), None, None, tensor(STEPS[0][3])], xs)
     moved = [
         not np.array_equal(a, b)
         for a, b in zip(numbers(xs), numbers(variables(VALUES)), strict=True)
@@ -185,7 +186,7 @@ def test_weights_that_are_set_are_where_it_goes_on(name):
         for x in xs:
             x.assign(x + 100.0)
         before = numbers(xs)
-        optimizer.apply([tensor(g) for g in gs], xs)
+        passes.apply(optimizer, [tensor(g) for g in gs], xs)
         assert difference([numbers(xs)], [before]) < 50.0
 
 
@@ -253,7 +254,7 @@ def test_moving_average_of_the_weights(name):
     xs = variables(VALUES)
     averages = None
     for gs in STEPS:
-        optimizer.apply([tensor(g) for g in gs], xs)
+        passes.apply(optimizer, [tensor(g) for g in gs], xs)
         now = numbers(xs)
         averages = (
             now

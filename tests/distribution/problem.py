@@ -8,6 +8,7 @@ import numpy as np
 
 import keras_optim
 from keras_optim.tensors import tensor
+from tests.support import passes
 from tests.support.catalog_cases import EVERY, make
 
 BATCH, STEPS = 8, 4
@@ -71,7 +72,7 @@ def fitted(case, **compiled):
     """A model after `STEPS` batches of `fit`."""
     network = model()
     network.compile(optimizer(case), "mse", **compiled)
-    network.fit(X, Y, batch_size=BATCH, epochs=1, shuffle=False, verbose=0)
+    passes.ready(network).fit(X, Y, batch_size=BATCH, epochs=1, shuffle=False, verbose=0)
     return network
 
 

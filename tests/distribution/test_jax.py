@@ -47,7 +47,8 @@ def test_the_train_step_lowers_for_tpu(case):
             outputs, _ = network.stateless_call(weights, [], x, training=True)
             return jax.numpy.mean((outputs - y) ** 2)
 
-        return rule.stateless_apply(state, jax.grad(loss)(weights), weights)
+        slope = jax.grad(loss)
+        return rule.stateless_apply(state, slope(weights), weights, second=slope)
 
     values = [[v.value for v in vs] for vs in (network.trainable_variables, rule.variables)]
     batch = problem.batches()[0]

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_optim.tensors import widened
+from tests.support.passes import apply
 
 SHAPES = ((), (5,), (4, 3), (3, 2, 4, 5))
 STEPS = 50
@@ -30,14 +31,18 @@ def variables(values, dtype="float32"):
     return [keras.Variable(v, dtype=dtype, name=f"x{i}") for i, v in enumerate(values)]
 
 
-def run(optimizer, values, steps, rates=None, dtype="float32"):
-    """Return the values of all variables after each step: one list of float64 arrays per step."""
+def run(optimizer, values, steps, rates=None, dtype="float32", second=None):
+    """Return the values of all variables after each step: one list of float64 arrays per step.
+
+    `second` makes the function for a second pass, from gradients and variables.
+    """
     xs = variables(values, dtype)
     path = []
     for i, gs in enumerate(steps):
         if rates is not None:
             optimizer.learning_rate = rates[i]
-        optimizer.apply([tensor(g, dtype) for g in gs], xs)
+        gs = [tensor(g, dtype) for g in gs]
+        apply(optimizer, gs, xs, second and second(gs, xs))
         path.append(numbers(xs))
     return path
 

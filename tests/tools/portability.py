@@ -16,6 +16,7 @@ import numpy as np
 import keras_optim
 from keras_optim.state import files
 from tests.support.catalog_cases import CASES, make
+from tests.support.passes import apply
 from tests.support.trajectories import gradients, numbers, starts, tensor, variables
 
 FOLDER = pathlib.Path(__file__).parents[1] / "references" / "portable"
@@ -76,7 +77,7 @@ def advance(optimizer, xs, each):
     """Take step after step in place; return the values after each."""
     path = []
     for gs in each:
-        optimizer.apply([tensor(g) for g in gs], xs)
+        apply(optimizer, [tensor(g) for g in gs], xs)
         path.append(numbers(xs))
     return path
 

@@ -279,6 +279,8 @@ def test_wrong_rules():
         built({})
     with pytest.raises(ValueError, match="must be a new optimizer. Received: SGD, wrapped by Look"):
         built({".": used})
+    with pytest.raises(ValueError, match=r"Write `SAM\(Route\(...\)\)`"):
+        built({".": keras_optim.SAM(sgd())})
     with pytest.raises(ValueError, match="give it to Route.* Received: clipnorm=1.0 in SGD"):
         built({".": sgd(clipnorm=1.0)})
     with pytest.raises(ValueError, match="Route: `weight_decay` belongs to the rules"):

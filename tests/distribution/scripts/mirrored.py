@@ -33,10 +33,13 @@ def looped(strategy, case, compiled=True):
     weights = network.trainable_variables
 
     def step(x, y):
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_mean((network(x, training=True) - y) ** 2)
-            loss = network.optimizer.scale_loss(loss / strategy.num_replicas_in_sync)
-        network.optimizer.apply(tape.gradient(loss, [v.value for v in weights]), weights)
+        def gradients():
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean((network(x, training=True) - y) ** 2)
+                loss = network.optimizer.scale_loss(loss / strategy.num_replicas_in_sync)
+            return tape.gradient(loss, [v.value for v in weights])
+
+        network.optimizer.apply(gradients(), weights, second=gradients)
 
     def run(batch):
         strategy.run(step, batch)
