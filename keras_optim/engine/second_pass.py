@@ -105,7 +105,7 @@ def probed(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any]) -> li
     places = [keras_private.index_of(optimizer, variables[i]) for i in moving]
     scale = optimizer.loss_scale_factor
     dense = [shaped(sparse_rows.dense(grads[i]), variables[i]) for i in moving]
-    dense = [widened(g) if scale is None else widened(g) / scale for g in dense]
+    dense = dense if scale is None else [widened(g) / scale for g in dense]
     state = optimizer.state
     offsets, _, _ = step_all(
         _Probing(optimizer),
@@ -118,7 +118,10 @@ def probed(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any]) -> li
         fixed(optimizer, places),
     )
     for i, offset in zip(moving, offsets, strict=True):
-        points[i] = ops.cast(widened(points[i]) + offset, points[i].dtype)
+        x = points[i]
+        points[i] = (
+            x + offset if x.dtype == offset.dtype else ops.cast(widened(x) + offset, x.dtype)
+        )
     return points
 
 
