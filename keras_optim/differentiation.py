@@ -222,7 +222,7 @@ def gradients_at(loss: Callable[[Sequence[Tensor]], Tensor], values: Sequence[Te
 
 
 def recording_gradients() -> contextlib.AbstractContextManager[Any]:
-    """Where PyTorch records what is computed, also inside of `no_grad`."""
+    """Let PyTorch record operations, also inside of `no_grad`."""
     if BACKEND != "torch":
         return contextlib.nullcontext()
     import torch
