@@ -43,6 +43,7 @@ _NAMES = (
     "_learning_rate",
     "_model_variables_moving_average",
     "_overwrite_variable_with_gradient",
+    "_overwrite_variables_directly_with_gradients",
     "_track_variable",
     "_trainable_variables",
     "_use_weight_decay",
@@ -171,6 +172,17 @@ def check_known(optimizer: Any, variables: Sequence[Any]) -> None:
 def with_gradients(optimizer: Any, grads: Any, variables: Any) -> Any:
     """Return the gradients that are not `None`, and their variables."""
     return optimizer._filter_empty_gradients(grads, variables)
+
+
+def overwritten(optimizer: Any, grads: Any, variables: Any) -> Any:
+    """Overwrite variables that take their gradient; return the other gradients and variables."""
+    return optimizer._overwrite_variables_directly_with_gradients(grads, variables)
+
+
+def override(optimizer: Any, base: type) -> str | None:
+    """Return the name of a hook that the class of `optimizer` defines in place of `base`'s."""
+    names = (*HOOKS, *OWN_HOOKS)
+    return next((n for n in names if getattr(type(optimizer), n) is not getattr(base, n)), None)
 
 
 def averages(optimizer: Any) -> Sequence[Any]:

@@ -10,7 +10,7 @@ from keras_optim import formatting, keras_private, tensors
 from keras_optim.arguments import descriptions, hyperparameters, rule_checks, scalar
 from keras_optim.arguments.ranges import KerasOptions, LearningRate
 from keras_optim.contract import Rule, Slots, Tensor, VariableSpec, layers
-from keras_optim.engine import distribution, norms, run, second_pass, slots, sparse_rows, validation
+from keras_optim.engine import distribution, norms, run, second_pass, slots, validation
 from keras_optim.engine.optimizer_state import OptimizerState, named_rules
 from keras_optim.state import evaluation_weights, files
 from keras_optim.variables.paths import Place, choices_from, located, path_of, same_variables
@@ -274,31 +274,7 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         """
         if self.second != "none":
             grads = second_pass.second_gradients(self, grads, trainable_variables, second)
-        if self.built and run.run_natively(self, grads, trainable_variables):
-            return
-        title = type(self).__name__
-        known = keras_private.trainable_variables(self) if self.built else None
-        if trainable_variables is not None:
-            known = trainable_variables = validation.checked_variables(
-                title, "trainable_variables", trainable_variables
-            )
-        if known is not None:
-            grads = validation.checked_gradients(title, grads, known)
-        if trainable_variables and not self.built:
-            with keras.name_scope(self.name, caller=self):
-                self.build(trainable_variables)
-            if run.run_natively(self, grads, trainable_variables):
-                return
-        if self.built:
-            known = trainable_variables or keras_private.trainable_variables(self)
-            grads = [
-                tensors.shaped(sparse_rows.gathered(self, g, v), v)
-                for g, v in zip(grads, known, strict=True)
-            ]
-        if self.gradient_accumulation_steps:  # in the type of the accumulators
-            grads = [g if g is None else tensors.widened(g) for g in grads]
-        super().apply(grads, trainable_variables)
-        tensors.saturate(keras_private.iterations(self))
+        run.apply(self, Optimizer, grads, trainable_variables, super().apply)
 
     def stateless_apply(
         self,

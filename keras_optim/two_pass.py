@@ -1,9 +1,10 @@
 """The second pass of a model's training step, for optimizers such as SAM.
 
-The step of Keras stays as it is and is the first pass. Around it, a function is offered that
-computes the loss of the same batch once more, at other weights. It does so in a scope in which
-nothing is assigned: so weights, statistics of batch normalisation, metrics and states of random
-numbers are those of the first pass afterwards, and dropout draws the same mask in both.
+Keras's own step is the first pass. Inside of it, the optimizer is offered a function that computes
+the gradients of the same batch at other weights. This function works in a scope that assigns
+nothing. So weights, statistics of batch normalisation, metrics and states of random numbers stay as
+the first pass left them. The scope begins with the states from before it, so dropout draws the same
+masks.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ from keras import ops
 
 from keras_optim import keras_private
 from keras_optim.differentiation import gradients_at
-from keras_optim.engine import sparse_rows
+from keras_optim.engine import distribution, sparse_rows
 from keras_optim.engine.second_pass import Gradients, offering
 from keras_optim.formatting import shown
 from keras_optim.tensors import BACKEND, tensor
@@ -27,8 +28,8 @@ Values = list[tuple[Any, Tensor]]
 def two_pass(model: Any) -> Any:
     """Make `model` compute the second gradient that an optimizer such as SAM needs.
 
-    One line before `fit`, before or after `compile`; for other optimizers nothing changes. It is
-    not saved with the model: write it again for a model that was loaded or cloned.
+    Write this line before `fit`, before or after `compile`. Other optimizers train as before. The
+    line is not saved with the model: write it again after loading or cloning.
 
     The second pass sees the same batch, the same sample weights and the same dropout masks.
     Statistics of batch normalisation and metrics are those of the first pass alone.
@@ -75,7 +76,7 @@ def two_pass(model: Any) -> Any:
             return plain(model, state, data)
 
     model.train_step = of_state if BACKEND == "jax" else of_values
-    model.train_function = None  # a compiled one has the step from before
+    model.train_function = None  # it has the step from before
     return model
 
 
@@ -90,7 +91,7 @@ def two_passes(
 
     Args:
         model: A Keras model or layer.
-        gradients: Computes the gradients of one batch in each call. (On PyTorch,
+        gradients: Computes the gradients of one batch, each time that it is called. (On PyTorch:
             `model.zero_grad()` belongs into it.)
 
     Returns:
@@ -118,9 +119,11 @@ def two_passes(
 
 
 def _second(model: Any, data: Any, before: Values) -> Gradients:
-    """Return the gradients of the loss on a batch, in the state that the model had before."""
+    """Return a function for the gradients of the loss on a batch, in the state from before."""
     x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-
+    scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    if scaled and getattr(model.optimizer.inner_optimizer, "second", "none") != "none":
+        distribution.check_scaling(type(model.optimizer.inner_optimizer).__name__)
     read = [] if BACKEND == "jax" else model.trainable_variables  # by regularisers
 
     def gradients(
@@ -140,7 +143,7 @@ def _second(model: Any, data: Any, before: Values) -> Gradients:
             return [*state, *zip(variables, values, strict=True)]
 
         found = gradients_at(loss, values)
-        if not isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
+        if not scaled:
             return found
         with keras.StatelessScope(mapping(values)):
             scale = model.optimizer.scale_loss(ops.ones(()))
@@ -150,7 +153,10 @@ def _second(model: Any, data: Any, before: Values) -> Gradients:
 
 
 def _unscaled(first: Sequence[Any], second: Sequence[Any], scale: Tensor) -> list[Any]:
-    """Return the second gradients, or the first if these overflow: Keras cannot see it any more."""
+    """Divide the second gradients by the scale; if one overflows, return the first ones.
+
+    Keras looks for overflow in the first gradients alone.
+    """
     first, second = ([sparse_rows.dense(g) for g in gs] for gs in (first, second))
     finite = ops.all(ops.stack([ops.all(ops.isfinite(g)) for g in second if g is not None]))
     return [
@@ -160,7 +166,7 @@ def _unscaled(first: Sequence[Any], second: Sequence[Any], scale: Tensor) -> lis
 
 
 def _state_given(model: Any, state: Any) -> Values:
-    """Return all variables with the values that JAX's trainer hands over."""
+    """Pair all variables with the values that JAX's trainer hands over."""
     variables = (
         model.trainable_variables,
         model.non_trainable_variables,

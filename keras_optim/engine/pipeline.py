@@ -8,8 +8,9 @@ from typing import Any
 from keras import ops
 
 from keras_optim import keras_private
-from keras_optim.engine import rule
+from keras_optim.engine import norms, rule
 from keras_optim.engine.optimizer_state import Fixed
+from keras_optim.tensors import saturated
 
 Tensor = Any
 Tensors = Mapping[str, Tensor]
@@ -49,26 +50,25 @@ def whole_apply(optimizer: Any, full: bool) -> Callable[..., Any]:
         if full:
             own = _named(shared, SHARED)
             if optimizer._recording:
-                squares = [ops.square(ops.cast(g, "float32")) for g in gs]
-                own["recorded_gradient_norm"] = _root_of_all(squares, total)
+                own |= norms.of_gradients(optimizer._recording, gs, total)
             changes, slots, own = rule.step_all(
                 optimizer,
                 _clipped(optimizer, gs, total),
                 [item["x"] for item in items],
                 [_named(item, SLOT) for item in items],
                 own,
-                count + 1,
+                saturated(count + 1),
                 shared["rate"],
                 fixed,
                 total,
             )
             for new, change, kept in zip(new_items, changes, slots, strict=True):
-                new["x"] = new["x"] + change
+                new["x"] = ops.cast(new["x"] + change, new["x"].dtype)
                 new |= {f"{SLOT}{name}": value for name, value in kept.items()}
             new_shared |= {f"{SHARED}{name}": own[name] for name in _named(shared, SHARED)}
         if optimizer.use_ema:
             for new in new_items:
-                new["x"], new["average"] = _averaged(optimizer, new["x"], new["average"], count)
+                new["x"], new["average"] = averaged(optimizer, new["x"], new["average"], count)
         new_shared["iterations"] = ops.minimum(iterations, 2**31 - 2) + 1
         return new_items, new_shared
 
@@ -100,20 +100,17 @@ def _unscaled(optimizer: Any, g: Tensor) -> Tensor:
     return g if scale is None else g / scale
 
 
-def _root_of_all(squares: Sequence[Tensor], total: Total) -> Tensor:
-    return ops.sqrt(total(sum(ops.sum(square) for square in squares)))
-
-
 def _clipped(optimizer: Any, gs: Sequence[Tensor], total: Total) -> Sequence[Tensor]:
     if optimizer.global_clipnorm and not optimizer.clipnorm:
-        norm, longest = _root_of_all([ops.square(g) for g in gs], total), optimizer.global_clipnorm
+        norm, longest = norms.global_norm(gs, total), optimizer.global_clipnorm
         scale = longest * ops.minimum(1.0 / norm, 1.0 / longest)
         scale = scale + (norm - norm)  # NaN for a norm that is not finite, as in Keras
         return [g * scale for g in gs]
     return keras_private.clipped(optimizer, gs)
 
 
-def _averaged(optimizer: Any, x: Tensor, average: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+def averaged(optimizer: Any, x: Tensor, average: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a variable and its average after `use_ema`, in step number `count` from 0."""
     started = ops.cast(ops.not_equal(count, 0), x.dtype)
     momentum = started * optimizer.ema_momentum
     average = momentum * average + (1 - momentum) * x

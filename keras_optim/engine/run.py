@@ -1,10 +1,12 @@
 """One step of an optimizer: reads variables, runs the rule, writes variables."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
+
 from keras_optim import callers, keras_private
-from keras_optim.engine import distribution, second_pass, sparse_rows
+from keras_optim.engine import distribution, second_pass, sparse_rows, validation
 from keras_optim.engine.optimizer_state import fixed, shared_now
 from keras_optim.engine.rule import step_all
 from keras_optim.tensors import (
@@ -12,13 +14,17 @@ from keras_optim.tensors import (
     Tensor,
     native_value,
     no_gradients,
+    saturate,
     saturated,
+    shaped,
     tensor,
     widened,
 )
 
 if BACKEND == "torch":
     from keras_optim.engine.torch_native import Steps
+if BACKEND == "jax":
+    from keras_optim.engine import jax_steps
 
 
 def native_steps(base: type) -> Any:
@@ -30,10 +36,61 @@ def native_steps(base: type) -> Any:
     return Steps(base) if BACKEND == "torch" else None
 
 
-def run_natively(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any] | None) -> bool:
+def apply(
+    optimizer: Any,
+    base: type,
+    grads: Sequence[Any],
+    variables: Sequence[Any] | None,
+    through_keras: Callable[..., None],
+) -> None:
+    """Make one step: natively on PyTorch, at once on JAX, else through Keras.
+
+    Args:
+        optimizer: Built, or to be built for `variables`.
+        base: As of `native_steps`.
+        grads: As its `apply` gets them.
+        variables: The same; `None`: all that it is built for.
+        through_keras: Keras's `apply`.
+    """
+    if optimizer.built and _natively(optimizer, grads, variables):
+        return
+    title = type(optimizer).__name__
+    known = keras_private.trainable_variables(optimizer) if optimizer.built else None
+    if variables is not None:
+        known = variables = validation.checked_variables(title, "trainable_variables", variables)
+    if known is not None:
+        grads = validation.checked_gradients(title, grads, known)
+    if variables and not optimizer.built:
+        with keras.name_scope(optimizer.name, caller=optimizer):
+            optimizer.build(variables)
+        if _natively(optimizer, grads, variables):
+            return
+    if optimizer.built:
+        known = variables or keras_private.trainable_variables(optimizer)
+        keras_private.check_known(optimizer, known)
+        grads = [
+            shaped(sparse_rows.gathered(optimizer, g, v), v)
+            for g, v in zip(grads, known, strict=True)
+        ]
+        if _at_once(optimizer, base, grads, known):
+            return
+    if optimizer.gradient_accumulation_steps:  # in the type of the accumulators
+        grads = [g if g is None else widened(g) for g in grads]
+    through_keras(grads, variables)
+    saturate(keras_private.iterations(optimizer))
+
+
+def _natively(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any] | None) -> bool:
     """Make the whole `apply` in one native call, if the backend has one; whether it was made."""
     native = optimizer.state.native
     return native is not None and native.apply(optimizer, grads, variables)
+
+
+def _at_once(optimizer: Any, base: type, grads: Sequence[Any], variables: Sequence[Any]) -> bool:
+    """Make the whole `apply` without Keras, on JAX and of dense gradients; whether it was made."""
+    if BACKEND != "jax" or any(isinstance(g, sparse_rows.Rows) for g in grads):
+        return False
+    return jax_steps.apply(optimizer, base, grads, variables)
 
 
 def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning_rate: Any) -> None:

@@ -53,7 +53,7 @@ def offering(gradients: Gradients) -> Iterator[None]:
 def second_gradients(
     optimizer: Any, grads: Any, variables: Any, second: Callable[[], Any] | None
 ) -> Sequence[Any]:
-    """The gradients that `optimizer` steps with, from those of the first pass.
+    """Return the gradients that `optimizer` steps with, from those of the first pass.
 
     Args:
         optimizer: One that needs a second pass.
@@ -95,7 +95,7 @@ def second_gradients(
 
 @unconverted
 def probed(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any]) -> list[Tensor]:
-    """The weights at which `optimizer` wants the second gradients; no variable changes."""
+    """Return the weights at which `optimizer` wants the second gradients; change no variable."""
     points = [tensor(v) for v in variables]
     moving = [
         i
@@ -105,7 +105,7 @@ def probed(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any]) -> li
     places = [keras_private.index_of(optimizer, variables[i]) for i in moving]
     scale = optimizer.loss_scale_factor
     dense = [shaped(sparse_rows.dense(grads[i]), variables[i]) for i in moving]
-    dense = [widened(g) if scale is None else widened(g) / scale for g in dense]
+    dense = dense if scale is None else [widened(g) / scale for g in dense]
     state = optimizer.state
     offsets, _, _ = step_all(
         _Probing(optimizer),
@@ -118,7 +118,10 @@ def probed(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any]) -> li
         fixed(optimizer, places),
     )
     for i, offset in zip(moving, offsets, strict=True):
-        points[i] = ops.cast(widened(points[i]) + offset, points[i].dtype)
+        x = points[i]
+        points[i] = (
+            x + offset if x.dtype == offset.dtype else ops.cast(widened(x) + offset, x.dtype)
+        )
     return points
 
 
@@ -135,14 +138,14 @@ class _Probing:
 
 
 def _rate(optimizer: Any) -> Tensor:
-    """The rate of the step that begins; NaN where a callable has it, which is asked once a step."""
+    """Return the rate of this step; NaN instead of asking a callable, which is asked only once."""
     rate = keras_private.learning_rate(optimizer)
     known = isinstance(rate, keras.Variable | keras.optimizers.schedules.LearningRateSchedule)
     return tensor(keras_private.current_rate(optimizer) if known else math.nan)
 
 
 def _assigning(optimizer: Any, function: Callable[[], Any]) -> Gradients:
-    """`function`, called while the variables hold the values."""
+    """Return a function that calls `function` while the variables hold the values."""
 
     def gradients(_: Any, variables: Sequence[Any], values: Sequence[Tensor]) -> Any:
         # No `return` inside of `with`, which TensorFlow's AutoGraph loses.
@@ -174,7 +177,7 @@ def refuse_plain(optimizer: Any, model: Any) -> None:
 
 
 def missing(title: str) -> str:
-    """What to say where a second gradient is needed and nobody offers it."""
+    """Return the message for a step without the second gradient that it needs."""
     return (
         f"{title}: each step needs a second gradient, which a plain Keras model does not compute. "
         "Add one line before `fit`: keras_optim.two_pass(model). In a training loop of your own, "

@@ -183,8 +183,9 @@ class Step:
         if bound is None:
             if not set(key) <= set(self.index) or len(set(key)) < len(key) or not key:
                 return False
-            if self.optimizer.use_ema and len(set(key)) < len(self.variables):
-                return False  # averages move without a gradient too
+            kept = self.optimizer.use_ema or self.optimizer.gradient_accumulation_steps
+            if kept and len(set(key)) < len(self.variables):
+                return False  # averages move without a gradient too, and accumulators are emptied
             if len(self.calls) > 50:
                 self.calls.clear()
             bound = self.calls[key] = Bound(self, [self.index[i] for i in key])
@@ -232,6 +233,5 @@ def _refuse_what_is_overridden(optimizer: Any, base: type) -> None:
     """A subclass may go another way through Keras's `apply`, or norms be wanted; then so do we."""
     if optimizer._recording and optimizer._recording.layers:
         raise codegen.Refused("norms are recorded by layer")
-    for name in (*keras_private.HOOKS, *keras_private.OWN_HOOKS):
-        if getattr(type(optimizer), name) is not getattr(base, name):
-            raise codegen.Refused(f"{type(optimizer).__name__} has its own `{name}`")
+    if name := keras_private.override(optimizer, base):
+        raise codegen.Refused(f"{type(optimizer).__name__} has its own `{name}`")

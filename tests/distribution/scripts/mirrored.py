@@ -153,6 +153,15 @@ def across_replicas():
         keras_optim.Adam().apply([tf.constant([1.0])], [x])
 
 
+def a_scaled_loss():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        with TWO.scope():
+            problem.fitted("sam(adam)")
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
 REFUSED = {
     "optimizer outside": outside,
     "model outside": lambda: outside(TWO, ONE),
@@ -162,9 +171,18 @@ REFUSED = {
     "ema_overwrite_frequency": lambda: option(use_ema=True, ema_overwrite_frequency=2),
     "steps_per_execution": lambda: option(steps_per_execution=2),
     "jit_compile": lambda: option(jit_compile=True),
+    "a scaled loss": a_scaled_loss,
 }
 
-FITTED = ("adam", "nadam", "adafactor", "lookahead(adam)", "ema(adam)", *problem.OPTIONS)
+FITTED = (
+    "adam",
+    "nadam",
+    "adafactor",
+    "lookahead(adam)",
+    "ema(adam)",
+    "sam(adam)",
+    *problem.OPTIONS,
+)
 
 if __name__ == "__main__":
     found = {
