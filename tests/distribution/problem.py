@@ -31,13 +31,13 @@ CASES = [*EVERY, *OPTIONS, "noise", "measured"]
 class Measured(keras_optim.Optimizer):
     """Steps as long as the sum of all gradients' squares, counted over all variables."""
 
-    scalars = {"longest": 0.0}
+    shared = {"longest": 0.0}
 
     def measure(self, g, x, s, t, lr):
-        return {"total": keras.ops.sum(g * g)}
+        return {"total": keras.ops.sum(g * g)}, {}
 
-    def pool(self, totals, s, t, lr):
-        return {"longest": keras.ops.sqrt(totals["total"]) + s["longest"]}
+    def pool(self, sums, s, t, lr):
+        return {"longest": keras.ops.sqrt(sums["total"]) + s["longest"]}, {}
 
     def update(self, g, x, s, t, lr):
         return -lr * s["longest"] * g, {}
