@@ -57,6 +57,7 @@ from keras_optim.wrappers.layerwise_decay import layerwise_decay
 from keras_optim.wrappers.lazy_rows import LazyRows
 from keras_optim.wrappers.lookahead import Lookahead
 from keras_optim.wrappers.rate_multipliers import RateMultipliers
+from keras_optim.wrappers.route import Route
 from keras_optim.wrappers.sam import SAM
 from keras_optim.wrappers.skip_non_finite import SkipNonFinite
 from keras_optim.wrappers.swa import SWA
@@ -104,6 +105,7 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "RateMultipliers",
+    "Route",
     "Rprop",
     "SAM",
     "SGD",

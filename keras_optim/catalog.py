@@ -53,6 +53,7 @@ from keras_optim.wrappers.gradient_noise import GradientNoise
 from keras_optim.wrappers.lazy_rows import LazyRows
 from keras_optim.wrappers.lookahead import Lookahead
 from keras_optim.wrappers.rate_multipliers import RateMultipliers
+from keras_optim.wrappers.route import Route
 from keras_optim.wrappers.sam import SAM
 from keras_optim.wrappers.skip_non_finite import SkipNonFinite
 from keras_optim.wrappers.swa import SWA
@@ -138,7 +139,11 @@ WRAPPERS = (
     Row(SWA, "wrapper", 2018, "1803.05407", "Test with the mean of the weights of late steps."),
 )
 
-_BY_NAME = {row.name: row for row in (*ALGORITHMS, *WRAPPERS)}
+COMBINATIONS = (
+    Row(Route, "combination", 2017, "torch.optim", "Several optimizers, each for some variables."),
+)
+
+_BY_NAME = {row.name: row for row in (*ALGORITHMS, *WRAPPERS, *COMBINATIONS)}
 
 
 def names() -> list[str]:
@@ -184,16 +189,22 @@ def table() -> str:
         "| name | class | family | year | paper | memory | claims | idea |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for row in (*ALGORITHMS, *WRAPPERS):
+    for row in (*ALGORITHMS, *WRAPPERS, *COMBINATIONS):
         paper = row.paper
         if paper[0].isdigit() and "." in paper:
             paper = f"[{paper}](https://arxiv.org/abs/{paper})"
         lines.append(
             f"| `{row.name}` | `{row.algorithm.__name__}` | {row.family} | {row.year} | {paper} "
-            f"| {'+' * (row in WRAPPERS)}{row.algorithm.memory} | {_claims(row.algorithm)} "
+            f"| {_memory(row)} | {_claims(row.algorithm)} "
             f"| {row.idea} |"
         )
     return "\n".join(lines)
+
+
+def _memory(row: Row) -> str:
+    if row in COMBINATIONS:
+        return "that of its rules"
+    return f"{'+' * (row in WRAPPERS)}{row.algorithm.memory}"
 
 
 def _claims(algorithm: type[Optimizer]) -> str:

@@ -10,7 +10,7 @@ A rule is written in five names, the same in every file:
 * `lr`: the learning rate, a tensor in the dtype of `x`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,12 @@ from keras_optim.variables.paths import Choice, first_matches
 
 Tensor = Any
 Slots = dict[str, Tensor]
+
+
+def passes_on(measure: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a method `measure` that has no sums of its own."""
+    measure.passes_on = True  # type: ignore[attr-defined]
+    return measure
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,7 @@ class Rule:
         """
         raise NotImplementedError(f"{type(self).__name__} must define `update`.")
 
+    @passes_on
     def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Slots]:
         """Numbers that are summed over all variables before the update, for `pool`; and what
         `update` shall see in its `s`, so that it is not computed twice.
@@ -165,6 +172,12 @@ class Rule:
         """The weight decay of the rule inside, from that of this one."""
         return decay
 
+    def own_rates(self) -> dict[str, Any]:
+        """Rates that rules inside have of their own, under names in `shared`: each a variable, a
+        schedule or a callable.
+        """
+        return {}
+
     def slot_starts(self, x: Tensor, constants: Tree) -> Tree:
         """Starting values of all slots, those of rules inside included; `None`: zeros like `x`."""
         return {**dict.fromkeys(self.slots), **self.init(x)}
@@ -205,8 +218,13 @@ def layers(rule: Any) -> Iterator[Any]:
         yield from layers(child)
 
 
+def measures(rule: Any) -> bool:
+    """Whether a rule, or one inside it, sums numbers over all variables before the update."""
+    return any(not hasattr(type(layer).measure, "passes_on") for layer in layers(rule))
+
+
 def innermost(rule: Any) -> Any:
-    """The algorithm inside all wrappers; a rule that has several inside is one."""
-    while len(rule.children()) == 1:
-        [rule] = rule.children()
+    """The algorithm inside all wrappers."""
+    while (inner := getattr(rule, "inner", None)) is not None:
+        rule = inner
     return rule

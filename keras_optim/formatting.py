@@ -23,6 +23,14 @@ class _Short(reprlib.Repr):
             pass
         return super().repr1(x, level)
 
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        """Show dicts in their own order, which may be one of precedence."""
+        if level <= 0:
+            return "{...}"
+        items = [(self.repr1(k, level - 1), self.repr1(v, level - 1)) for k, v in x.items()]
+        shown = [f"{key}: {value}" for key, value in items[: self.maxdict]]
+        return f"{{{', '.join([*shown, *['...'] * (len(items) > self.maxdict)])}}}"
+
     def repr_int(self, x: int, level: int) -> str:
         """Show integers of any length, because Python refuses more than 4300 digits."""
         bits = x.bit_length()
@@ -40,6 +48,8 @@ def shown(value: Any) -> str:
     '<ndarray of shape (100, 3), dtype float64>'
     >>> shown([0.1, np.zeros(2)])
     '[0.1, <ndarray of shape (2,), dtype float64>]'
+    >>> shown({"b": 1, "a": 2})
+    "{'b': 1, 'a': 2}"
     """
     return _short.repr(value)
 

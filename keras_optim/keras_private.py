@@ -43,6 +43,7 @@ _NAMES = (
     "_learning_rate",
     "_model_variables_moving_average",
     "_overwrite_variable_with_gradient",
+    "_track_variable",
     "_trainable_variables",
     "_use_weight_decay",
 )
@@ -141,6 +142,20 @@ def rate_or_none(optimizer: Any) -> Any:
 def current_rate(optimizer: Any) -> Any:
     """Return the rate of the next step; a schedule or a callable computes it."""
     return optimizer._get_current_learning_rate()
+
+
+def rate_now(optimizer: Any, rate: Any) -> Any:
+    """Return the present rate from a schedule, which follows the count of `optimizer`, or from a
+    callable.
+    """
+    if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        return rate(optimizer._iterations)
+    return rate()
+
+
+def track(optimizer: Any, variable: Any) -> None:
+    """Add a variable of another optimizer to the state."""
+    optimizer._track_variable(variable)
 
 
 def index_of(optimizer: Any, variable: Any) -> int:

@@ -57,6 +57,8 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
     """All that is kept for the variables, once the optimizer is built."""
 
     _paths: tuple[str, ...] = ()
+    _keeps_rate = False
+    """Whether it has a rate of its own inside of another optimizer."""
     _recording: norms.Recording | None = None
     _noun = "an optimizer of keras_optim"
 
@@ -86,7 +88,8 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
 
     @learning_rate.setter
     def learning_rate(self, value: LearningRate) -> None:
-        self._refuse_if_wrapped("set the rate of")
+        if not self._keeps_rate:
+            self._refuse_if_wrapped("set the rate of")
         title = type(self).__name__
         if not scalar.is_traced(value):
             value = hyperparameters.check(title, "learning_rate", value, LearningRate)

@@ -21,8 +21,8 @@ def described(optimizer: Any) -> str:
     >>> described(keras_optim.EMA(keras_optim.AdamW(3e-4, weight_decay=0.1), decay=0.99))
     'EMA(AdamW(learning_rate=0.0003, weight_decay=0.1), decay=0.99)'
     """
-    own = None if getattr(optimizer, "_wrapped_by", None) else _Text(_rate_of(optimizer))
-    return _with_rate(optimizer, own)
+    given_up = getattr(optimizer, "_wrapped_by", None) and not optimizer._keeps_rate
+    return _with_rate(optimizer, None if given_up else _Text(_rate_of(optimizer)))
 
 
 def rate(value: Any) -> str:

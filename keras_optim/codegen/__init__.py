@@ -21,7 +21,7 @@ This package knows nothing of optimizers.
 
 from keras_optim.codegen.building import BuildError
 from keras_optim.codegen.graph import Refused
-from keras_optim.codegen.kernel import Call, Kernel, check
+from keras_optim.codegen.kernel import Call, Kernel, check, supported
 from keras_optim.codegen.tracing import Function
 
-__all__ = ["BuildError", "Call", "Function", "Kernel", "Refused", "check"]
+__all__ = ["BuildError", "Call", "Function", "Kernel", "Refused", "check", "supported"]

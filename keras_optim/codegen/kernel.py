@@ -57,6 +57,15 @@ class Kernel:
             if key not in graphs:
                 graphs[key] = trace(function, arrays, shared, constant, leading)
             chosen.append(graphs[key])
+        self.sums = any(node.op == "total" for graph in graphs.values() for node in graph.nodes)
+        """Whether a number is summed over all items."""
+        self.written = frozenset(
+            name
+            for graph in graphs.values()
+            for name, i in graph.shared.items()
+            if graph.nodes[i].name != name
+        )
+        """The names of the shared numbers that a call changes."""
         devices = {v.device for arrays in (*items, shared) for v in arrays.values()}
         self._device = devices.pop()
         if devices or self._device.type not in ENGINES:
@@ -77,6 +86,30 @@ class Kernel:
             Refused: a tensor differs from the one that the function was traced with.
         """
         return Call(self, indices, items, shared)
+
+
+def supported(
+    function: Function,
+    items: Sequence[Tensors],
+    constants: Sequence[Any],
+    shared: Tensors,
+    leading: str,
+) -> list[int]:
+    """Return the numbers of the items that a kernel of their own could step; see `Kernel`."""
+    known: dict[Any, bool] = {}
+    able = []
+    for i, (arrays, constant) in enumerate(zip(items, constants, strict=True)):
+        key = (_signature(arrays), _frozen(constant))
+        if key not in known:
+            try:
+                graph = trace(function, arrays, shared, constant, leading)
+                ENGINES[arrays[leading].device.type].write([graph], leading)
+                known[key] = True
+            except Refused:
+                known[key] = False
+        if known[key]:
+            able.append(i)
+    return able
 
 
 class Call:

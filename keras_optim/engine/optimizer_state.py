@@ -100,6 +100,27 @@ def named_rules(rule: Any, names: Tree | None = None) -> Iterator[tuple[Any, dic
         yield from named_rules(child, its_names)
 
 
+def own_rates(optimizer: Any) -> dict[str, Any]:
+    """The rates that rules inside have of their own, by flat names: see `Rule.own_rates`."""
+    return {
+        names[name]: rate
+        for rule, names in named_rules(optimizer)
+        for name, rate in rule.own_rates().items()
+    }
+
+
+def scheduled_rates(optimizer: Any) -> dict[str, Any]:
+    """Those of them that are no variables, as they are in this step."""
+    rates = own_rates(optimizer)
+    scheduled = {n: r for n, r in rates.items() if not isinstance(r, keras.Variable)}
+    return {n: keras_private.rate_now(optimizer, rate) for n, rate in scheduled.items()}
+
+
+def shared_now(optimizer: Any) -> dict[str, Tensor]:
+    """The shared state by flat names, with the rates of this step."""
+    return {**tensors(optimizer.state.shared), **tensors(scheduled_rates(optimizer))}
+
+
 def fixed(optimizer: Any, indices: Sequence[int]) -> list[Fixed]:
     """What is fixed for each of the variables with these indices, weight decay included."""
     decay, variables = optimizer.weight_decay or 0.0, keras_private.trainable_variables(optimizer)
@@ -136,6 +157,6 @@ def state_of(optimizer: Any, i: int, **slots: Tensor) -> Tree:
     if not state.slots[i]:
         return {}
     names = shared_names(optimizer)
-    shared = mapped(lambda v: ops.cast(v, x.dtype), nested(tensors(state.shared), names))
+    shared = mapped(lambda v: ops.cast(v, x.dtype), nested(shared_now(optimizer), names))
     [known] = fixed(optimizer, [i])
     return known.state({**tensors(state.slots[i]), **slots}, shared)

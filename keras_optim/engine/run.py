@@ -5,7 +5,7 @@ from typing import Any
 
 from keras_optim import callers, keras_private
 from keras_optim.engine import distribution, second_pass, sparse_rows
-from keras_optim.engine.optimizer_state import fixed
+from keras_optim.engine.optimizer_state import fixed, shared_now
 from keras_optim.engine.rule import step_all
 from keras_optim.tensors import (
     BACKEND,
@@ -14,7 +14,6 @@ from keras_optim.tensors import (
     no_gradients,
     saturated,
     tensor,
-    tensors,
     widened,
 )
 
@@ -53,7 +52,7 @@ def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning
             {name: read(v, g) for name, v in slots.items()}
             for slots, g in zip(states, grads, strict=True)
         ]
-        old_shared = tensors(state.shared)
+        old_shared = shared_now(optimizer)
         changes, new_states, new_shared = step_all(
             optimizer,
             [g.values if isinstance(g, sparse_rows.Rows) else g for g in grads],
@@ -64,7 +63,11 @@ def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning
             tensor(learning_rate),
             fixed(optimizer, indices),
         )
-        values = [(v, new_shared[name]) for name, v in state.shared.items()]
+        values = [
+            (v, new_shared[name])
+            for name, v in state.shared.items()
+            if new_shared[name] is not old_shared[name]
+        ]
         for i, (gradient, x) in enumerate(zip(grads, variables, strict=True)):
             new = [(v, new_states[i][name]) for name, v in states[i].items()]
             few = isinstance(gradient, sparse_rows.Rows)

@@ -18,7 +18,7 @@ from keras import ops
 from keras_optim import keras_private
 from keras_optim.differentiation import recording_gradients
 from keras_optim.engine import distribution, sparse_rows, validation
-from keras_optim.engine.optimizer_state import fixed
+from keras_optim.engine.optimizer_state import fixed, shared_now
 from keras_optim.engine.rule import step_all
 from keras_optim.tensors import (
     Tensor,
@@ -112,7 +112,7 @@ def probed(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any]) -> li
         distribution.summed(optimizer, dense),
         [points[i] for i in moving],
         [tensors(state.slots[i]) for i in places],
-        {name: tensor(state.shared[name]) for _, names in state.owners for name in names.values()},
+        shared_now(optimizer),
         saturated(tensor(optimizer.iterations) + 1),
         _rate(optimizer),
         fixed(optimizer, places),

@@ -10,7 +10,7 @@ import numpy as np
 from keras_optim import keras_private, tensors
 from keras_optim.arguments import rule_checks
 from keras_optim.engine import distribution
-from keras_optim.engine.optimizer_state import shared_names, slot_names
+from keras_optim.engine.optimizer_state import own_rates, shared_names, slot_names
 from keras_optim.trees import Tree, flattened
 from keras_optim.variables.paths import path_of
 
@@ -69,8 +69,13 @@ def _created(
 def created_shared(optimizer: Any, variables: Sequence[Any]) -> dict[str, keras.Variable]:
     """Create the state that all variables share, by its flat names."""
     starts = optimizer.shared_starts()
-    shared = {}
+    shared, rates = {}, own_rates(optimizer)
     for name, start in flattened(starts, shared_names(optimizer)).items():
+        if name in rates:
+            if isinstance(rates[name], keras.Variable):
+                keras_private.track(optimizer, rates[name])
+                shared[name] = rates[name]
+            continue  # else the rate of each step is asked for
         value = np.asarray(start)
         shared[name] = optimizer.add_variable(
             value.shape,

@@ -18,7 +18,7 @@ from keras_optim import keras_private
 from keras_optim.contract import innermost, layers
 from keras_optim.engine import norms
 from keras_optim.engine.distribution import alike, whole
-from keras_optim.engine.optimizer_state import named_rules, shared_names
+from keras_optim.engine.optimizer_state import named_rules, own_rates, shared_names
 from keras_optim.formatting import shown
 from keras_optim.state import evaluation_weights
 from keras_optim.tensors import BACKEND, eagerly, tensor
@@ -196,7 +196,8 @@ def _assign(optimizer: Any, arrays: dict[str, Any], already: Set[str] = frozense
     read = _assign_matching(named, arrays) | evaluation_weights.take_up(optimizer, arrays)
     if arrays.keys() <= {"iteration", "learning_rate"} and not np.any(arrays.get("iteration", 1)):
         return  # saved before it was built, and so before the first step
-    if missed := (named.keys() | arrays.keys()) - read - already - {"learning_rate"}:
+    rates = {"learning_rate", *own_rates(optimizer)}
+    if missed := (named.keys() | arrays.keys()) - read - already - rates:
         warnings.warn(
             f"{type(optimizer).__name__}: state that does not match the file was left as it is: "
             f"{', '.join(sorted(missed))}.",

@@ -6,7 +6,7 @@ from typing import Any, Unpack
 from keras import ops
 
 from keras_optim.arguments.ranges import NonNegative, WrapperOptions
-from keras_optim.contract import VariableSpec
+from keras_optim.contract import VariableSpec, passes_on
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 from keras_optim.trees import Tree, mapped
 from keras_optim.variables.paths import first_matches
@@ -82,6 +82,7 @@ class RateMultipliers(Wrapper):
         inner = super().constants(variables)
         return [{**c, "multiplier": m} for c, m in zip(inner, multipliers, strict=True)]
 
+    @passes_on
     def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Slots]:
         sums, carry = super().measure(g, x, s, t, s["multiplier"] * lr)
         return sums if s["multiplier"] else mapped(ops.zeros_like, sums), carry

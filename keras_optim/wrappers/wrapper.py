@@ -8,7 +8,7 @@ import keras
 from keras_optim import keras_private
 from keras_optim.arguments import ranges
 from keras_optim.arguments.ranges import WrapperOptions
-from keras_optim.contract import VariableSpec, layers
+from keras_optim.contract import VariableSpec, layers, measures, passes_on
 from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 from keras_optim.trees import INNER, Tree
@@ -110,6 +110,7 @@ class Wrapper(Optimizer):
     def read_older(self, slots: Slots, shape: tuple[int, ...]) -> Slots:
         return self.inner.read_older(slots, shape)
 
+    @passes_on
     def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Slots]:
         sums, carry = self.inner.measure(g, x, s[INNER], t, lr)
         return {INNER: sums}, {INNER: carry}
@@ -137,10 +138,6 @@ class Wrapper(Optimizer):
 
     def _looks_at_paths(self) -> bool:
         return type(self).constants is not Wrapper.constants or self.inner._looks_at_paths()
-
-    def step(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        """Without weight decay: the innermost rule applies it."""
-        return self.update(g, x, s, t, lr)
 
     @property
     def _excluded(self) -> tuple[Choice, ...]:
@@ -187,8 +184,9 @@ class GradientTransform(Wrapper):
         """The gradient that the inner rule sees."""
         raise NotImplementedError(f"{type(self).__name__} must define `transform`.")
 
+    @passes_on
     def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Slots]:
-        if not _measures(self.inner):
+        if not measures(self.inner):
             return {}, {}
         transformed = self.transform(g, x, s, t)
         sums, carry = self.inner.measure(transformed, x, s[INNER], t, lr)
@@ -203,8 +201,3 @@ class GradientTransform(Wrapper):
 
     def _transformed(self, g: Tensor, x: Tensor, s: Slots, t: Tensor) -> Tensor:
         return s["transformed"] if "transformed" in s else self.transform(g, x, s, t)
-
-
-def _measures(rule: Optimizer) -> bool:
-    passed_on = (Optimizer.measure, Wrapper.measure, GradientTransform.measure)
-    return any(type(layer).measure not in passed_on for layer in layers(rule))
