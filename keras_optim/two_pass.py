@@ -3,8 +3,8 @@
 Keras's own step is the first pass. Inside of it, the optimizer is offered a function that computes
 the gradients of the same batch at other weights. This function works in a scope that assigns
 nothing. So weights, statistics of batch normalisation, metrics and states of random numbers stay as
-the first pass left them. The scope begins with the states from before it, so dropout draws the same
-masks.
+the first pass left them. The scope begins with the states from before the first pass, so dropout
+draws the same masks.
 """
 
 import contextlib

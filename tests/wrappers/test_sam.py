@@ -249,3 +249,20 @@ def test_a_wrapper_of_gradients_changes_the_first_one_too():
     inside = keras_optim.SAM(keras_optim.Centralization(keras_optim.SGD(0.1)), rho=0.5)
     inside.apply(gradients(), xs, second=gradients)
     assert difference(seen[2:3], seen[3:]) > 0.1
+
+
+def test_it_goes_around_a_route():
+    """Each variable has its rule; the offset follows from the gradients of all."""
+    route = keras_optim.Route({"x0": keras_optim.SGD(0.02), ".": keras_optim.SGD(0.01)})
+    xs = variables(starts(SHAPES))
+    optimizer = keras_optim.SAM(route, rho=0.3)
+
+    def gradients():
+        return [tensor(g) for g in slope(numbers(xs))]
+
+    optimizer.apply(gradients(), xs, second=gradients)
+    reference = importlib.import_module("tests.references.sam").sam
+    ends = [next(reference(starts(SHAPES), slope, [rate], rho=0.3)) for rate in (0.02, 0.01)]
+    assert difference([numbers(xs)], [[ends[0][0], *ends[1][1:]]]) < 1e-6
+    with pytest.raises(ValueError, match=r"Write `SAM\(Route\(\.\.\.\)\)`"):
+        keras_optim.Route({".": keras_optim.SAM(keras_optim.SGD())})
