@@ -17,6 +17,14 @@ from benchmarks.step_cost.device import BACKEND
 from benchmarks.step_cost.other_libraries import Build, Step
 from benchmarks.step_cost.report import OURS
 from keras_optim.contract import VariableSpec
+from keras_optim.engine.optimizer_state import (
+    Fixed,
+    shared_names,
+    slot_names,
+    stored_by,
+    with_options,
+)
+from keras_optim.trees import flattened
 
 KERAS = {
     "sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "adagrad": "Adagrad", "rmsprop": "RMSprop",
@@ -41,7 +49,7 @@ def keras_optimizers(name: str) -> dict[str, Callable[[], keras.optimizers.Optim
     found: dict[str, Callable[[], keras.optimizers.Optimizer]] = {OURS: lambda: ours(name)}
     if name in KERAS:
         found["Keras"] = lambda: getattr(keras.optimizers, KERAS[name])()
-    if not ours(name).shared:
+    if not flattened(ours(name).shared_starts(), shared_names(ours(name))):
         found["plain subclass"] = lambda: PlainSubclass(ours(name))
     return found
 
@@ -66,32 +74,33 @@ class PlainSubclass(keras.optimizers.Optimizer):
         if self.built:
             return
         super().build(variables)
-        self.states = []
-        for variable in variables:
-            x = keras.ops.convert_to_tensor(variable)
-            starts = self.rule.slot_starts(x, {})
-            like = {n: variable if value is None else value for n, value in starts.items()}
-            self.states.append({n: self.add_variable(v.shape, name=n) for n, v in like.items()})
-            for slot, value in starts.items():
-                if value is not None:
-                    self.states[-1][slot].assign(value)
         specs = [VariableSpec(v.path, tuple(v.shape)) for v in variables]
-        self.constants = self.rule.constants(specs)
+        self.states, self.fixed = [], []
+        for variable, constants in zip(variables, self.rule.constants(specs), strict=True):
+            starts = self.rule.slot_starts(keras.ops.convert_to_tensor(variable), constants)
+            names = slot_names(starts)
+            slots = {}
+            for name, value in flattened(starts, names).items():
+                shape = variable.shape if value is None else value.shape
+                slots[name] = self.add_variable(shape, name=name)
+                if value is not None:
+                    slots[name].assign(value)
+            self.states.append(slots)
+            decay = self.rule.weight_decay or 0.0
+            constants = with_options(self.rule, constants, decay, stored_by(variable))
+            self.fixed.append(Fixed(names, constants))
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one variable."""
         rate = keras.ops.cast(learning_rate, variable.dtype)
-        slots = self.states[self._get_variable_index(variable)]
-        state = {name: keras.ops.convert_to_tensor(slot) for name, slot in slots.items()}
-        constants = self.constants[self._get_variable_index(variable)]
-        constants = {**constants, "weight_decay": self.rule.weight_decay or 0.0}
+        index = self._get_variable_index(variable)
+        slots, fixed = self.states[index], self.fixed[index]
+        s = fixed.state({name: keras.ops.convert_to_tensor(slot) for name, slot in slots.items()})
         x = keras.ops.convert_to_tensor(variable)
-        change, state = self.rule.step(
-            gradient, x, {**state, **constants}, self.iterations + 1, rate
-        )
+        change, new = self.rule.step(gradient, x, s, self.iterations + 1, rate)
         self.assign_add(variable, change)
-        for slot, value in state.items():
-            self.assign(slots[slot], value)
+        for name, value in flattened(new, fixed.names).items():
+            self.assign(slots[name], value)
 
 
 # ---- through Keras, on each backend

@@ -128,13 +128,13 @@ def fixed(optimizer: Any, indices: Sequence[int]) -> list[Fixed]:
     return [
         Fixed(
             state.slot_names[i],
-            _with_options(optimizer, state.constants[i], decay, stored_by(variables[i])),
+            with_options(optimizer, state.constants[i], decay, stored_by(variables[i])),
         )
         for i in indices
     ]
 
 
-def _with_options(rule: Any, constants: Tree, decay: float, stored: Stored | None) -> Tree:
+def with_options(rule: Any, constants: Tree, decay: float, stored: Stored | None) -> Tree:
     """The constants of a rule and those inside, with what is fixed by options and variables."""
     whole = {
         **constants,
@@ -144,7 +144,7 @@ def _with_options(rule: Any, constants: Tree, decay: float, stored: Stored | Non
     }
     if inner := rule.inside(constants):
         decay = rule.decay_inside(constants, decay)
-        whole[INNER] = _with_options(inner, constants[INNER], decay, stored)
+        whole[INNER] = with_options(inner, constants[INNER], decay, stored)
     return whole
 
 
