@@ -26,6 +26,8 @@ from keras_optim.engine.optimizer_state import (
 )
 from keras_optim.trees import flattened
 
+PLAIN = "plain subclass"
+"""Our rule in Keras's usual form."""
 KERAS = {
     "sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "adagrad": "Adagrad", "rmsprop": "RMSprop",
     "adadelta": "Adadelta", "adamax": "Adamax", "nadam": "Nadam", "lion": "Lion", "lamb": "Lamb",
@@ -50,7 +52,7 @@ def keras_optimizers(name: str) -> dict[str, Callable[[], keras.optimizers.Optim
     if name in KERAS:
         found["Keras"] = lambda: getattr(keras.optimizers, KERAS[name])()
     if not flattened(ours(name).shared_starts(), shared_names(ours(name))):
-        found["plain subclass"] = lambda: PlainSubclass(ours(name))
+        found[PLAIN] = lambda: PlainSubclass(ours(name))
     return found
 
 
