@@ -103,7 +103,7 @@ def left_out(cls, name):
     """Whether Keras skips it on this backend, or it takes too long there."""
     marks = [*getattr(cls, "pytestmark", []), *getattr(getattr(cls, name), "pytestmark", [])]
     skipped = any(mark.name == "skipif" and mark.args[0] for mark in marks)
-    # One of the 11 is enough on JAX, which compiles every operation outside of `jit`: each takes 3 s.
+    # One of the 11 is enough on JAX, which compiles each operation outside of `jit`, for 3 s.
     of_many = "gradient_accumulation_with_w" in name and not name.endswith("decay2")
     return skipped or (BACKEND == "jax" and of_many)
 
