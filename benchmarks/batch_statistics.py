@@ -1,4 +1,4 @@
-"""Gain of averaged weights by batch statistics of their own.
+"""Batch statistics of averaged weights, and the gain by recomputing them.
 
 `python -m benchmarks.batch_statistics` prints validation loss and accuracy on the digits of
 scikit-learn, after a training of seconds, before and after `update_batch_statistics`.
@@ -18,7 +18,7 @@ EPOCHS, BATCH, TRAINED = 8, 32, 1200
 
 
 def optimizers(steps: int) -> dict[str, Any]:
-    """A new one of each kind, for a training of `steps`."""
+    """Create one of each kind, for a training of `steps`."""
     return {
         "EMA": keras_optim.EMA(keras_optim.Adam(0.01), decay=0.99),
         "SWA": keras_optim.SWA(keras_optim.SGD(0.5, momentum=0.9), start_step=steps // 4),
@@ -26,7 +26,7 @@ def optimizers(steps: int) -> dict[str, Any]:
 
 
 def network() -> keras.Model:
-    """Two hidden layers with batch normalisation."""
+    """Build a network of two hidden layers with batch normalisation."""
     layers = [keras.Input((64,))]
     for _ in range(2):
         layers += [
@@ -58,7 +58,7 @@ def compare() -> None:
 
 
 def main() -> int:
-    """Compare; the exit status."""
+    """Compare; return the exit status."""
     return endings.ended("batch_statistics", compare)
 
 

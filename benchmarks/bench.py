@@ -1,7 +1,7 @@
-"""Command line: `python -m benchmarks.bench` compares optimizers and leaves plots and tables.
+"""Command line: `python -m benchmarks.bench` compares optimizers, and writes plots and tables.
 
-Exit status: 0 all went well, 1 a run failed, 2 something asked for cannot be had (one line says
-why), 130 interrupted (finished runs stay; the same command continues).
+Exit status: 0 success, 1 a run failed, 2 a request cannot be met (one line says why), 130
+interrupted (finished runs stay; the same command continues).
 """
 
 import sys
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    from benchmarks import command  # here, so that Ctrl-C is one line from the beginning
+    from benchmarks import command  # imported here, so that Ctrl-C is one line from the start
 
     return command.run(arguments)
 

@@ -1,14 +1,14 @@
 """Checks of JSON that the benchmark reads from its results folder.
 
 A full disk, a crash, an editor or two commands at once may have damaged a file. A file that fails
-its check counts as missing, and is made again.
+its check counts as missing, and the benchmark writes it again.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 _LARGEST = 1e39
-"""Beyond float32, the precision of all measures."""
+"""A number beyond float32, the precision of all measures."""
 
 Check = Callable[[Any], bool]
 
@@ -48,7 +48,7 @@ def number(value: Any) -> bool:
 
 
 def measured(value: Any) -> bool:
-    """Tell whether `value` is a number, or null: that stands for one that is not finite."""
+    """Tell whether `value` is a number, or null, which stands for one that is not finite."""
     return value is None or number(value)
 
 

@@ -1,4 +1,4 @@
-"""Flags of `python -m benchmarks.bench`, checked before anything begins."""
+"""Flags of `python -m benchmarks.bench`, checked before anything runs."""
 
 import argparse
 import importlib.util
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from benchmarks.comparison.comparison import Comparison
 
 NEEDED = ("keras", "keras_optim", "matplotlib", "rich", "scipy", "sklearn")
-"""Packages that every comparison needs; checked before anything begins."""
+"""Packages that every comparison needs; checked before anything runs."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m benchmarks.bench",
         description="Train the same models with each optimizer and compare them. "
-        "Results are kept: a second call runs only what is missing.",
+        "Results are kept: a second call trains only the missing runs.",
         allow_abbrev=False,
     )
     flags = " ".join(f"--{name}" for name in WORKLOADS)
@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
         )
     add = parser.add_argument
     add("--graph-directory", type=Path, default=Path("results"), metavar="FOLDER")
-    add("--data-dir", type=Path, metavar="FOLDER", help="where tensorflow_datasets keeps its data")
+    add("--data-dir", type=Path, metavar="FOLDER", help="the folder of tensorflow_datasets' data")
     add(
         "--optimizers",
         nargs="+",
@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     add("--seed", type=whole(0, LARGEST_SEED), default=0, metavar="N")
     add("--backend", choices=devices.BACKENDS, help="default: KERAS_BACKEND, else an installed one")
     add("--device", choices=devices.DEVICES, default="auto")
-    add("--force", action="store_true", help="run again what is done")
+    add("--force", action="store_true", help="train finished runs again")
     return parser
 
 
@@ -67,7 +67,7 @@ def run(arguments: list[str]) -> int:
     """Compare as `arguments` ask; return the exit status.
 
     Raises:
-        UsageError: something asked for cannot be had.
+        UsageError: a request cannot be met.
     """
     options = parser().parse_args(arguments)
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
@@ -106,7 +106,7 @@ def _comparison(options: argparse.Namespace, arguments: list[str]) -> "Compariso
 
 
 def _readable(folder: Path | None) -> Path | None:
-    """Return the folder of tensorflow_datasets, if it can be read or is yet to be made."""
+    """Return the folder of tensorflow_datasets, if it can be read or does not exist yet."""
     if folder is None:
         return None
     try:

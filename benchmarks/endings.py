@@ -1,7 +1,7 @@
 """Endings of a command: an exit status, and one line instead of a traceback.
 
-`ended` turns errors from outside of our code into a sentence; `program` makes a command the whole
-process, whose standard streams may be closed, full, or have a reader that is gone.
+`ended` turns errors from outside our code into a sentence. `program` runs a command as the whole
+process, whose standard streams may be closed or full, or may have lost their reader.
 """
 
 import os
@@ -18,7 +18,7 @@ INTERRUPTED = 130
 
 
 def ended(name: str, command: Callable[[], int | None], interrupted: str = "interrupted.") -> int:
-    """Run `command`; the exit status.
+    """Run `command`; return the exit status.
 
     Args:
         name: The beginning of the line on standard error.
@@ -26,9 +26,8 @@ def ended(name: str, command: Callable[[], int | None], interrupted: str = "inte
         interrupted: The line after Ctrl-C.
 
     Returns:
-        What `command` returned; 2 after a `UsageError`, an error of the operating system (a full
-        disk, a file that cannot be read), a package that is missing or too little memory; 130 after
-        Ctrl-C.
+        The status of `command`. Or 2 after a `UsageError`, an error of the operating system (a full
+        disk, an unreadable file), a missing package or too little memory; 130 after Ctrl-C.
     """
     try:
         return command() or 0
@@ -48,7 +47,7 @@ def ended(name: str, command: Callable[[], int | None], interrupted: str = "inte
 
 
 def program(name: str, main: Callable[[], int]) -> NoReturn:
-    """Run `main` as the whole process and exit with its status; SIGTERM is as Ctrl-C."""
+    """Run `main` as the whole process and exit with its status; SIGTERM acts like Ctrl-C."""
     _open_streams()
     output = Output(sys.stdout)
     sys.stdout = output
@@ -57,7 +56,7 @@ def program(name: str, main: Callable[[], int]) -> NoReturn:
         status = main()
     except SystemExit as end:  # argparse, after --help
         status = int(end.code or 0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # only the exit is left
     output.flush()
     if output.error is not None and not isinstance(output.error, BrokenPipeError):
         _say(name, f"standard output could not be written ({output.error.strerror})")
@@ -69,9 +68,9 @@ def program(name: str, main: Callable[[], int]) -> NoReturn:
 
 
 class Output:
-    """Standard output: once it cannot be written to, the rest of the text is lost, and no more.
+    """Standard output that drops the rest of the text after a failed write.
 
-    So `| head -1` takes one line, and the results are complete.
+    So a command piped into `head -1` still completes its results.
     """
 
     def __init__(self, stream: Any):
@@ -81,12 +80,12 @@ class Output:
             stream.reconfigure(errors="backslashreplace")
 
     def write(self, text: str) -> int:
-        """Write `text`, or lose it."""
+        """Write `text`, or drop it."""
         self._try(self.stream.write, text)
         return len(text)
 
     def flush(self) -> None:
-        """Flush the written text, or lose it."""
+        """Flush the written text, or drop it."""
         self._try(self.stream.flush)
 
     def __getattr__(self, name: str) -> Any:
@@ -97,7 +96,7 @@ class Output:
             function(*arguments)
         except OSError as error:
             self.error = error
-            # The rest of the stream's buffer goes nowhere, at the exit of Python too.
+            # Discard the rest of the stream's buffer, also at the exit of Python.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.stream.fileno())
             os.close(nowhere)

@@ -1,8 +1,8 @@
-"""Errors that a user reads as a sentence, never as a traceback."""
+"""Errors that the user sees as one sentence, never as a traceback."""
 
 
 class UsageError(Exception):
-    """Request that cannot be met; the text says why, and how to go on."""
+    """Request that cannot be met; the text says why, and gives a way out."""
 
 
 def one_line(error: object) -> str:

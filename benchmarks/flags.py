@@ -7,9 +7,9 @@ from typing import NoReturn
 from benchmarks.errors import UsageError
 
 LARGEST = 2**31 - 1
-"""The largest count: backends keep shapes and counters in 32 bits here and there."""
+"""The largest count, because backends keep some shapes and counters in 32 bits."""
 LARGEST_SEED = 2**32 - 1
-"""NumPy's, and so Keras's."""
+"""The largest seed of NumPy, and so of Keras."""
 
 
 class Parser(argparse.ArgumentParser):

@@ -31,7 +31,7 @@ class Metric:
     bounded: bool = False
     """Whether it lies in [0, 1], and so is always finite."""
     steps: str = ""
-    """The measure of each step that records the same quantity, if there is one."""
+    """The measure of each step that records the same quantity; empty without one."""
     form: str = ".4f"
 
     @property
@@ -71,7 +71,7 @@ class Measure:
     """Key in the files of a run."""
     per: Per
     read: Callable[[Any], Any]
-    """Reads it: for a step or an epoch from an `Epoch`, for a run from an `Ending`."""
+    """Reads it from an `Epoch`, or for a whole run from an `Ending`."""
     heading: str = ""
     """Title of its column or figure; without one, only files have it."""
     form: str = ""
@@ -81,7 +81,7 @@ class Measure:
     check: Check = checks.measured
     """Check of a value that a file holds."""
     always: bool = True
-    """Whether the line before training, or the result of a run that diverged, has it too."""
+    """Whether the line before training, or the result of a diverged run, has it too."""
 
 
 def measures(metric: Metric) -> tuple[Measure, ...]:
@@ -101,7 +101,7 @@ def measures(metric: Metric) -> tuple[Measure, ...]:
 
 
 def measures_per(per: Per, metric: Metric) -> tuple[Measure, ...]:
-    """List the rows of `measures` that are recorded for each step, each epoch, or once."""
+    """List the rows of `measures` for each step, for each epoch, or for the whole run."""
     return tuple(row for row in measures(metric) if row.per == per)
 
 

@@ -66,7 +66,7 @@ def draw() -> Path:
 
     paths = sorted(FOLDER.glob("*.json"))
     if not paths:
-        raise UsageError(f"{FOLDER} holds nothing to draw; watch a backend first, without --draw")
+        raise UsageError(f"{FOLDER} has no notes to draw; watch a backend first, without --draw")
     figure, panels = pyplot.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
     for path in paths:
         notes = _notes(path)
@@ -117,15 +117,15 @@ def _run(arguments: list[str]) -> None:
         prog="python -m benchmarks.soak", description="Many steps with constant time and memory"
     )
     parser.add_argument("--steps", type=whole(1000), default=100_000, help="a multiple of 1000")
-    parser.add_argument("--draw", action="store_true", help="draw what was measured")
+    parser.add_argument("--draw", action="store_true", help="draw the notes of all backends")
     options = parser.parse_args(arguments)
     if options.steps % 1000:
         raise UsageError(f"--steps: must be a multiple of 1000, not {options.steps}")
     if options.draw:
         print(draw())
         return
-    devices.chosen(None)  # before Keras is imported, which has a traceback for it
-    resident()  # without /proc, the error comes now
+    devices.chosen(None)  # before the import of Keras, whose error would be a traceback
+    resident()  # raise the error of a system without /proc now
     FOLDER.mkdir(exist_ok=True)
     if not os.access(FOLDER, os.W_OK):
         raise UsageError(f"{FOLDER} cannot be written to")

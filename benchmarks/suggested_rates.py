@@ -1,8 +1,8 @@
-"""Suggestions of `LearningRateFinder` beside the best rate of a grid: minutes, on the digits.
+"""Suggestions of `LearningRateFinder` beside the best rate of a grid, on the digits.
 
-`python -m benchmarks.suggested_rates` prints, for each optimizer and batch size, the rate with the
-lowest loss after a short training, of rates a quarter of a decade apart, and three suggestions as
-multiples of it.
+`python -m benchmarks.suggested_rates` takes minutes. It prints, for each optimizer and batch size,
+the best rate of a grid and three suggestions as multiples of it. The grid has four rates per
+decade; the best is the one with the lowest loss after a short training.
 """
 
 import math
@@ -24,18 +24,18 @@ OPTIMIZERS: dict[str, Callable[[float], Any]] = {
     "SignSGD": keras_optim.SignSGD,
 }
 STEPS = {64: 300, 8: 600}
-"""How long a training of the grid is, by batch size."""
+"""The steps of a training on the grid, by batch size."""
 SEEDS = range(3)
 
 
 def data() -> tuple[Any, Any]:
-    """1,600 digits."""
+    """Load 1,600 digits."""
     x, y = load_digits(return_X_y=True)
     return (x[:1600] / 16.0).astype("float32"), y[:1600]
 
 
 def network(optimizer: Any, seed: int) -> keras.Model:
-    """Two hidden layers, new and compiled."""
+    """Build and compile a network of two hidden layers."""
     keras.utils.set_random_seed(seed)
     layers = [keras.layers.Dense(64, "relu"), keras.layers.Dense(64, "relu")]
     model = keras.Sequential([keras.Input((64,)), *layers, keras.layers.Dense(10)])
@@ -44,7 +44,7 @@ def network(optimizer: Any, seed: int) -> keras.Model:
 
 
 def suggested(make: Callable[[float], Any], batch: int, seed: int) -> float:
-    """The suggestion of one sweep."""
+    """Return the suggestion of one sweep."""
     (x, y), finder = data(), keras_optim.callbacks.LearningRateFinder()
     model = network(make(0.01), seed)
     model.fit(x, y, batch_size=batch, epochs=100, verbose=0, callbacks=[finder])
@@ -52,7 +52,7 @@ def suggested(make: Callable[[float], Any], batch: int, seed: int) -> float:
 
 
 def reached(make: Callable[[float], Any], batch: int, rate: float) -> float:
-    """The loss after a short training at a rate."""
+    """Return the loss after a short training at a rate."""
     (x, y), model, random = data(), network(make(rate), 0), np.random.default_rng(0)
     count = STEPS[batch] * batch
     rows = np.concatenate([random.permutation(len(x)) for _ in range(count // len(x) + 1)])[:count]
@@ -62,7 +62,7 @@ def reached(make: Callable[[float], Any], batch: int, rate: float) -> float:
 
 
 def compare() -> None:
-    """Train and print a line for each optimizer and batch size, then how near all were."""
+    """Train and print a line for each optimizer and batch size, then the errors of all."""
     console, decades = Console(), list[float]()
     for name, make in OPTIMIZERS.items():
         grid = [10 ** (k / 4) for k in (range(-12, 4) if name == "SGD" else range(-20, -3))]
@@ -81,7 +81,7 @@ def compare() -> None:
 
 
 def main() -> int:
-    """Compare; the exit status."""
+    """Compare; return the exit status."""
     return endings.ended("suggested_rates", compare)
 
 

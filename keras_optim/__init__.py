@@ -47,7 +47,9 @@ from keras_optim.full_batch.lbfgs import LBFGS
 from keras_optim.full_batch.minimize import minimize
 from keras_optim.full_batch.truncated_newton import TruncatedNewton
 from keras_optim.optimizer import Optimizer
+from keras_optim.two_pass import two_pass, two_passes
 from keras_optim.wrappers.adaptive_clipping import AdaptiveClipping
+from keras_optim.wrappers.asam import ASAM
 from keras_optim.wrappers.centralization import Centralization
 from keras_optim.wrappers.ema import EMA
 from keras_optim.wrappers.gradient_noise import GradientNoise
@@ -55,6 +57,8 @@ from keras_optim.wrappers.layerwise_decay import layerwise_decay
 from keras_optim.wrappers.lazy_rows import LazyRows
 from keras_optim.wrappers.lookahead import Lookahead
 from keras_optim.wrappers.rate_multipliers import RateMultipliers
+from keras_optim.wrappers.route import Route
+from keras_optim.wrappers.sam import SAM
 from keras_optim.wrappers.skip_non_finite import SkipNonFinite
 from keras_optim.wrappers.swa import SWA
 
@@ -63,6 +67,7 @@ __all__ = [
     "ADOPT",
     "AMSBound",
     "AMSGrad",
+    "ASAM",
     "AccSGD",
     "AdaBelief",
     "AdaBound",
@@ -100,7 +105,9 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "RateMultipliers",
+    "Route",
     "Rprop",
+    "SAM",
     "SGD",
     "SGDP",
     "SM3",
@@ -120,4 +127,6 @@ __all__ = [
     "minimize",
     "names",
     "schedules",
+    "two_pass",
+    "two_passes",
 ]

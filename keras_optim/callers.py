@@ -1,6 +1,6 @@
-"""The callers of our methods: what Keras tells neither its callbacks nor its optimizers.
+"""Callers of our methods: facts that Keras gives neither its callbacks nor its optimizers.
 
-All that looks at the frames of callers is here. Where nothing is found, nothing is done.
+Only this module reads the frames of callers. Without a match, the package does nothing.
 """
 
 import sys
@@ -29,10 +29,10 @@ def nearest(kind: type) -> Any:
 
 
 def model_that_fetches() -> Any:
-    """The model whose JAX trainer reads `variables` of an optimizer, in which this is called.
+    """Return the model whose JAX trainer reads an optimizer's `variables`, or `None`.
 
-    The optimizer may be in a `LossScaleOptimizer`. In others, such as a `MultiOptimizer`, it has
-    variables of its own, and `None` is found.
+    Call it inside that property. The optimizer may be in a `LossScaleOptimizer`. In others, such
+    as a `MultiOptimizer`, it has variables of its own, and the result is `None`.
     """
     caller: Any = sys._getframe(2).f_back
     while caller and isinstance(caller.f_locals.get("self"), keras.optimizers.LossScaleOptimizer):

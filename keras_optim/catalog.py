@@ -1,4 +1,4 @@
-"""The catalogue: one row per algorithm, from which lists, tables and tests are made."""
+"""Catalogue: one row per algorithm, the source of lists, tables and tests."""
 
 import difflib
 from dataclasses import dataclass
@@ -46,21 +46,24 @@ from keras_optim.algorithms.yogi import Yogi
 from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer
 from keras_optim.wrappers.adaptive_clipping import AdaptiveClipping
+from keras_optim.wrappers.asam import ASAM
 from keras_optim.wrappers.centralization import Centralization
 from keras_optim.wrappers.ema import EMA
 from keras_optim.wrappers.gradient_noise import GradientNoise
 from keras_optim.wrappers.lazy_rows import LazyRows
 from keras_optim.wrappers.lookahead import Lookahead
 from keras_optim.wrappers.rate_multipliers import RateMultipliers
+from keras_optim.wrappers.route import Route
+from keras_optim.wrappers.sam import SAM
 from keras_optim.wrappers.skip_non_finite import SkipNonFinite
 from keras_optim.wrappers.swa import SWA
 
 
 @dataclass(frozen=True)
 class Row:
-    """One algorithm: its class, family, year, paper and idea in a sentence.
+    """Row of an algorithm: its class, family, year, paper and idea in a sentence.
 
-    `no_peer` is the reason why no other library is compared with it, if none is.
+    `no_peer` is the reason for an algorithm that is compared with no other library.
     """
 
     algorithm: type[Optimizer]
@@ -126,6 +129,8 @@ WRAPPERS = (
     Row(
         SkipNonFinite, "wrapper", 2017, "1710.03740", "Leave out steps with overflowing gradients."
     ),
+    Row(SAM, "wrapper", 2020, "2010.01412", "Gradients from uphill, for flat minima."),
+    Row(ASAM, "wrapper", 2021, "2102.11600", "SAM, further uphill where weights are large."),
     Row(GradientNoise, "wrapper", 2015, "1511.06807", "Add noise to the gradient that fades."),
     Row(
         EMA, "wrapper", 1992, "Polyak & Juditsky 1992", "Test with a moving average of the weights."
@@ -134,11 +139,15 @@ WRAPPERS = (
     Row(SWA, "wrapper", 2018, "1803.05407", "Test with the mean of the weights of late steps."),
 )
 
-_BY_NAME = {row.name: row for row in (*ALGORITHMS, *WRAPPERS)}
+COMBINATIONS = (
+    Row(Route, "combination", 2017, "torch.optim", "Several optimizers, each for some variables."),
+)
+
+_BY_NAME = {row.name: row for row in (*ALGORITHMS, *WRAPPERS, *COMBINATIONS)}
 
 
 def names() -> list[str]:
-    """Names of all algorithms, as `get` takes them.
+    """Return the names of all algorithms, as `get` takes them.
 
     >>> "adam" in names()
     True
@@ -147,19 +156,19 @@ def names() -> list[str]:
 
 
 def find(name: Any) -> Row | None:
-    """The row of an algorithm or a wrapper by its name, in any case."""
+    """Return the row of an algorithm or a wrapper by its name, in upper or lower case."""
     return _BY_NAME.get(name.lower()) if isinstance(name, str) else None
 
 
 def get(name: str, /, **arguments: Any) -> Optimizer:
-    """A new optimizer by its name, in any case; also a wrapper.
+    """Create an optimizer, or a wrapper, by its name, in upper or lower case.
 
     Args:
         name: One of `names()`, or of a wrapper.
         **arguments: For its constructor.
 
     Raises:
-        ValueError: no such name; the message has the nearest ones.
+        ValueError: the name is unknown; the message has the nearest ones.
 
     Example:
 
@@ -175,21 +184,27 @@ def get(name: str, /, **arguments: Any) -> Optimizer:
 
 
 def table() -> str:
-    """The catalogue as a Markdown table, for the README."""
+    """Return the catalogue as a Markdown table, for the README."""
     lines = [
         "| name | class | family | year | paper | memory | claims | idea |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for row in (*ALGORITHMS, *WRAPPERS):
+    for row in (*ALGORITHMS, *WRAPPERS, *COMBINATIONS):
         paper = row.paper
         if paper[0].isdigit() and "." in paper:
             paper = f"[{paper}](https://arxiv.org/abs/{paper})"
         lines.append(
             f"| `{row.name}` | `{row.algorithm.__name__}` | {row.family} | {row.year} | {paper} "
-            f"| {'+' * (row in WRAPPERS)}{row.algorithm.memory} | {_claims(row.algorithm)} "
+            f"| {_memory(row)} | {_claims(row.algorithm)} "
             f"| {row.idea} |"
         )
     return "\n".join(lines)
+
+
+def _memory(row: Row) -> str:
+    if row in COMBINATIONS:
+        return "that of its rules"
+    return f"{'+' * (row in WRAPPERS)}{row.algorithm.memory}"
 
 
 def _claims(algorithm: type[Optimizer]) -> str:

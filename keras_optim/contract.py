@@ -4,19 +4,35 @@ A rule is written in five names, the same in every file:
 
 * `g`: the gradient, a plain tensor in float32 or wider,
 * `x`: the value of the variable, same shape and dtype as `g`,
-* `s`: its state, a dict: the variable's slots, the scalars that all variables share, and what
-  `constants` decided for it,
+* `s`: its state, a dict: the variable's slots, the state that all variables share, and what
+  `constants` decided for it; a wrapper finds that of the rule inside in `s["inner"]`,
 * `t`: the step, an *integer* tensor counted from 1 (exact for ever; `t % period` is safe),
 * `lr`: the learning rate, a tensor in the dtype of `x`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from keras_optim.trees import Tree
 from keras_optim.variables.paths import Choice, first_matches
 
 Tensor = Any
 Slots = dict[str, Tensor]
+
+
+def passes_on(measure: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a method `measure` that has no sums of its own."""
+    measure.passes_on = True  # type: ignore[attr-defined]
+    return measure
+
+
+@dataclass(frozen=True)
+class VariableSpec:
+    """What is known of a variable before it is trained."""
+
+    path: str
+    shape: tuple[int, ...]
 
 
 class Rule:
@@ -26,11 +42,12 @@ class Rule:
     """Names of the state kept for each variable: zeros of its shape, unless `init` says otherwise.
     An instance may change it in its constructor (RMSprop without momentum keeps less)."""
 
-    scalars: Mapping[str, float] = {}
-    """State shared by all variables, with starting values."""
+    shared: Mapping[str, Any] = {}
+    """State shared by all variables, with starting values: numbers, or arrays of any shape."""
 
     non_negative: tuple[str, ...] = ()
-    """Names of those `scalars` that are always finite and >= 0; a file with others is refused."""
+    """Names of those numbers in `shared` that are always finite and >= 0: a file with others is
+    refused."""
 
     # What is claimed of the defaults, up to epsilon, for variables of any shape; tests measure it.
 
@@ -63,6 +80,10 @@ class Rule:
     rate_at_start_only: bool = False
     """Whether the learning rate decides the first step only, and the rule those that follow."""
 
+    second: str = "none"
+    """What else it needs of the loss in each step: `"gradient"` is a second gradient, taken at the
+    weights plus the offset that `probe` chooses. Of a wrapper: also what the rule inside needs."""
+
     # How it is tried by tests that go over the whole catalogue.
 
     trial_rate: float = 0.01
@@ -86,10 +107,6 @@ class Rule:
         """
         return {}
 
-    def slot_names(self, x: Tensor) -> tuple[str, ...]:
-        """The names of all slots of `x`."""
-        return (*self.slots, *(name for name in self.init(x) if name not in self.slots))
-
     def read_older(self, slots: Slots, shape: tuple[int, ...]) -> Slots:
         """The slots of a variable, from those that an earlier version kept in a file."""
         return slots
@@ -101,19 +118,35 @@ class Rule:
         """
         raise NotImplementedError(f"{type(self).__name__} must define `update`.")
 
-    def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
-        """Numbers that are summed over all variables before the update, for `pool`."""
-        return {}
-
-    def pool(self, totals: dict[str, Tensor], s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
-        """New values of the shared scalars, from the sums of `measure`; and what else `update`,
-        which sees these, shall see in this step.
+    @passes_on
+    def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Slots]:
+        """Numbers that are summed over all variables before the update, for `pool`; and what
+        `update` shall see in its `s`, so that it is not computed twice.
         """
-        return {}
+        return {}, {}
 
-    def constants(self, paths: Sequence[str]) -> list[dict[str, Any]]:
-        """What is decided for each variable, from its path, when the optimizer is built."""
+    def pool(self, sums: Tree, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Tree]:
+        """New values of the shared state, from the sums of `measure`; and what else `update` shall
+        see in this step. It sees both in its `s`.
+        """
+        return {}, {}
+
+    def probe(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> Tensor:
+        """The offset from `x` at which the second gradient is taken, if `second` asks for one.
+
+        `measure` and `pool` have seen the first gradients then, and what they made of them is in
+        `s`; their results are not kept. For the rest of the step, also for `measure` and `pool`
+        once more, `g` is the second gradient. (A Hessian product would be one more name in `s`,
+        `probe` its direction.) `lr` is NaN where it is a callable, which is asked once a step.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define `probe`.")
+
+    def constants(self, variables: Sequence[VariableSpec]) -> list[Tree]:
+        """What is decided for each variable, from its path and shape, when the optimizer is
+        built.
+        """
         name = "exclude_from_weight_decay"
+        paths = [variable.path for variable in variables]
         excluded = first_matches(self._excluded, paths, type(self).__name__, name)
         return [{"decayed": pattern is None} for pattern in excluded]
 
@@ -124,6 +157,36 @@ class Rule:
     def settle(self, x: Tensor, s: Slots) -> Slots:
         """The slots that change when the evaluation weights become the weights."""
         return {}
+
+    # ---- what a wrapper extends
+
+    def children(self) -> "tuple[Any, ...]":
+        """The rules inside."""
+        return ()
+
+    def inside(self, constants: Tree) -> Any:
+        """The rule inside that steps a variable with these constants; `None` without one."""
+        return None
+
+    def decay_inside(self, constants: Tree, decay: float) -> float:
+        """The weight decay of the rule inside, from that of this one."""
+        return decay
+
+    def own_rates(self) -> dict[str, Any]:
+        """Rates that rules inside have of their own, under names in `shared`: each a variable, a
+        schedule or a callable.
+        """
+        return {}
+
+    def slot_starts(self, x: Tensor, constants: Tree) -> Tree:
+        """Starting values of all slots, those of rules inside included; `None`: zeros like `x`."""
+        return {**dict.fromkeys(self.slots), **self.init(x)}
+
+    def shared_starts(self) -> Tree:
+        """Starting values of all shared state, that of rules inside included."""
+        return dict(self.shared)
+
+    # ---- what runs
 
     def stored(self, x: Tensor, s: Slots) -> Tensor:
         """What the variable will hold when `x` is its new value: rounded, and constrained.
@@ -149,7 +212,19 @@ class Rule:
 
 
 def layers(rule: Any) -> Iterator[Any]:
-    """`rule` and, where it is a wrapper, what is in it, from outside to inside."""
-    while isinstance(rule, Rule):
-        yield rule
-        rule = getattr(rule, "inner", None)
+    """`rule` and those inside, from outside to inside."""
+    yield rule
+    for child in rule.children():
+        yield from layers(child)
+
+
+def measures(rule: Any) -> bool:
+    """Whether a rule, or one inside it, sums numbers over all variables before the update."""
+    return any(not hasattr(type(layer).measure, "passes_on") for layer in layers(rule))
+
+
+def innermost(rule: Any) -> Any:
+    """The algorithm inside all wrappers."""
+    while (inner := getattr(rule, "inner", None)) is not None:
+        rule = inner
+    return rule

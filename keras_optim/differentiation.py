@@ -1,12 +1,14 @@
-"""Value, gradient and Hessian-vector product of a loss of Keras variables, on each backend.
+"""Derivatives of a loss of Keras variables, on each backend.
 
-`derivatives` makes two functions. Both read the variables' present values, so the caller assigns
-a point and then asks; neither changes a variable. JAX and TensorFlow compile them (once for each
-shape of the arguments), PyTorch runs them as they are. A Hessian-vector product is the derivative
-of the gradient along a vector: forward over reverse on JAX, reverse over reverse on the others;
-it costs about as much as two to three gradients, and the Hessian itself is never formed.
+`derivatives` returns two functions: value and gradient, and Hessian-vector products. Both read the
+variables' present values, so the caller assigns a point before it calls them. Neither changes a
+variable. JAX and TensorFlow compile them once for each shape of the arguments; PyTorch runs them
+uncompiled. A Hessian-vector product is the derivative of the gradient along a vector: forward over
+reverse on JAX, reverse over reverse on the others. It costs about two to three gradients, because
+the Hessian is never formed.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -19,33 +21,34 @@ from keras_optim.tensors import BACKEND
 Tensor = Any
 Loss = Callable[..., Tensor]
 ValueAndGradients = Callable[[tuple[Any, ...]], tuple[Tensor, list[Tensor]]]
-"""From the arguments of the loss to its value and its gradient by each variable."""
+"""A function from the arguments of the loss to its value and its gradient by each variable."""
 Products = Callable[[list[Tensor], tuple[Any, ...]], list[Tensor]]
-"""From one tensor per variable and the arguments of the loss to the Hessian times these."""
+"""A function from one tensor per variable, and the arguments of the loss, to the Hessian times
+these tensors."""
 
 
 class Derivatives(NamedTuple):
-    """What `derivatives` makes."""
+    """The functions that `derivatives` returns, and the variables that the loss depends on."""
 
     gradients: ValueAndGradients
     products: Products
     reached: set[int]
-    """Indices of the variables that the loss depends on by operations that have a derivative;
+    """Indices of the variables that the loss depends on by operations with a derivative. It is
     empty before the first call of `gradients`. The gradient by all others is zero everywhere."""
 
 
 def derivatives(loss: Loss, variables: Sequence[Any], others: Sequence[Any] = ()) -> Derivatives:
-    """Functions for the value and gradients of `loss`, and for its Hessian times a vector.
+    """Return functions for the value and gradients of `loss`, and for its Hessian times a vector.
 
     Args:
         loss: Returns a scalar; may take arguments (nested structures of arrays).
         variables: Keras variables to differentiate by.
-        others: Further variables that the loss reads: JAX is told their values as arguments,
-            where it would otherwise compile them into the program.
+        others: Further variables that the loss reads. JAX gets their values as arguments, because
+            it would otherwise compile them into the program.
 
     Raises:
-        TypeError: when called, if the loss is no tensor of floating point numbers.
-        ValueError: when called, if the loss is not a scalar.
+        TypeError: in a call, if the loss is no tensor of floating point numbers.
+        ValueError: in a call, if the loss is not a scalar.
 
     Example: at x = (1, 2) the loss 3 x₀² + x₀ x₁ has the Hessian [[6, 1], [1, 0]].
 
@@ -115,7 +118,7 @@ def _jax(loss: Loss, variables: Sequence[Any], others: Sequence[Any]) -> Derivat
 
 
 def _watched(x: Tensor, index: int, reached: set[int]) -> Tensor:
-    """`x`; when JAX's backward pass comes by, which it does at most once, it notes the index."""
+    """Return `x`, and note its index when JAX's backward pass reaches it."""
     import jax
 
     def backward(_: None, gradient: Tensor) -> tuple[Tensor]:
@@ -171,8 +174,8 @@ def _torch(loss: Loss, variables: Sequence[Any], others: Sequence[Any]) -> Deriv
         return list(torch.autograd.grad(value, xs, create_graph=create_graph, allow_unused=True))
 
     def filled(gradients: list[Tensor | None]) -> list[Tensor]:
-        # The sum makes a plain tensor of a sparse one, and of the kind of zero without memory
-        # that PyTorch has as the second derivative of abs and its like.
+        # The sum makes a gradient plain: it may be sparse, or one of PyTorch's zeros without
+        # memory, such as the second derivative of abs.
         zeros = [torch.zeros_like(x) for x in xs]
         return [z if g is None else z + g for z, g in zip(zeros, gradients, strict=True)]
 
@@ -190,3 +193,38 @@ def _torch(loss: Loss, variables: Sequence[Any], others: Sequence[Any]) -> Deriv
             return filled(along(sum(slopes)))
 
     return Derivatives(gradient, product, reached)
+
+
+def gradients_at(loss: Callable[[Sequence[Tensor]], Tensor], values: Sequence[Tensor]) -> list[Any]:
+    """Return the gradient of a function of tensors; `None` by one that it does not depend on.
+
+    >>> [g] = gradients_at(lambda xs: ops.sum(xs[0] ** 2), [ops.array([1.0, 2.0])])
+    >>> ops.convert_to_numpy(g).tolist()
+    [2.0, 4.0]
+    """
+    values = list(values)
+    if BACKEND == "jax":
+        import jax
+
+        return list(jax.grad(loss)(values))
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(values)
+            value = loss(values)
+        return list(tape.gradient(value, values))
+    import torch
+
+    with recording_gradients():
+        values = [value.detach().requires_grad_() for value in values]
+        return list(torch.autograd.grad(loss(values), values, allow_unused=True))
+
+
+def recording_gradients() -> contextlib.AbstractContextManager[Any]:
+    """Let PyTorch record operations, also inside of `no_grad`."""
+    if BACKEND != "torch":
+        return contextlib.nullcontext()
+    import torch
+
+    return torch.enable_grad()

@@ -1,4 +1,4 @@
-"""Short texts for values in error messages and in `repr`."""
+"""Texts of values, short, for error messages and `repr`."""
 
 import reprlib
 from collections.abc import Iterable
@@ -14,17 +14,25 @@ class _Short(reprlib.Repr):
         self.maxlist = self.maxtuple = self.maxdict = self.maxset = self.maxfrozenset = 10
 
     def repr1(self, x: Any, level: int) -> str:
-        """Arrays and tensors by their shape and dtype; all else as Python does it."""
+        """Show arrays and tensors by shape and dtype; leave all else to Python."""
         try:
             shape = tuple(x.shape)
             if shape and hasattr(x, "dtype"):
                 return f"<{type(x).__name__} of shape {shape}, dtype {x.dtype}>"
-        except Exception:  # no array, or one of unknown shape
+        except Exception:  # no array, or an array of unknown shape
             pass
         return super().repr1(x, level)
 
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        """Show dicts in their own order, which may be one of precedence."""
+        if level <= 0:
+            return "{...}"
+        items = [(self.repr1(k, level - 1), self.repr1(v, level - 1)) for k, v in x.items()]
+        shown = [f"{key}: {value}" for key, value in items[: self.maxdict]]
+        return f"{{{', '.join([*shown, *['...'] * (len(items) > self.maxdict)])}}}"
+
     def repr_int(self, x: int, level: int) -> str:
-        """Numbers of any length; Python refuses to print those of more than 4300 digits."""
+        """Show integers of any length, because Python refuses more than 4300 digits."""
         bits = x.bit_length()
         return repr(x) if bits <= 128 else f"<an integer of {bits} bits>"
 
@@ -33,19 +41,21 @@ _short = _Short()
 
 
 def shown(value: Any) -> str:
-    """A `repr` of `value` of bounded length, which never fails.
+    """Return a `repr` of `value` of bounded length; it never fails.
 
     >>> import numpy as np
     >>> shown(np.zeros((100, 3)))
     '<ndarray of shape (100, 3), dtype float64>'
     >>> shown([0.1, np.zeros(2)])
     '[0.1, <ndarray of shape (2,), dtype float64>]'
+    >>> shown({"b": 1, "a": 2})
+    "{'b': 1, 'a': 2}"
     """
     return _short.repr(value)
 
 
 def call(name: str, positional: Iterable[str], named: Iterable[tuple[str, Any]]) -> str:
-    """A call as it is written: what comes first as it is, then what has a name, shown.
+    """Format a call: positional arguments unchanged, then named ones, `shown`.
 
     >>> call("EMA", ["Adam()"], [("decay", 0.9)])
     'EMA(Adam(), decay=0.9)'

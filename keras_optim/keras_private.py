@@ -1,7 +1,7 @@
-"""Private names of Keras: all that this package uses, here and nowhere else.
+"""Private names of Keras: all that this package uses.
 
-They are looked for when the package is imported, so that a Keras that has renamed one is refused
-by a sentence instead of training wrongly.
+The import of the package looks for them. So a Keras that has renamed one raises a clear error
+instead of training wrongly.
 """
 
 import operator
@@ -28,8 +28,8 @@ HOOKS = (
     "assign",
     "iterations",
 )
-"""Methods of Keras's optimizers between `apply` and the weights. A step that does all of this at
-once must know that a subclass does none of it in another way."""
+"""Methods of Keras's optimizers between `apply` and the weights. A native step does all of their
+work at once, so it must know that no subclass overrides one of them."""
 
 OWN_HOOKS = ("on_gradients", "on_variables", "update_variables")
 """The same, of `KerasOptimizer`."""
@@ -43,6 +43,8 @@ _NAMES = (
     "_learning_rate",
     "_model_variables_moving_average",
     "_overwrite_variable_with_gradient",
+    "_overwrite_variables_directly_with_gradients",
+    "_track_variable",
     "_trainable_variables",
     "_use_weight_decay",
 )
@@ -120,12 +122,12 @@ def iterations(optimizer: Any) -> Any:
 
 
 def learning_rate(optimizer: Any) -> Any:
-    """Return the rate as it is held: a variable, a schedule or a callable."""
+    """Return the stored rate: a variable, a schedule or a callable."""
     return optimizer._learning_rate
 
 
 def strategy(optimizer: Any) -> Any:
-    """Return the `tf.distribute` strategy that an optimizer was made under."""
+    """Return the `tf.distribute` strategy that an optimizer was created under."""
     return optimizer._distribution_strategy
 
 
@@ -134,13 +136,27 @@ value: Callable[[Any], Any] = operator.attrgetter("_value")
 
 
 def rate_or_none(optimizer: Any) -> Any:
-    """Return the rate as it is held, or `None` before the constructor has set it."""
+    """Return the stored rate, or `None` before the constructor has set it."""
     return getattr(optimizer, "_learning_rate", None)
 
 
 def current_rate(optimizer: Any) -> Any:
-    """Return the rate of the next step; a schedule or a callable is asked."""
+    """Return the rate of the next step; a schedule or a callable computes it."""
     return optimizer._get_current_learning_rate()
+
+
+def rate_now(optimizer: Any, rate: Any) -> Any:
+    """Return the present rate from a schedule, which follows the count of `optimizer`, or from a
+    callable.
+    """
+    if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        return rate(optimizer._iterations)
+    return rate()
+
+
+def track(optimizer: Any, variable: Any) -> None:
+    """Add a variable of another optimizer to the state."""
+    optimizer._track_variable(variable)
 
 
 def index_of(optimizer: Any, variable: Any) -> int:
@@ -154,8 +170,19 @@ def check_known(optimizer: Any, variables: Sequence[Any]) -> None:
 
 
 def with_gradients(optimizer: Any, grads: Any, variables: Any) -> Any:
-    """Return the gradients that are there, and their variables."""
+    """Return the gradients that are not `None`, and their variables."""
     return optimizer._filter_empty_gradients(grads, variables)
+
+
+def overwritten(optimizer: Any, grads: Any, variables: Any) -> Any:
+    """Overwrite variables that take their gradient; return the other gradients and variables."""
+    return optimizer._overwrite_variables_directly_with_gradients(grads, variables)
+
+
+def override(optimizer: Any, base: type) -> str | None:
+    """Return the name of a hook that the class of `optimizer` defines in place of `base`'s."""
+    names = (*HOOKS, *OWN_HOOKS)
+    return next((n for n in names if getattr(type(optimizer), n) is not getattr(base, n)), None)
 
 
 def averages(optimizer: Any) -> Sequence[Any]:
@@ -196,3 +223,19 @@ def history(output: Any) -> Any:
 def mask(output: Any) -> Any:
     """Return the mask that a layer gave to its output, or `None`."""
     return getattr(output, "_keras_mask", None)
+
+
+def takes_training(model: Any) -> bool:
+    """Whether the `call` of a model has an argument `training`."""
+    return bool(model._call_has_training_arg)
+
+
+def loss_in_training(model: Any, x: Any, y: Any, predicted: Any, weights: Any) -> Any:
+    """Return the loss that a model's training step differentiates."""
+    return model._compute_loss(x=x, y=y, y_pred=predicted, sample_weight=weights, training=True)
+
+
+def own_state(layer: Any) -> list[Any]:
+    """Return the variables of a layer alone that no optimizer is for, and the states of seeds."""
+    seeds = [generator.state for generator in layer._seed_generators]
+    return [*layer._non_trainable_variables, *seeds]

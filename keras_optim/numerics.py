@@ -1,8 +1,8 @@
-"""Arithmetic that update rules share: each a verb with its formula.
+"""Arithmetic that update rules share: each operation a verb with its formula.
 
-Decay rates are Python floats and `1 - decay` is taken in double precision; what depends on the
-step goes through `expm1`, so that single precision keeps its last digits where `1 - beta**t`
-would lose them (at beta = 0.999 and t = 1 it is wrong by 1e-5).
+Decay rates are Python floats, and `1 - decay` is computed in double precision. Bias corrections go
+through `expm1`, because `1 - beta**t` loses the last digits in single precision: at beta = 0.999
+and t = 1 it is wrong by 1e-5.
 """
 
 import math
@@ -17,10 +17,10 @@ _SIGN_OF_NAN_IS_ZERO = BACKEND == "torch"
 
 
 def ema(average: Tensor, value: Tensor, decay: float) -> Tensor:
-    """Exponential moving average: `decay * average + (1 - decay) * value`.
+    """Return the exponential moving average `decay * average + (1 - decay) * value`.
 
-    Not written as a step, `average + (1 - decay) * (value - average)`: that makes a NaN of an
-    average that has become infinite, where this leaves it so, and the weights where they are.
+    The form `average + (1 - decay) * (value - average)` would turn an infinite average into NaN.
+    This form leaves it infinite, so the weights stay as they are.
 
     >>> float(ema(1.0, 2.0, decay=0.75)), ema(float("inf"), 1.0, decay=0.5)
     (1.25, inf)
@@ -29,7 +29,7 @@ def ema(average: Tensor, value: Tensor, decay: float) -> Tensor:
 
 
 def power(decay: float, t: Tensor, like: Tensor) -> Tensor:
-    """`decay ** t`, in the precision of the tensor `like`; `t` is an integer tensor.
+    """Return `decay ** t` in the precision of the tensor `like`; `t` is an integer tensor.
 
     >>> from keras import ops
     >>> float(power(0.5, ops.convert_to_tensor(3), like=ops.ones(())))
@@ -39,7 +39,7 @@ def power(decay: float, t: Tensor, like: Tensor) -> Tensor:
 
 
 def bias(decay: float, t: Tensor, like: Tensor) -> Tensor:
-    """`1 - decay ** t`: the share of the data in a moving average that began at zero.
+    """Return `1 - decay ** t`, the share of the data in a moving average that began at zero.
 
     >>> from keras import ops
     >>> float(bias(0.5, ops.convert_to_tensor(3), like=ops.ones(())))
@@ -49,7 +49,7 @@ def bias(decay: float, t: Tensor, like: Tensor) -> Tensor:
 
 
 def unbias(average: Tensor, decay: float, t: Tensor) -> Tensor:
-    """A moving average that began at zero, corrected: `average / (1 - decay ** t)`.
+    """Correct a moving average that began at zero: `average / (1 - decay ** t)`.
 
     >>> from keras import ops
     >>> average = ema(ops.zeros(()), ops.ones(()), decay=0.9)
@@ -60,7 +60,7 @@ def unbias(average: Tensor, decay: float, t: Tensor) -> Tensor:
 
 
 def root(square: Tensor, epsilon: float, inside: bool = False) -> Tensor:
-    """A denominator that is never zero: `sqrt(square) + epsilon`, or `sqrt(square + epsilon)`.
+    """Return `sqrt(square) + epsilon`, or `sqrt(square + epsilon)`, which are never zero.
 
     >>> float(root(4.0, 0.5)), float(root(4.0, 5.0, inside=True))
     (2.5, 3.0)
@@ -69,12 +69,12 @@ def root(square: Tensor, epsilon: float, inside: bool = False) -> Tensor:
 
 
 def unbiased_root(square: Tensor, decay: float, t: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
-    """`1 / root(unbias(square, decay, t), epsilon)` as `share / denominator`.
+    """Return `share` and `denominator`; their quotient is `1 / root(unbias(square), epsilon)`.
 
-    The correction falls on `share = sqrt(1 - decay ** t)`, one number, and on epsilon:
-    `denominator = sqrt(square) + share * epsilon`. So no tensor has to be divided for it. (That
-    product is kept above the smallest normal number, so that it is not zero, where it could be: the
-    share rises from `sqrt(1 - decay)`.)
+    The correction changes only `share = sqrt(1 - decay ** t)`, one number, and epsilon:
+    `denominator = sqrt(square) + share * epsilon`. So it needs no division of a tensor. (The
+    product `share * epsilon` stays above the smallest normal number, so that it cannot become
+    zero. The share is at least `sqrt(1 - decay)`, so most epsilons need no such bound.)
 
     >>> from keras import ops
     >>> t = ops.convert_to_tensor(1)
@@ -89,7 +89,7 @@ def unbiased_root(square: Tensor, decay: float, t: Tensor, epsilon: float) -> tu
 
 
 def larger(a: Tensor, b: Tensor) -> Tensor:
-    """Elementwise maximum of two tensors; NaN where `b` is.
+    """Take the elementwise maximum of two tensors; an element is NaN if that of `b` is.
 
     (`ops.maximum` of Keras 3.15 rounds double precision to single on PyTorch.)
 
@@ -101,7 +101,7 @@ def larger(a: Tensor, b: Tensor) -> Tensor:
 
 
 def smaller(a: Tensor, b: Tensor) -> Tensor:
-    """Elementwise minimum of two tensors; NaN where `b` is. See `larger`.
+    """Take the elementwise minimum of two tensors; an element is NaN if that of `b` is.
 
     >>> from keras import ops
     >>> ops.convert_to_numpy(smaller(ops.array([1.0, 5.0]), ops.array([2.0, 3.0]))).tolist()
@@ -111,7 +111,7 @@ def smaller(a: Tensor, b: Tensor) -> Tensor:
 
 
 def between(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Elementwise `min(max(x, low), high)`; NaN where `x` is.
+    """Clamp `x` elementwise: `min(max(x, low), high)`; an element is NaN if that of `x` is.
 
     (`ops.clip` of Keras 3.15 has the fault of its `maximum`, see `larger`.)
 
@@ -123,7 +123,7 @@ def between(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
 
 def bounded(direction: Tensor) -> Tensor:
-    """`direction`, at most 1e30 either way: a rate of zero times it is zero, not NaN.
+    """Clamp `direction` to [-1e30, 1e30], so that a rate of zero times it is zero, not NaN.
 
     >>> from keras import ops
     >>> ops.convert_to_numpy(0.0 * bounded(ops.array([float("inf"), -2.0]))).tolist()
@@ -133,7 +133,7 @@ def bounded(direction: Tensor) -> Tensor:
 
 
 def sign(x: Tensor) -> Tensor:
-    """-1, 0 or 1; NaN where `x` is, so that a diverged run is seen.
+    """Return -1, 0 or 1, elementwise; NaN stays NaN, so that a diverged run is seen.
 
     (`ops.sign` of Keras 3.15 is 0 for NaN on PyTorch.)
 
@@ -145,7 +145,7 @@ def sign(x: Tensor) -> Tensor:
 
 
 def norm(x: Tensor) -> Tensor:
-    """Euclidean norm of all elements: `sqrt(sum(x ** 2))`.
+    """Return the Euclidean norm of all elements, `sqrt(sum(x ** 2))`.
 
     >>> from keras import ops
     >>> float(norm(ops.array([[3.0], [4.0]])))
@@ -155,7 +155,7 @@ def norm(x: Tensor) -> Tensor:
 
 
 def ratio(a: Tensor, b: Tensor) -> Tensor:
-    """`a / b` of two numbers >= 0; 1 where either is zero.
+    """Divide two numbers >= 0, `a / b`; the result is 1 if either is zero.
 
     >>> from keras import ops
     >>> float(ratio(ops.array(3.0), ops.array(2.0))), float(ratio(ops.array(3.0), ops.array(0.0)))
@@ -167,7 +167,7 @@ def ratio(a: Tensor, b: Tensor) -> Tensor:
 
 
 def mean(x: Tensor, axis: int | tuple[int, ...] | None = None) -> Tensor:
-    """Mean of all elements, or over some axes, which are kept; 0 where there is nothing.
+    """Return the mean of all elements, or over some axes, which stay; 0 for an empty tensor.
 
     (`ops.mean` of Keras 3.15 rounds double precision to single on PyTorch and JAX.)
 

@@ -1,6 +1,7 @@
 """An algorithm as a Keras optimizer: building, weight decay, running, saving, configuration."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from typing import Any, Unpack
 
 import keras
@@ -8,9 +9,9 @@ import keras
 from keras_optim import formatting, keras_private, tensors
 from keras_optim.arguments import descriptions, hyperparameters, rule_checks, scalar
 from keras_optim.arguments.ranges import KerasOptions, LearningRate
-from keras_optim.contract import Rule, Slots, Tensor
-from keras_optim.engine import distribution, norms, run, slots, sparse_rows, validation
-from keras_optim.engine.optimizer_state import OptimizerState
+from keras_optim.contract import Rule, Slots, Tensor, VariableSpec, layers
+from keras_optim.engine import distribution, norms, run, second_pass, slots, validation
+from keras_optim.engine.optimizer_state import OptimizerState, named_rules
 from keras_optim.state import evaluation_weights, files
 from keras_optim.variables.paths import Place, choices_from, located, path_of, same_variables
 
@@ -56,6 +57,8 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
     """All that is kept for the variables, once the optimizer is built."""
 
     _paths: tuple[str, ...] = ()
+    _keeps_rate = False
+    """Whether it has a rate of its own inside of another optimizer."""
     _recording: norms.Recording | None = None
     _noun = "an optimizer of keras_optim"
 
@@ -85,7 +88,8 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
 
     @learning_rate.setter
     def learning_rate(self, value: LearningRate) -> None:
-        self._refuse_if_wrapped("set the rate of")
+        if not self._keeps_rate:
+            self._refuse_if_wrapped("set the rate of")
         title = type(self).__name__
         if not scalar.is_traced(value):
             value = hyperparameters.check(title, "learning_rate", value, LearningRate)
@@ -162,24 +166,21 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
             title, [v for v in variables if not keras_private.takes_its_gradient(self, v)]
         )
         distribution.check_strategy(self, variables)
-        constants = self.constants(self._known_paths(variables))
+        paths = self._known_paths(variables)
+        specs = [VariableSpec(p, tuple(v.shape)) for p, v in zip(paths, variables, strict=True)]
+        constants = self.constants(specs)
         super().build(variables)
+        created = [slots.created(self, v, c) for v, c in zip(variables, constants, strict=True)]
         self.state = OptimizerState(
-            slots=[slots.created(self, v) for v in variables],
-            shared={
-                name: self.add_variable(
-                    (),
-                    keras.initializers.Constant(start),
-                    dtype=tensors.widest(variables),
-                    aggregation="only_first_replica",
-                    name=name,
-                )
-                for name, start in self.scalars.items()
-            },
+            slots=[kept for _, kept in created],
+            slot_names=[names for names, _ in created],
+            shared=slots.created_shared(self, variables),
+            owners=list(named_rules(self)),
             constants=constants,
             native=run.native_steps(Optimizer),
         )
-
+        for rule in layers(self):
+            rule.state = self.state  # so that its counts can be read
         if self._recording:
             norms.add(self)
         files.load_awaited(self)
@@ -252,39 +253,40 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
 
     # ---- running
 
-    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
+    def apply(
+        self,
+        grads: Sequence[Any],
+        trainable_variables: Sequence[Any] | None = None,
+        second: Callable[[], Sequence[Any]] | None = None,
+    ) -> None:
         """Update `trainable_variables` (default: those it was built for) by their gradients.
+
+        Args:
+            grads: Gradients at the weights.
+            trainable_variables: The variables that they belong to.
+            second: Returns the gradients at the weights that the variables have when it is called.
+                Only an optimizer that takes two gradients in a step, such as SAM, calls it.
 
         Raises:
             TypeError: something else than lists of tensors and variables.
             ValueError: gradients and variables differ in number or shape; a variable is unknown
-                or given twice.
+                or given twice; or a second gradient is needed, and nobody offers one.
         """
-        if self.built and run.run_natively(self, grads, trainable_variables):
-            return
-        title = type(self).__name__
-        known = keras_private.trainable_variables(self) if self.built else None
-        if trainable_variables is not None:
-            known = trainable_variables = validation.checked_variables(
-                title, "trainable_variables", trainable_variables
-            )
-        if known is not None:
-            grads = validation.checked_gradients(title, grads, known)
-        if trainable_variables and not self.built:
-            with keras.name_scope(self.name, caller=self):
-                self.build(trainable_variables)
-            if run.run_natively(self, grads, trainable_variables):
-                return
-        if self.built:
-            known = trainable_variables or keras_private.trainable_variables(self)
-            grads = [
-                tensors.shaped(sparse_rows.gathered(self, g, v), v)
-                for g, v in zip(grads, known, strict=True)
-            ]
-        if self.gradient_accumulation_steps:  # in the type of the accumulators
-            grads = [g if g is None else tensors.widened(g) for g in grads]
-        super().apply(grads, trainable_variables)
-        tensors.saturate(keras_private.iterations(self))
+        if self.second != "none":
+            grads = second_pass.second_gradients(self, grads, trainable_variables, second)
+        run.apply(self, Optimizer, grads, trainable_variables, super().apply)
+
+    def stateless_apply(
+        self,
+        optimizer_variables: Sequence[Any],
+        grads: Sequence[Any],
+        trainable_variables: Sequence[Any],
+        second: Callable[[Sequence[Tensor]], Sequence[Any]] | None = None,
+    ) -> Any:
+        """Keras's method; `second` goes from values of the variables to the gradients there."""
+        at = (lambda *given: second(given[-1])) if second else None
+        with second_pass.offering(at) if at else contextlib.nullcontext():
+            return super().stateless_apply(optimizer_variables, grads, trainable_variables)
 
     def on_variables(self, variables: Sequence[Any]) -> None:
         """Note whose gradients this step has, for norms by layer."""

@@ -30,7 +30,7 @@ def jax() -> Any:
 
 
 def no_gradients() -> contextlib.AbstractContextManager[Any]:
-    """Where PyTorch does not record what is computed."""
+    """Return a context in which PyTorch records no gradients."""
     if BACKEND != "torch":
         return contextlib.nullcontext()
     import torch
@@ -39,8 +39,15 @@ def no_gradients() -> contextlib.AbstractContextManager[Any]:
 
 
 def eagerly() -> contextlib.AbstractContextManager[Any]:
-    """Where an assignment happens now, even while TensorFlow traces a function."""
+    """Return a context in which assignments run now, even during a trace of TensorFlow."""
     return tf().init_scope() if BACKEND == "tensorflow" else contextlib.nullcontext()
+
+
+def unconverted(function: Any) -> Any:
+    """Decorate a function that TensorFlow's AutoGraph shall run as it is, as it runs Keras's."""
+    if BACKEND != "tensorflow":
+        return function
+    return tf().autograph.experimental.do_not_convert(function)
 
 
 def unshare(variables: Sequence[Any]) -> None:
@@ -54,14 +61,14 @@ def unshare(variables: Sequence[Any]) -> None:
 
 
 def purged(variables: Sequence[Any]) -> bool:
-    """Whether the JAX trainer holds the values: it takes them away before the first step."""
+    """Whether the JAX trainer holds the values, which it takes away before the first step."""
     return BACKEND == "jax" and any(keras_private.value(v) is None for v in variables)
 
 
 def shaped(gradient: Any, variable: Any) -> Any:
-    """`gradient`; TensorFlow is told that it has the shape of its variable.
+    """Return `gradient`, after telling TensorFlow that it has the shape of its variable.
 
-    While it traces, it may not know a length: of the gradient of a kernel on sequences, say.
+    A trace may not know a length, such as one of the gradient of a kernel on sequences.
     """
     if BACKEND == "tensorflow" and tf().is_symbolic_tensor(gradient):
         gradient.set_shape(variable.shape)
@@ -69,7 +76,7 @@ def shaped(gradient: Any, variable: Any) -> Any:
 
 
 def saturated(count: Tensor) -> Tensor:
-    """`count` after an addition of 1, or the largest integer of its kind where that wrapped."""
+    """Return `count` after an addition of 1, or the largest int32 if that addition wrapped."""
     if not _COUNTS_IN_32_BITS:
         return count
     return ops.where(count < 0, 2**31 - 1, count)
@@ -82,18 +89,18 @@ def saturate(count: Any) -> None:
 
 
 def wide(dtype: str | None) -> str | None:
-    """The dtype of arithmetic and state for a variable: at least float32."""
+    """Return the dtype of arithmetic and state for a variable: at least float32."""
     return "float32" if dtype in HALF else dtype
 
 
 def widest(variables: Sequence[Any]) -> str:
-    """The widest dtype of arithmetic among `variables`: float32 or float64."""
+    """Return the widest dtype of arithmetic among `variables`: float32 or float64."""
     dtypes = {keras.backend.standardize_dtype(v.dtype) for v in variables}
     return "float64" if "float64" in dtypes else "float32"
 
 
 def widened(value: Any, like: Tensor | None = None) -> Tensor:
-    """`value` as a tensor of at least float32, or of the wide dtype of `like`."""
+    """Convert `value` to a tensor of at least float32, or of the wide dtype of `like`."""
     value = tensor(value)
     dtype = keras.backend.standardize_dtype(value.dtype)
     target = wide(keras.backend.standardize_dtype((value if like is None else like).dtype))
@@ -101,9 +108,9 @@ def widened(value: Any, like: Tensor | None = None) -> Tensor:
 
 
 def tensor(value: Any) -> Tensor:
-    """The value of a Keras or native variable, or of anything array-like, as a plain tensor.
+    """Convert a Keras or native variable, or anything array-like, to a plain tensor.
 
-    (`ops.convert_to_tensor` alone hands variables back as they are on TensorFlow.)
+    (`ops.convert_to_tensor` alone returns variables unchanged on TensorFlow.)
     """
     value = native_value(value)
     if BACKEND == "tensorflow" and isinstance(value, tf().Variable):
@@ -112,10 +119,10 @@ def tensor(value: Any) -> Tensor:
 
 
 def native_value(variable: Any) -> Any:
-    """The backend's own variable or array in a Keras variable; anything else as it is."""
+    """Return the backend's own variable or array in a Keras variable; else the argument."""
     return variable.value if isinstance(variable, keras.Variable) else variable
 
 
 def tensors(state: dict[str, Any]) -> dict[str, Tensor]:
-    """The values of a dict of variables."""
+    """Convert a dict of variables to one of tensors."""
     return {name: tensor(variable) for name, variable in state.items()}

@@ -1,7 +1,7 @@
 """Devices: the choice of one on each backend, and its description.
 
-The command line asks for `environment` before a backend is imported; `prepare` runs in the process
-that imported it.
+The command line calls `environment` before it imports a backend; `prepare` runs in the process
+that imports one.
 """
 
 import importlib.util
@@ -27,7 +27,7 @@ def chosen(asked: str | None) -> str:
     """Choose the backend: `asked`, else KERAS_BACKEND, else the first that is installed.
 
     Raises:
-        UsageError: it is none of ours or not installed.
+        UsageError: it is unknown or not installed.
     """
     name, installed = asked or os.environ.get("KERAS_BACKEND"), installed_backends()
     if not installed:
@@ -67,11 +67,11 @@ class Devices:
     description: str
     """Their name in the backend."""
     scope: Callable[[], AbstractContextManager[Any]] = field(default=nullcontext)
-    """Context in which model and optimizer must be made and compiled."""
+    """Context in which to create and compile model and optimizer."""
 
 
 def prepare(backend: str, device: str) -> Devices:
-    """Set up `device` ("auto": the best there is) in this process.
+    """Set up `device` in this process; "auto" is the best one found.
 
     Raises:
         UsageError: the device is absent; the text names the devices that were found.
@@ -106,7 +106,7 @@ def _tensorflow(device: str) -> Devices:
     if device == "tpu" or (device == "auto" and address):
         try:
             return _tensorflow_tpu(tf, address)
-        except Exception as error:  # of any kind: no TPU answers TensorFlow
+        except Exception as error:  # without a TPU, TensorFlow raises errors of many kinds
             if device == "tpu":
                 raise _missing("TensorFlow", device, found, one_line(error)) from error
     if device in ("auto", "gpu") and gpus:
@@ -137,7 +137,7 @@ def _torch(device: str) -> Devices:
         raise _missing("PyTorch", device, found, "Keras runs PyTorch on no TPU")
     if device == "gpu" and not gpus:
         raise _missing("PyTorch", device, found)
-    # Keras itself puts everything on the first GPU, unless `environment` said cpu.
+    # Keras itself uses the first GPU, unless `environment` says cpu.
     return Devices("cpu", 1, "cpu") if device == "cpu" or not gpus else Devices("gpu", 1, gpus[0])
 
 

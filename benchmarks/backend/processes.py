@@ -1,8 +1,8 @@
 """Child processes of a comparison: requests that need a backend, and the training of one run.
 
-The command line itself imports no backend. It asks a fresh Python process instead, JSON in and
-JSON out, so no two backends meet and a crash costs one answer. A child ends when its parent does,
-even when the parent was killed: it watches its standard input, which only the operating system
+The command line itself imports no backend. It asks a new Python process instead, JSON in and JSON
+out. So no two backends meet, and a crash costs one answer. A child ends when its parent does, even
+if the parent was killed, because it watches its standard input, which only the operating system
 closes.
 """
 
@@ -22,17 +22,17 @@ from benchmarks.errors import UsageError, one_line
 ROOT = Path(__file__).parents[2]
 """The folder that holds the package `benchmarks`."""
 _MARK = "@benchmarks "
-"""Begins our lines on a child's standard output, because libraries print there too."""
+"""The start of our lines on a child's standard output, because libraries print there too."""
 WATCHED = "BENCHMARKS_STANDARD_INPUT"
-"""Set in the environment of a child: its standard input is ours, not that of someone's shell."""
+"""Variable in the environment of a child whose standard input is ours, not a shell's."""
 
 
 _DEFAULTS = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",
     "PYTHONUNBUFFERED": "1",
-    # PyTorch's threads otherwise spin while they wait; beside any other busy process on the same
-    # cores that made small models 25 times slower (2 cores, the digits workload).
+    # PyTorch's threads otherwise spin while they wait. Beside another busy process on the same
+    # cores, this made small models 25 times slower (2 cores, the digits workload).
     "OMP_WAIT_POLICY": "passive",
 }
 
@@ -52,7 +52,7 @@ def ask(module: str, request: Mapping[str, Any], env: Mapping[str, str]) -> Any:
     """Run `module` in a child and return its answer to `request`.
 
     Raises:
-        UsageError: the child raised one, or broke; then the text is the last line that it wrote.
+        UsageError: the child raised one, or crashed; then the text is the last line that it wrote.
     """
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
@@ -77,7 +77,7 @@ def serve(function: Callable[[Any], Any], *keys: str) -> None:
     """Answer the one request on standard input, a line of JSON: the other side of `ask`.
 
     Args:
-        function: Makes the answer.
+        function: Computes the answer.
         *keys: The keys that a request must have.
     """
     try:
@@ -99,7 +99,7 @@ def _request(keys: Sequence[str]) -> dict[str, Any]:
 
 
 def train(folder: Path, env: Mapping[str, str], on_event: Callable[[Any], None]) -> int:
-    """Train the run of `folder` in a child, hand its events to `on_event`; its exit status."""
+    """Train the run of `folder` in a child, pass its events to `on_event`; return its status."""
     with (
         (folder / "log.txt").open("w", encoding="utf-8") as log,
         _child("benchmarks.training.training", [str(folder)], env, stderr=log) as child,
@@ -114,7 +114,7 @@ def train(folder: Path, env: Mapping[str, str], on_event: Callable[[Any], None])
 
 
 def end_with_parent() -> None:
-    """End this process as soon as the one that started it, and holds its standard input, ended."""
+    """End this process as soon as its parent, which holds its standard input, ends."""
     if os.environ.get(WATCHED):
         threading.Thread(target=_end_after_input, daemon=True).start()
 
@@ -126,7 +126,7 @@ def _end_after_input() -> None:
 
 
 def _send(stream: IO[str], text: str) -> None:
-    """Write a line; a process that has ended already says why elsewhere."""
+    """Write a line; a child that has already ended reports its reason elsewhere."""
     try:
         stream.write(f"{text}\n")
         stream.flush()
@@ -162,7 +162,7 @@ def _child(
     streams |= {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     streams |= {"encoding": "utf-8", "errors": "replace"}
     command = [sys.executable, "-m", module, *arguments]
-    # It inherits the lock of the results folder (`comparison.lock`), the only file that it can.
+    # The child inherits one file: the lock of the results folder (`comparison.lock`).
     env = {**env, WATCHED: "1"}
     with subprocess.Popen(command, env=env, close_fds=False, **streams) as child:
         try:

@@ -1,9 +1,9 @@
 """Fingerprint of the code of a result: a hash that changes when that code does, and only then.
 
-From the class of an optimizer on, every function, class and constant of its package that is
-mentioned is followed, module by module. Another algorithm, another docstring or another comment
-leaves the hash as it is, so adding an algorithm does not make the results of the others stale.
-A name that is computed is not followed.
+It starts at the class of an optimizer and follows every function, class and constant of the
+package that the code mentions, from module to module. It cannot follow a computed name. Another
+algorithm, docstring or comment does not change the hash, so a new algorithm does not make the
+results of the others stale.
 """
 
 import ast
@@ -19,7 +19,7 @@ Place = tuple[str, str]
 
 
 def fingerprint(optimizer: Any) -> str:
-    """Hash the code of `optimizer` and of the optimizers it is wrapped around."""
+    """Hash the code of `optimizer` and of the optimizers inside it."""
     package = type(optimizer).__module__.partition(".")[0]
     texts: dict[Place, str] = {}
     todo = [(type(o).__module__, type(o).__qualname__) for o in _layers(optimizer)]

@@ -1,4 +1,4 @@
-"""A comparison from its request to its results folder: probe, data, plan, training, report."""
+"""Comparison, from its request to its results folder: probe, data, plan, training, report."""
 
 import platform
 import subprocess
@@ -30,7 +30,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything the command line decided; `None` means the workload's own value."""
+    """Settings from the command line; `None` stands for the workload's own value."""
 
     workloads: Sequence[Workload]
     optimizers: Sequence[str]
@@ -57,10 +57,10 @@ class Comparison:
 
 
 def compare(comparison: Comparison, console: Console) -> int:
-    """Train the runs that are missing, then write tables and figures of all; the exit status.
+    """Train the missing runs, write tables and figures of all; return the exit status.
 
     Raises:
-        UsageError: something asked for cannot be had; nothing was trained.
+        UsageError: a request cannot be met; no run was trained.
     """
     runs, probe = _prepared(comparison, console)
     missing = _missing(comparison, runs)
@@ -73,7 +73,7 @@ def compare(comparison: Comparison, console: Console) -> int:
 
 
 def _prepared(comparison: Comparison, console: Console) -> tuple[list[Run], Probe]:
-    """Plan the runs, and make sure that those to be trained have their device and their data."""
+    """Plan the runs, and check that those to be trained have their device and their data."""
     request, results = comparison.request, comparison.results
     with console.status("importing the backend, checking optimizers and device"):
         kept = probe_cache.kept(request, results)
@@ -83,7 +83,7 @@ def _prepared(comparison: Comparison, console: Console) -> tuple[list[Run], Prob
     runs = _plan(comparison, probe, editions)
     if not _missing(comparison, runs):
         return runs, probe
-    if kept:  # The device may be gone since then: ask again before anything is trained.
+    if kept:  # the device may be gone by now, so ask again before any training
         with console.status("checking the device"):
             probe = probe_cache.ask(request, results)
     _check_batches(runs, probe.device.count)
@@ -102,7 +102,7 @@ def _report(runs: Sequence[Run], probe: Probe, comparison: Comparison, console: 
     """Write and show the tables; draw the figures."""
     rows = tables.rows(runs)
     tables.write(rows, comparison.results / "tables")
-    from benchmarks.report import figures  # matplotlib takes a second: not before it is needed
+    from benchmarks.report import figures  # imported late, because matplotlib takes a second
 
     drawn = figures.draw(runs, probe.names, comparison.results / "plots")
     tables.show(rows, console)
@@ -110,7 +110,7 @@ def _report(runs: Sequence[Run], probe: Probe, comparison: Comparison, console: 
 
 
 def _train(missing: Sequence[Run], comparison: Comparison, console: Console, kept: int) -> None:
-    """Train `missing`, one after the other; note a run that fails, and begin the next."""
+    """Train the missing runs one after the other; note a failed run, and begin the next."""
     environment = comparison.request.environment
     for run in missing:
         if not run.finished:
@@ -137,7 +137,7 @@ def _train(missing: Sequence[Run], comparison: Comparison, console: Console, kep
 def _plan(
     comparison: Comparison, probe: Probe, editions: Mapping[str, datasets.Edition]
 ) -> list[Run]:
-    """List every run that was asked for."""
+    """List every run of the request."""
     versions = probe_cache.versions(comparison.backend)
     return [
         Run(_spec(comparison, w, editions[w.dataset], label, code, versions), comparison.results)
@@ -173,7 +173,7 @@ def _spec(
 
 
 def _editions(comparison: Comparison) -> dict[str, datasets.Edition]:
-    """Find the edition of each data set, and fetch it if it is not known yet."""
+    """Find the edition of each data set, and fetch an unknown one."""
     wanted = [datasets.DATASETS[workload.dataset] for workload in comparison.workloads]
     found = {
         dataset.name: datasets.edition_at_hand(dataset, comparison.data_dir, comparison.results)

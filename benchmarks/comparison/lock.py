@@ -1,8 +1,8 @@
 """Lock of a results folder, because two commands would write into the same files.
 
-The operating system releases the lock when the last process that holds it has ended, however it
-ended. A command hands it on to its children, so a child of a command that was killed holds it for
-the moment in which it ends, too.
+The operating system releases the lock when the last process that holds it ends, in any way. The
+children of a command inherit the lock. So a child of a killed command still holds it until it has
+ended as well.
 """
 
 import os
@@ -24,7 +24,7 @@ except ImportError:  # not a POSIX system
 
 NAME = ".lock"
 PATIENCE = 2.0
-"""Seconds within which the child of a killed command ends."""
+"""The seconds that the child of a killed command needs to end."""
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def _take(file: TextIO, folder: Path) -> None:
 
 
 def _locked(file: TextIO) -> bool:
-    """Lock `file`; tell whether it is locked now, or its file system has no locks."""
+    """Lock `file`; return whether it is locked now, or its file system has no locks."""
     try:
         if fcntl is None:
             raise OSError("no fcntl")
@@ -73,7 +73,7 @@ def _locked(file: TextIO) -> bool:
 
 
 def _holder(file: TextIO) -> str:
-    """Read which process locked `file`, as it wrote there itself."""
+    """Read from `file` which process has locked it."""
     file.seek(0)
     text = file.read(300).strip()
     return f"process {text}" if re.fullmatch(r"\d+ on \S*", text) else "another process"

@@ -4,9 +4,9 @@
     spec      = name [ "[" name "=" value ("," name "=" value)* "]" ]
     value     = number | true | false | none | spec | "(" value ("," value)* ")"
 
-A bare word that names an algorithm of the catalog is an optimizer (`lookahead[inner=adam]`), any
-other is a string. Numbers are those that an optimizer can count and compute with: whole ones of 32
-bits, others of float32.
+A bare word that names an algorithm of the catalog is an optimizer (`lookahead[inner=adam]`); any
+other is a string. Numbers are integers of 32 bits or floats of single precision, because optimizers
+count and compute with these.
 """
 
 import re
@@ -21,7 +21,7 @@ _TOKEN = re.compile(r"\s*([\[\](),=]|[A-Za-z0-9_.+-]+)")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _WORDS = {"true": True, "false": False, "none": None}
 _DEEPEST = 20
-"""Brackets in brackets: far more than make sense, far fewer than Python can follow."""
+"""The most levels of brackets: far more than make sense, far fewer than Python can follow."""
 _LARGEST_FLOAT = 3.4e38
 _EXAMPLE = 'Write for example adam or "sgd[momentum=0.9,nesterov=true]".'
 
@@ -39,10 +39,10 @@ class OptimizerSpec:
         return f"{self.name}[{','.join(f'{k}={_spelled(v)}' for k, v in self.arguments)}]"
 
     def build(self) -> Any:
-        """Make the optimizer; import keras_optim for it, and with it the backend.
+        """Create the optimizer. This imports keras_optim, and with it the backend.
 
         Raises:
-            ValueError, TypeError: unknown algorithm or argument; the text says which.
+            ValueError, TypeError: an algorithm or argument is unknown; the text names it.
         """
         import keras_optim
 

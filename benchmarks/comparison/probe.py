@@ -1,8 +1,8 @@
 """Probe of optimizers and device: `python -m benchmarks.comparison.probe`.
 
-Only a process that has the backend can tell whether the optimizers are spelled right, which code
-they are made of, and whether the device exists. A comparison asks before it trains anything; the
-request comes as JSON (see `benchmarks.backend.processes`).
+Only a process that has the backend can check the spelling of the optimizers, hash their code, and
+find the device. A comparison asks it before it trains anything. The request comes as JSON (see
+`benchmarks.backend.processes`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,14 +17,14 @@ from benchmarks.errors import UsageError, one_line
 from benchmarks.flags import shortened
 
 ALL = "all"
-"""Stands for every algorithm of the catalog in the list of optimizers."""
+"""The word for every algorithm of the catalog in the list of optimizers."""
 EXTRA = ("lookahead[inner=adam]",)
 """Optimizers that `ALL` adds to the catalog."""
 
 
 @dataclass(frozen=True)
 class ProbeRequest:
-    """The question: these optimizers, on that backend and device."""
+    """Question of a probe: these optimizers, on that backend and device."""
 
     backend: str
     device: str
@@ -38,7 +38,7 @@ class ProbeRequest:
 
 @dataclass(frozen=True)
 class Device:
-    """The device that was found; `count` of them share each batch."""
+    """The device found; `count` of them share each batch."""
 
     kind: str
     count: int
@@ -47,7 +47,7 @@ class Device:
 
 @dataclass(frozen=True)
 class Probe:
-    """The answer."""
+    """Answer of a probe."""
 
     names: Sequence[str]
     """The catalog."""
@@ -73,10 +73,10 @@ _ANSWER = {
 
 
 def probe(request: ProbeRequest) -> Probe:
-    """Look for the device, make each optimizer once, and read its code.
+    """Find the device, create each optimizer once, and hash its code.
 
     Raises:
-        UsageError: an optimizer or the device cannot be had.
+        UsageError: the device is absent, or an optimizer cannot be created.
     """
     found = devices.prepare(request.backend, request.device)
     try:
@@ -87,14 +87,14 @@ def probe(request: ProbeRequest) -> Probe:
     for label in expanded(request.optimizers, keras_optim.names()):
         try:
             optimizers[label] = fingerprint(parse_specs(label)[0].build())
-        except Exception as error:  # of any kind: a constructor refuses its arguments
+        except Exception as error:  # constructors refuse arguments by errors of any kind
             raise UsageError(f"optimizer {shortened(label)}: {one_line(error)}") from error
     device = Device(found.kind, found.count, found.description)
     return Probe(keras_optim.names(), optimizers, device)
 
 
 def expanded(labels: Iterable[str], names: Iterable[str]) -> list[str]:
-    """Write `ALL` out in `labels`, and drop repetitions."""
+    """Replace `ALL` in `labels` by the algorithms, and drop repetitions."""
     texts: list[str] = []
     for label in labels:
         texts.extend((*names, *EXTRA) if label == ALL else (label,))

@@ -1,7 +1,7 @@
 """Cache of the last probe of optimizers and device.
 
-Importing a backend takes seconds. While no file of keras_optim and no version changes, the last
-answer holds, so a call whose runs are all done imports no backend.
+Importing a backend takes seconds. The last answer holds until a file of keras_optim or a version
+changes. So a call whose runs are all done imports no backend.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ def ask(request: ProbeRequest, results: Path) -> Probe:
     """Ask `probe` in a process of its own, and keep the answer.
 
     Raises:
-        UsageError: an optimizer or the device cannot be had.
+        UsageError: the device is absent, or an optimizer cannot be created.
     """
     module = "benchmarks.comparison.probe"
     answer = processes.ask(module, asdict(request), request.environment)

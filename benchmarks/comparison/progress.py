@@ -12,7 +12,7 @@ from benchmarks.results.runs import Run
 
 
 class Progress:
-    """Display of the runs of a comparison; each leaves one line when it ends."""
+    """Display of the runs of a comparison; each prints one line when it ends."""
 
     def __init__(self, console: Console, runs: int):
         self.console = console
@@ -57,7 +57,7 @@ class Progress:
         )
 
     def advance(self, run: Run, event: dict[str, Any]) -> None:
-        """Show the progress that `run` tells (see `Journal`)."""
+        """Show the progress that `run` reports (see `Journal`)."""
         changes: dict[str, Any] = {"note": f"step {event['step']} of {event['steps']}"}
         if "loss" in event:
             changes["note"] = f"loss {event['loss']:.4g}"

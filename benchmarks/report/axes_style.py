@@ -22,7 +22,7 @@ from benchmarks.results.runs import Run
 
 
 def frame(figure: Figure, run: Run, title: str, subtitle: str, rate: float | None) -> None:
-    """Write the title above the figure, and below it how the runs were trained."""
+    """Write the title above the figure, and the settings of the training below it."""
     height = figure.get_size_inches()[1]
     left = figure.axes[0].get_position().x0
     figure.text(left, 1 - 0.32 / height, title, fontsize=15, fontweight="bold", va="center")
@@ -69,7 +69,7 @@ def linear_axis(axes: Axes, values: Any) -> None:
 def logarithmic_axis(axes: Axes, values: Any, ceiling: float = np.inf) -> None:
     """Make a logarithmic y axis that fits the positive `values` up to `ceiling`.
 
-    Its numbers are written plainly.
+    Numbers from 1e-4 to 1e4 are written plainly, others as powers of ten.
     """
     values = _finite(values)
     values = values[values > 0]

@@ -22,7 +22,7 @@ Line = tuple[Curves, Any]
 
 
 def comparison(run: Run, plot: Plot, curves: Sequence[Curves], styles: Styles) -> Figure:
-    """Draw one plot of all optimizers: training, and validation beside it if it has any.
+    """Draw one plot of all optimizers: training, and validation beside it if the plot has it.
 
     Args:
         run: One of the runs, for the footer.
@@ -114,7 +114,7 @@ def _label_ends(
     drawn = [(x, axes_style.drawable(y, plot.axis)) for x, y in ends]
     wanted = [np.clip(axes.transData.transform(end)[1], low, high) for end in drawn]
     for i, (curve, _) in enumerate(lines):
-        if curve.diverged:  # beyond the worst
+        if curve.diverged:  # place the label beyond the worst
             wanted[i] = low - 1 if plot.higher else high + 1
     places = axes_style.spread(wanted, 15 * figure.dpi / 100, low, high)
     width = axes.get_position().width * figure.get_size_inches()[0]

@@ -39,10 +39,10 @@ SETTINGS: Any = {
 
 
 def styles(labels: Sequence[str], names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Colour and line style of each label.
+    """Return colour and line style of each label.
 
-    An algorithm of the catalog has the place it has there, in every figure; other labels
-    (`sgd[momentum=0.9]`) follow behind in their order. 48 of them differ.
+    The catalog fixes the style of its algorithms in every figure; other labels
+    (`sgd[momentum=0.9]`) take the next styles in their order. 48 styles differ.
     """
     places = list(dict.fromkeys((*names, *labels)))
 

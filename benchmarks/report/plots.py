@@ -1,4 +1,4 @@
-"""Plots of a run: one row for each quantity that has a figure, and the measures in it."""
+"""Plots of a run: one row for each quantity that has a figure, with its measures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -60,7 +60,7 @@ def _points(axes: Axes, x: Any, y: Any) -> None:
 
 
 def _outcome(run: Run) -> str:
-    """Describe in one line how the run ended."""
+    """Describe the end of the run in one line."""
     if run.state != "done":
         return f"diverged: {run.status.get('reason')}"
     result = run.result

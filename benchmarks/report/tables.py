@@ -75,7 +75,7 @@ def write(rows: Sequence[dict[str, Any]], folder: Path) -> None:
 
 
 def markdown(rows: Sequence[dict[str, Any]]) -> str:
-    """Write one table per workload under a line that says how it was trained."""
+    """Write one table per workload, under a line with the settings of its training."""
     text = []
     for title, group in _workloads(rows):
         shown = columns(_metric(group[0]))
@@ -121,7 +121,7 @@ def _metric(row: dict[str, Any]) -> Metric:
 
 
 def setting(row: dict[str, Any]) -> str:
-    """Describe in one line how the runs of a workload were trained."""
+    """Describe the settings of a workload's training in one line."""
     return (
         f"{row['num_train']:,} training examples, {row['epochs']} epochs, "
         f"batch {row['batch_size']}, seed {row['seed']}, {row['backend']}"

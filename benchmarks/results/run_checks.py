@@ -27,7 +27,7 @@ def status(value: Any, metric: Metric) -> bool:
 def lines(values: Sequence[Any], epochs: int, metric: Metric) -> bool:
     """Tell whether `values` are the lines of a run: each epoch and step once, in order.
 
-    They are not if two processes wrote into one file.
+    This fails if two processes wrote into one file.
     """
     rows, steps = measures_per("epoch", metric), measures_per("step", metric)
     before = {"epoch": checks.count, **{m.name: m.check for m in rows if m.always}}

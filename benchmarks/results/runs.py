@@ -15,13 +15,13 @@ from benchmarks.results.run_checks import FINISHED
 from benchmarks.workloads.models import WORKLOADS
 
 PROTOCOL = 1
-"""Part of every spec: raise it when models, splits or measurements change, so that results of the
-old protocol are not taken for results of the new one."""
+"""Version of models, splits and measurements, a part of every spec. Raise it when one of these
+changes, so that no result of the old protocol counts as one of the new."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One optimizer on one workload; two calls that mean the same training make the same run.
+    """One optimizer on one workload; two calls for the same training give the same run.
 
     The spec holds all that the numbers depend on: workload, edition of the data, optimizer and its
     code, epochs, examples, batch size, seed, backend, device as asked for, versions, protocol. It
@@ -48,7 +48,7 @@ class Run:
 
     @property
     def status(self) -> dict[str, Any]:
-        """The last status that was written; that of a run that has not begun, if it is damaged."""
+        """The last written status; that of a run that has not begun, if it is damaged."""
         status = json_files.read_json(self.folder / "status.json")
         return status if run_checks.status(status, self.metric) else {"state": "queued"}
 
@@ -59,7 +59,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether the run ended, and its files hold all that it measured."""
+        """Whether the run ended, and its files hold all measures."""
         status = self.status
         if status["state"] not in FINISHED:
             return False
@@ -79,7 +79,7 @@ class Run:
         return json_files.read_lines(self.folder / "metrics.jsonl")
 
     def reset(self) -> None:
-        """Make the folder of a run that has not begun."""
+        """Reset the folder to a run that has not begun."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "metrics.jsonl").unlink(missing_ok=True)
         self.write_spec()
@@ -107,7 +107,7 @@ def open_run(folder: Path) -> Run:
     """Open the run whose spec lies in `folder`.
 
     Raises:
-        UsageError: there is no spec, it is damaged, or its workload is unknown.
+        UsageError: the spec is missing or damaged, or its workload is unknown.
     """
     spec = json_files.read_json(folder / "spec.json")
     if not checks.fits(spec, checks.SPEC) or spec["workload"] not in WORKLOADS:

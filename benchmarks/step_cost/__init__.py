@@ -1,1 +1,1 @@
-"""The cost of one step, beside other implementations."""
+"""Cost of one step, beside other implementations."""

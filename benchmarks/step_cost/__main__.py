@@ -1,4 +1,4 @@
-"""Cost of one optimizer step: `python -m benchmarks.step_cost`, on the backend at hand."""
+"""Cost of one optimizer step: `python -m benchmarks.step_cost`, on the backend in use."""
 
 import sys
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     from benchmarks.backend import devices
 
-    devices.chosen(None)  # before Keras is imported, which has a traceback for it
+    devices.chosen(None)  # before the import of Keras, whose error would be a traceback
     from benchmarks.step_cost import measure
 
     return measure.run(arguments)

@@ -1,7 +1,7 @@
 """Contenders: implementations of one optimizer step, ours, Keras's and other libraries'.
 
-Each is a function that builds a step from starting values and gradients; a step is a function
-without arguments that returns when it is done.
+Each is a function that builds a step from starting values and gradients. A step is a function
+without arguments that returns when the work is done.
 """
 
 import os
@@ -16,7 +16,18 @@ from benchmarks.step_cost import other_libraries
 from benchmarks.step_cost.device import BACKEND
 from benchmarks.step_cost.other_libraries import Build, Step
 from benchmarks.step_cost.report import OURS
+from keras_optim.contract import VariableSpec
+from keras_optim.engine.optimizer_state import (
+    Fixed,
+    shared_names,
+    slot_names,
+    stored_by,
+    with_options,
+)
+from keras_optim.trees import flattened
 
+PLAIN = "plain subclass"
+"""Our rule in Keras's usual form."""
 KERAS = {
     "sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "adagrad": "Adagrad", "rmsprop": "RMSprop",
     "adadelta": "Adadelta", "adamax": "Adamax", "nadam": "Nadam", "lion": "Lion", "lamb": "Lamb",
@@ -40,13 +51,13 @@ def keras_optimizers(name: str) -> dict[str, Callable[[], keras.optimizers.Optim
     found: dict[str, Callable[[], keras.optimizers.Optimizer]] = {OURS: lambda: ours(name)}
     if name in KERAS:
         found["Keras"] = lambda: getattr(keras.optimizers, KERAS[name])()
-    if not ours(name).scalars:
-        found["plain subclass"] = lambda: PlainSubclass(ours(name))
+    if not flattened(ours(name).shared_starts(), shared_names(ours(name))):
+        found[PLAIN] = lambda: PlainSubclass(ours(name))
     return found
 
 
 def ours(name: str) -> keras_optim.Optimizer:
-    """Make our optimizer of a name such as `adam` or `lookahead(adam)`."""
+    """Create our optimizer from a name such as `adam` or `lookahead(adam)`."""
     outer, _, inner = name.rstrip(")").partition("(")
     if inner:
         return keras_optim.get(outer, inner=keras_optim.get(inner))
@@ -65,31 +76,33 @@ class PlainSubclass(keras.optimizers.Optimizer):
         if self.built:
             return
         super().build(variables)
-        self.states = []
-        for variable in variables:
-            x = keras.ops.convert_to_tensor(variable)
-            starts = self.rule.init(x)
-            slots = {slot: starts.get(slot, variable) for slot in self.rule.slot_names(x)}
-            self.states.append({n: self.add_variable(v.shape, name=n) for n, v in slots.items()})
-            for slot, value in starts.items():
-                if slot in slots:
-                    self.states[-1][slot].assign(value)
-        self.constants = self.rule.constants([v.path for v in variables])
+        specs = [VariableSpec(v.path, tuple(v.shape)) for v in variables]
+        self.states, self.fixed = [], []
+        for variable, constants in zip(variables, self.rule.constants(specs), strict=True):
+            starts = self.rule.slot_starts(keras.ops.convert_to_tensor(variable), constants)
+            names = slot_names(starts)
+            slots = {}
+            for name, value in flattened(starts, names).items():
+                shape = variable.shape if value is None else value.shape
+                slots[name] = self.add_variable(shape, name=name)
+                if value is not None:
+                    slots[name].assign(value)
+            self.states.append(slots)
+            decay = self.rule.weight_decay or 0.0
+            constants = with_options(self.rule, constants, decay, stored_by(variable))
+            self.fixed.append(Fixed(names, constants))
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one variable."""
         rate = keras.ops.cast(learning_rate, variable.dtype)
-        slots = self.states[self._get_variable_index(variable)]
-        state = {name: keras.ops.convert_to_tensor(slot) for name, slot in slots.items()}
-        constants = self.constants[self._get_variable_index(variable)]
-        constants = {**constants, "weight_decay": self.rule.weight_decay or 0.0}
+        index = self._get_variable_index(variable)
+        slots, fixed = self.states[index], self.fixed[index]
+        s = fixed.state({name: keras.ops.convert_to_tensor(slot) for name, slot in slots.items()})
         x = keras.ops.convert_to_tensor(variable)
-        change, state = self.rule.step(
-            gradient, x, {**state, **constants}, self.iterations + 1, rate
-        )
+        change, new = self.rule.step(gradient, x, s, self.iterations + 1, rate)
         self.assign_add(variable, change)
-        for slot, value in state.items():
-            self.assign(slots[slot], value)
+        for name, value in flattened(new, fixed.names).items():
+            self.assign(slots[name], value)
 
 
 # ---- through Keras, on each backend

@@ -15,7 +15,7 @@ TURN = 0.002
 
 
 def threads(count: int | None) -> int:
-    """Use this many threads from now on (PyTorch), `None`: all; how many that are."""
+    """Set the number of PyTorch's threads, `None` for all; return the number."""
     if BACKEND != "torch":
         return os.cpu_count() or 1
     import torch
@@ -34,7 +34,7 @@ def on_gpu() -> bool:
 
 
 def wait() -> None:
-    """Return when all that was begun is done."""
+    """Wait until the device has done all its work."""
     if on_gpu():
         import torch
 
@@ -57,8 +57,9 @@ def kernels(step: Callable[[], Any]) -> int | None:
 def bandwidth(used: int, size: int) -> float:
     """Measure bytes per second, read and written, of multiplying `size` bytes in place.
 
-    A step works on as much memory, so it finds the same part of it in the cache. It works in place,
-    because a copy would first read the bytes that it overwrites. NaN for a GPU of another backend.
+    A step uses as much memory, so it finds the same share of it in the cache. The multiplication is
+    in place, because a copy would first read the bytes that it overwrites. The result is NaN for a
+    GPU of another backend.
     """
     if on_gpu():
         return _on_gpu(size)

@@ -2,9 +2,9 @@
 
 Run it by `python -m benchmarks.step_cost.embedding`.
 
-Milliseconds of a training step, medians of rounds in which the contestants take turns. `fit` is a
-step of `model.fit`; `apply` hands the optimizer a gradient of the kind that arrives sparse (an
-`IndexedSlices`, a sparse tensor, a `BCOO`) where the contestant is called sparse.
+It prints milliseconds of a training step, medians of rounds in which the contestants take turns.
+`fit` is a step of `model.fit`. `apply` gives the optimizer a gradient; for a contestant called
+sparse, it is a sparse one (an `IndexedSlices`, a sparse tensor, a `BCOO`).
 """
 
 import sys
@@ -30,7 +30,7 @@ def _run(arguments: list[str]) -> None:
     parser.add_argument("--rows", type=whole(1), nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--rounds", type=whole(1), default=15)
     options = parser.parse_args(arguments)
-    devices.chosen(None)  # before Keras is imported, which has a traceback for it
+    devices.chosen(None)  # before the import of Keras, whose error would be a traceback
     from benchmarks.step_cost import embedding_steps
 
     embedding_steps.measure(options.rows, options.rounds)

@@ -17,7 +17,7 @@ WIDTH, BATCH, LENGTH = 16, 128, 64
 
 
 def words(rows: int, random: np.random.Generator) -> np.ndarray:
-    """Make a batch of texts in which, as in language, few words are frequent (Zipf's law)."""
+    """Make a batch of texts in which few words are frequent, by Zipf's law, as in language."""
     ranks = np.exp(random.uniform(0, np.log(rows), (BATCH, LENGTH)))
     return np.minimum(ranks.astype("int32"), rows - 1)
 
@@ -34,7 +34,7 @@ def fit_step(optimizer: keras.optimizers.Optimizer, rows: int) -> Callable[[], A
 
 
 def apply_step(optimizer: keras.optimizers.Optimizer, rows: int, sparse: bool) -> Callable[[], Any]:
-    """Make one `apply`, compiled and with donated buffers if the backend's trainer does so."""
+    """Make one `apply`, compiled and with donated buffers if the backend's trainer does this."""
     random = np.random.default_rng(0)
     variable = keras.Variable(random.normal(size=(rows, WIDTH)), name="embeddings")
     indices = words(rows, random).ravel()

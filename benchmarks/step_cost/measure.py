@@ -1,8 +1,8 @@
 """Measurements of `benchmarks.step_cost`, and its flags.
 
-Ours and its peers take turns in one process, so their ratios hold on a machine that others use
-as well; the milliseconds do not. The floor is what the step must read and write, at the speed of
-multiplying as much memory in place.
+Ours and its peers take turns in one process. So their ratios hold on a machine that others use as
+well; the milliseconds do not. The floor is the time to read and write the bytes of a step, at the
+speed of multiplying as much memory in place.
 """
 
 import argparse
@@ -122,12 +122,12 @@ def check(options: argparse.Namespace) -> None:
     """Refuse requests that would end in an error after minutes.
 
     Raises:
-        UsageError: the text says what cannot be had.
+        UsageError: a request cannot be met; the text says which.
     """
     for name in options.optimizers:
         try:
             contenders.ours(name)
-        except Exception as error:  # whatever kind a constructor raises
+        except Exception as error:  # constructors raise errors of any kind
             raise UsageError(f"--optimizers {shortened(name)}: {one_line(error)}") from error
     if report.OURS in options.without:
         raise UsageError(f"--without {report.OURS}: the others are compared with it")

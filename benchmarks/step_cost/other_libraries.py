@@ -10,7 +10,7 @@ from benchmarks.step_cost.device import on_gpu
 Step = Callable[[], Any]
 Build = Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], Step]
 COMPILED = "torch.optim compiled"
-"""Name of the contender that takes minutes to begin."""
+"""The name of the contender that takes minutes to start."""
 
 TORCH = {
     "sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "adagrad": "Adagrad", "rmsprop": "RMSprop",
@@ -40,7 +40,7 @@ def of_torch(name: str) -> dict[str, Build]:
             step: Step = make(parameters).step
             if not compiled:
                 return step
-            torch.compiler.reset()  # or the limit of recompilations ends in running it as it is
+            torch.compiler.reset()  # else it runs uncompiled beyond the limit of recompilations
             return torch.compile(step)
 
         return with_values

@@ -34,7 +34,7 @@ COLUMNS = (
 
 
 def text(row: Row, key: str, form: str) -> str:
-    """Write a cell; a dash if nothing was measured."""
+    """Write a cell; a dash if the row has no such number."""
     value = row.get(key)
     return "-" if value is None or value != value else format(value, form)
 
@@ -79,7 +79,7 @@ def markdown(rows: Sequence[Row]) -> str:
 def summary(rows: Sequence[Row]) -> str:
     """Write a table for each number of threads: our milliseconds for each optimizer.
 
-    Below them stand their ratios to each other contender, to the floor, and to a step of `fit`.
+    Below them are their ratios to each other contender, to the floor, and to a step of `fit`.
     """
     lines = []
     for threads in dict.fromkeys(row["threads"] for row in rows):

@@ -16,7 +16,7 @@ from benchmarks.errors import UsageError
 from benchmarks.step_cost.device import wait
 
 TARGET = 0.02
-"""Seconds that one turn lasts, or one step if that is longer."""
+"""The seconds of one turn, unless a single step takes longer."""
 
 
 def take_turns(steps: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, np.ndarray]:
@@ -77,7 +77,7 @@ print("measured", first, extra)
 def first_step(name: str, contender: str, workload: str) -> dict[str, float]:
     """Measure the first step of a new process, with an empty cache and with a full one.
 
-    Measure also the bytes that later steps need for a while beside weights and state.
+    Measure also the bytes of temporaries in later steps.
     """
     with tempfile.TemporaryDirectory() as cache:
         folders = ("XDG_CACHE_HOME", "TORCHINDUCTOR_CACHE_DIR")

@@ -23,7 +23,7 @@ PULSE = 0.5
 
 @dataclass(frozen=True)
 class Epoch:
-    """An epoch that ended, as measures read it."""
+    """Epoch that has ended, as measures read it."""
 
     model: Any
     steps: int
@@ -49,9 +49,9 @@ class Epoch:
 
 
 class Journal(keras.callbacks.Callback):
-    """Times, records and judges each epoch; stops a run that diverged.
+    """Journal that times, records and judges each epoch, and stops a run that diverges.
 
-    Within an epoch it has only hooks without logs, so no step waits for the host.
+    Within an epoch it uses only hooks without logs, so no step waits for the host.
 
     Args:
         parts: The data.
@@ -86,7 +86,7 @@ class Journal(keras.callbacks.Callback):
         """The reason if the run diverged."""
 
     def begin(self, model: Any) -> None:
-        """Write the line before training, its loss on as many examples as are held out."""
+        """Write the line before training, with the loss on as many examples as are held out."""
         training = evaluate(model, self.parts.train.first(len(self.parts.validation.y)), self.batch)
         self.initial_loss = training[LOSS.name]
         self._write(Epoch(model, self.steps, training, self._validated(model)))
@@ -96,7 +96,7 @@ class Journal(keras.callbacks.Callback):
         self._started = self._pulse = time.perf_counter()
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Time the first step; tell about progress."""
+        """Time the first step, and report the progress."""
         now = time.perf_counter()
         if batch and math.isnan(self.first_step):
             self.first_step = now - self._started
@@ -105,7 +105,7 @@ class Journal(keras.callbacks.Callback):
             self.tell({"epoch": len(self.seconds), "step": batch, "steps": self.steps})
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Read the recorded steps, evaluate on the validation set, write the line."""
+        """Read the recorded steps, evaluate on the validation set, and write the line."""
         losses = step_recorder.step_losses(self.model, self.steps)  # waits for the last step
         self.seconds.append(time.perf_counter() - self._started)
         if math.isnan(self.first_step):
@@ -124,7 +124,7 @@ class Journal(keras.callbacks.Callback):
 
     @property
     def steps_per_second(self) -> float:
-        """Steps per second without the first step; NaN if there was no other."""
+        """Steps per second without the first step; NaN if it was the only one."""
         steps, steady = self.steps * len(self.seconds), self.total_seconds - self.first_step
         return (steps - 1) / steady if steps > 1 and steady > 0 else math.nan
 
@@ -132,14 +132,14 @@ class Journal(keras.callbacks.Callback):
         return evaluate(model, self.parts.validation, self.batch)
 
     def _write(self, ended: Epoch) -> None:
-        """Write the line of an epoch, and tell its loss."""
+        """Write the line of an epoch, and report its loss."""
         epoch = len(self.seconds)
         line = {m.name: m.read(ended) for m in self.measures if epoch or _before_training(m)}
         self.write({"epoch": epoch, **line})
         self.tell({"epoch": epoch, "step": 0, "steps": self.steps, "loss": line[LOSS.name]})
 
     def _judged(self, loss: float, losses: Any) -> str:
-        """Return the reason if the run diverged, else nothing."""
+        """Return the reason if the run diverged, else an empty text."""
         if not np.all(np.isfinite(losses)) or not math.isfinite(loss):
             return "the loss is not finite"
         if loss > DIVERGED * self.initial_loss:

@@ -1,9 +1,9 @@
 """Recorder of every step inside `fit`: the norm of the gradient, and the loss.
 
-Ring buffers on the device hold both, so no step waits for the host; they are read when an epoch
-ends. The buffers are variables of the optimizer and of a metric of the model, which every trainer
-of Keras threads through its compiled step. Training itself is unchanged, because nothing that
-updates the weights reads them.
+Ring buffers on the device hold both, so no step waits for the host; the journal reads them when an
+epoch ends. The buffers are variables of the optimizer and of a metric of the model, because every
+trainer of Keras threads these through its compiled step. They do not change the training, because
+no update of the weights reads them.
 
 Optimizers of keras_optim measure the norm themselves, inside their compiled step
 (`keras_optim.engine.norms`), so the steps per second are those of a user who logs nothing.
@@ -25,11 +25,11 @@ _NORMS = "recorded_norms"
 def recording(optimizer: Any, length: int) -> Any:
     """Make an optimizer like `optimizer` that records the norm of each gradient.
 
-    `gradient_norms(optimizer, count)` reads what was recorded.
+    `gradient_norms(optimizer, count)` reads the recorded norms.
 
     Args:
         optimizer: A `keras.optimizers.Optimizer` of any class, not built yet.
-        length: Number of steps that are remembered.
+        length: The number of steps that it records before it overwrites the oldest.
 
     Returns:
         A new optimizer of the same configuration.
@@ -40,7 +40,7 @@ def recording(optimizer: Any, length: int) -> Any:
     if optimizer.built:
         raise ValueError("recording: the optimizer is built already; call this before training.")
     kind = type(optimizer)
-    # The package measures whole steps. The norm of each micro-batch is measured here.
+    # The package measures whole steps, so the recorder itself measures micro-batches.
     measured = isinstance(optimizer, keras_optim.Optimizer)
     measured = measured and not optimizer.gradient_accumulation_steps
     bases = (_Keeper if measured else _Meter, kind)
@@ -109,7 +109,7 @@ def recording_model(model: Any, length: int) -> Any:
 
     Args:
         model: A built `Sequential` or functional model, not compiled yet.
-        length: Number of steps that are remembered; `step_losses` reads them.
+        length: The number of steps that it records, for `step_losses`.
     """
     inputs, outputs = (t[0] if len(t) == 1 else t for t in (model.inputs, model.outputs))
     return _RecordingModel(inputs, outputs, name=model.name, recorded_steps=length)
@@ -149,8 +149,8 @@ class _StepLoss(keras.metrics.Metric):
         self.ring = Ring(self.add_variable, length, "losses", _replicas())
 
     def update_state(self, value: Any) -> None:
-        # Each replica has its share of the loss. Outside of the step, a variable of a metric is
-        # the sum over replicas.
+        # Each replica has its share of the loss. Outside the step, a variable of a metric is the
+        # sum over replicas.
         self.ring.put(ops.cast(ops.stop_gradient(value), "float32"))
 
     def result(self) -> dict[str, Any]:
@@ -167,7 +167,7 @@ class Ring:
         add_variable: The method that creates a variable of the owner.
         length: Number of values.
         name: Name of the variables.
-        counters: How many times each step is counted: once by each replica that is summed.
+        counters: The number of replicas whose counts are summed; each counts every step once.
         **options: Further arguments of `add_variable`.
     """
 
@@ -182,7 +182,7 @@ class Ring:
         self.length = length
         self.counters = counters
         self.eager = keras.backend.backend() == "torch"
-        """Whether Python runs each step, and so can count."""
+        """Whether Python runs each step, so that it can count."""
         self.values = add_variable((length,), initializer="zeros", name=name, **options)
         self.seen: Any = 0
         if not self.eager:
@@ -222,8 +222,8 @@ def _global_norm(grads: Sequence[Any]) -> Any:
 def _dense(gradient: Any) -> Any:
     """Return `gradient` as one tensor.
 
-    TensorFlow hands the gradient of an embedding as rows, of which several may be the same and
-    must be added up. `keras.ops` keeps that form, and would square the rows one by one.
+    TensorFlow gives the gradient of an embedding as rows. Several of them may be of the same word
+    and must be added. `keras.ops` keeps that form, and would square the rows one by one.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -233,7 +233,7 @@ def _dense(gradient: Any) -> Any:
 
 
 def _replicas() -> int:
-    """Count the replicas into which `tf.distribute` splits the step that is being traced."""
+    """Count the replicas into which `tf.distribute` splits the traced step."""
     if keras.backend.backend() != "tensorflow":
         return 1
     import tensorflow as tf

@@ -27,7 +27,7 @@ def train(run: Run) -> None:
     spec = run.spec
     if spec["backend"] != "tensorflow":
         # Keras imports TensorFlow if it can, for instance to set its seed. That would cost seconds
-        # and memory, and share threads with the backend that is measured.
+        # and memory, and share threads with the measured backend.
         sys.modules["tensorflow"] = None  # type: ignore[assignment]
     import keras
 
@@ -50,7 +50,7 @@ def train(run: Run) -> None:
     rows = (*measures_per("epoch", run.metric), *measures_per("step", run.metric))
     journal = Journal(parts, steps, batch, rows, run.add, processes.tell)
     journal.begin(model)
-    # Once more, so the order of the batches does not depend on the draws above.
+    # Set the seed again, so that the order of the batches does not depend on the draws above.
     keras.utils.set_random_seed(spec["seed"])
     model.fit(
         parts.train.x,
@@ -66,7 +66,7 @@ def train(run: Run) -> None:
 
 @dataclass(frozen=True)
 class Ending:
-    """A run that ended, as measures read it."""
+    """Run that has ended, as measures read it."""
 
     model: Any
     journal: Any
@@ -105,7 +105,7 @@ def frameworks() -> list[str]:
 
 
 def main(folder: str) -> int:
-    """Train the run of `folder`; return 0 if it came to a result, 1 if it failed.
+    """Train the run of `folder`; return 0 if it has a result, 1 if it failed.
 
     Raises:
         UsageError: `folder` holds no run.

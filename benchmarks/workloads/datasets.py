@@ -1,8 +1,8 @@
 """Data sets: their table, the cache of their arrays, and their splits.
 
-Nothing here imports TensorFlow: sizes come from the files that tensorflow_datasets leaves beside
-its records. `benchmarks.workloads.prepare_data` reads the records once, in a process of its own,
-and writes the arrays as one `.npz` file into the results folder.
+This module does not import TensorFlow: sizes come from the files that tensorflow_datasets writes
+beside its records. `benchmarks.workloads.prepare_data` reads the records once, in a process of its
+own, and writes the arrays as one `.npz` file into the results folder.
 """
 
 import os
@@ -163,7 +163,7 @@ class Parts:
 def read(edition: Edition, results: Path, num_train: int | None = None) -> Parts:
     """Read the arrays of `edition`: images as float32 in [0, 1], words and classes as int32.
 
-    The examples are put into one fixed order that depends on no seed: its first tenth is the
+    The examples come in one fixed order, which depends on no seed. The first tenth is the
     validation set, and training uses the first `num_train` of the rest.
     """
     loaded = _arrays(edition, results)
@@ -190,7 +190,7 @@ def intact(edition: Edition, results: Path) -> bool:
     try:
         loaded = _arrays(edition, results)
         float(loaded["scale"])
-    except Exception:  # NumPy, zipfile and zlib have many kinds for bytes that nobody wrote
+    except Exception:  # NumPy, zipfile and zlib raise many kinds of errors about damaged bytes
         return False
     sizes = {"train": edition.train, "test": edition.test}
     return all(
@@ -203,7 +203,7 @@ def intact(edition: Edition, results: Path) -> bool:
 
 
 def _arrays(edition: Edition, results: Path) -> dict[str, Any]:
-    # NumPy leaves a damaged file open that it opened itself.
+    # NumPy would leave a damaged file open if it opened the file itself.
     with (cache(results) / edition.file_name).open("rb") as file, np.load(file) as arrays:
         return {name: arrays[name] for name in ("scale", "train_x", "train_y", "test_x", "test_y")}
 

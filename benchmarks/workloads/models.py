@@ -85,8 +85,8 @@ def mnist() -> Any:
 def cifar() -> Any:
     """Build DeepOBS's 3c3d (Schneider et al. 2019), with its L2 penalty on the kernels.
 
-    There the penalty is 0.002 / 2 * sum(w**2), which Keras spells L2(0.001); the loss before
-    training is about 3.6. The reported loss includes the penalty, as in DeepOBS.
+    DeepOBS's penalty of 0.002 / 2 * sum(w**2) is L2(0.001) in Keras. The loss before training is
+    about 3.6. The reported loss includes the penalty, as in DeepOBS.
     """
     import keras
     from keras import layers

@@ -97,7 +97,7 @@ def _from_tensorflow_datasets(
         for split in ("train", "test"):
             x, y = builder.as_dataset(split=split, batch_size=-1, as_supervised=True)
             arrays[f"{split}_x"], arrays[f"{split}_y"] = x.numpy(), labels(y.numpy())
-    except Exception as error:  # of any kind: TensorFlow reads damaged records
+    except Exception as error:  # TensorFlow raises many kinds of errors about damaged records
         raise _damaged(dataset, folder or where, error) from error
     text = arrays["train_x"].dtype == object
     if text:
@@ -114,7 +114,7 @@ def _prepared(tfds: Any, dataset: Dataset, folder: Path) -> Any:
     """Make the builder that reads the records of `folder`."""
     try:
         return tfds.builder_from_directory(str(folder))
-    except Exception as error:  # of any kind: it reads damaged descriptions
+    except Exception as error:  # damaged descriptions raise errors of many kinds
         raise _damaged(dataset, folder, error) from error
 
 

@@ -8,12 +8,13 @@ from keras_optim.algorithms.moments import Moments
 from keras_optim.arguments.ranges import Decay, Epsilon, KerasOptions, LearningRate, Positive, Range
 from keras_optim.numerics import between, bias, larger, root
 from keras_optim.optimizer import Slots, Tensor
+from keras_optim.trees import Tree
 
 
 class Bounded(Moments):
     """Abstract parent: Adam's rate of each weight, kept between bounds."""
 
-    scalars = {"base_rate": 0.0}
+    shared = {"base_rate": 0.0}
     non_negative = ("base_rate",)
 
     def __init__(
@@ -30,9 +31,9 @@ class Bounded(Moments):
         self.final_learning_rate = final_learning_rate
         self.gamma = gamma
 
-    def pool(self, totals: Slots, s: Slots, t: Tensor, lr: Tensor) -> Slots:
+    def pool(self, sums: Tree, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Tree]:
         base = s["base_rate"]
-        return {"base_rate": larger(base, ops.cast(lr, base.dtype))}
+        return {"base_rate": larger(base, ops.cast(lr, base.dtype))}, {}
 
     def rates(self, v: Tensor, s: Slots, t: Tensor, lr: Tensor) -> Tensor:
         """Adam's rate of each weight for the second moment `v`, between the bounds of step `t`."""

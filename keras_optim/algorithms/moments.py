@@ -5,6 +5,7 @@ from typing import Unpack
 from keras_optim.arguments.ranges import Decay, Epsilon, KerasOptions, LearningRate, NonNegative
 from keras_optim.numerics import ema, power, unbiased_root
 from keras_optim.optimizer import Optimizer, Slots, Tensor
+from keras_optim.trees import Tree
 
 
 class Moments(Optimizer):
@@ -33,7 +34,7 @@ class Moments(Optimizer):
 class NesterovMoments(Moments):
     """Abstract parent of Nadam and NadamW: the rule that `keras_optim.Nadam` documents."""
 
-    scalars = {"momentum_product": 1.0}
+    shared = {"momentum_product": 1.0}
     non_negative = ("momentum_product",)
 
     def __init__(
@@ -54,9 +55,9 @@ class NesterovMoments(Moments):
         decay = 0.96**self.momentum_decay
         return self.beta_1 * (1.0 - 0.5 * decay**ahead * power(decay, t, like))
 
-    def pool(self, totals: Slots, s: Slots, t: Tensor, lr: Tensor) -> Slots:
+    def pool(self, sums: Tree, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Tree]:
         product = s["momentum_product"]
-        return {"momentum_product": product * self.momentum_at(t, like=product)}
+        return {"momentum_product": product * self.momentum_at(t, like=product)}, {}
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m, v = self.averages(g, s)

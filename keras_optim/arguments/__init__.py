@@ -1,1 +1,1 @@
-"""Arguments: what constructors and methods take, and the messages about what they refuse."""
+"""Arguments of constructors and methods: ranges, checks, and the messages of refusals."""

@@ -1,4 +1,4 @@
-"""Descriptions of optimizers and schedules in a line: for `repr`, and for messages."""
+"""Descriptions of optimizers and schedules in one line, for `repr` and for messages."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,20 +13,20 @@ from keras_optim.formatting import call, shown
 
 
 def described(optimizer: Any) -> str:
-    """An optimizer as the call that makes it: its rate, and what differs from the defaults.
+    """Describe an optimizer as a call: its rate, and the arguments that are not defaults.
 
-    Whatever the state of the optimizer, it does not fail.
+    It never fails, in any state of the optimizer.
 
     >>> import keras_optim
     >>> described(keras_optim.EMA(keras_optim.AdamW(3e-4, weight_decay=0.1), decay=0.99))
     'EMA(AdamW(learning_rate=0.0003, weight_decay=0.1), decay=0.99)'
     """
-    own = None if getattr(optimizer, "_wrapped_by", None) else _Text(_rate_of(optimizer))
-    return _with_rate(optimizer, own)
+    given_up = getattr(optimizer, "_wrapped_by", None) and not optimizer._keeps_rate
+    return _with_rate(optimizer, None if given_up else _Text(_rate_of(optimizer)))
 
 
 def rate(value: Any) -> str:
-    """A rate: a number as short as its precision allows, a schedule by its arguments.
+    """Describe a rate: a number in as few digits as it needs, a schedule by its arguments.
 
     >>> rate(np.float32(0.1)), rate(keras.optimizers.schedules.CosineDecay(0.1, 10, alpha=0.5))
     ('0.1', 'CosineDecay(initial_learning_rate=0.1, decay_steps=10, alpha=0.5, warmup_steps=0)')
@@ -34,7 +34,7 @@ def rate(value: Any) -> str:
     if isinstance(value, keras.Variable):
         try:
             return str(keras.ops.convert_to_numpy(value.value)[()])
-        except Exception:  # while a function is traced; or the memory was given away, on JAX
+        except Exception:  # a trace has no number; on JAX, a train step may hold the memory
             return "..."
     if isinstance(value, LearningRateSchedule):
         return schedule(value)
@@ -42,22 +42,22 @@ def rate(value: Any) -> str:
 
 
 def schedule(value: LearningRateSchedule) -> str:
-    """A schedule, ours or Keras's, as the call that makes it."""
+    """Describe a schedule, ours or Keras's, as a call."""
     try:
         if hasattr(type(value), "rate"):
             named = list(_changed(value))
         else:
             named = [(n, v) for n, v in value.get_config().items() if n != "name" and v is not None]
-    except Exception:  # a class of the user's own, half made or without a configuration
+    except Exception:  # a user's class, half constructed or without a configuration
         return f"{type(value).__name__}(...)"
     return call(type(value).__name__, [], named)
 
 
 def instead(owner: str, value: Any, base: type) -> str:
-    """What to write instead of `value`, which is no optimizer of keras_optim.
+    """Return advice for a `value` that is no optimizer of keras_optim.
 
-    The classes looked at are those derived from `base`: the catalogue is not, because whatever
-    mentions it depends on the code of every algorithm.
+    It searches the classes derived from `base`, not the catalogue, because a module that imports
+    the catalogue depends on the code of every algorithm.
     """
     if isinstance(value, keras.optimizers.LossScaleOptimizer):
         return f". Put the LossScaleOptimizer around {owner}, not into it"
@@ -80,7 +80,7 @@ def _derived(base: type) -> Iterator[type]:
 
 
 class _Text(str):
-    """What is shown as it is."""
+    """A text whose `repr` has no quotes."""
 
     def __repr__(self) -> str:
         return str(self)
@@ -106,7 +106,7 @@ def _with_rate(optimizer: Any, learning_rate: Any) -> str:
 
 
 def _changed(made: Any) -> Iterator[tuple[str, Any]]:
-    """The arguments of the constructor that differ from their defaults."""
+    """Yield the arguments of the constructor that differ from their defaults."""
     defaults = hyperparameters.defaults(type(made).__init__)
     for name, default in defaults.items():
         value = vars(made).get(name, default)

@@ -1,7 +1,8 @@
 """Checking and conversion of constructors' arguments, by the ranges in a signature.
 
-A constructor writes ``beta_1: Decay = 0.9``. From that annotation alone the library checks and
-converts the argument, names it in errors, and derives ``get_config``; tests draw values from it.
+A constructor declares ``beta_1: Decay = 0.9``. From that annotation alone, the library checks and
+converts the argument, describes it in errors, and derives ``get_config``. Tests draw values from
+it.
 """
 
 import functools
@@ -26,7 +27,7 @@ def checked(constructor: Callable[..., None]) -> Callable[..., None]:
     Raises:
         TypeError: for an unknown or missing argument, or one of the wrong type.
         ValueError: for a number outside its range.
-        Both name the class, the argument, what it must be and what came.
+        Both name the class, the argument, its range and the value received.
     """
     signature = inspect.signature(constructor)
     kinds = {p.kind: p.name for p in signature.parameters.values()}
@@ -62,13 +63,13 @@ def checked(constructor: Callable[..., None]) -> Callable[..., None]:
 
 
 class _Text(str):
-    """An annotation that `help` shows as it is."""
+    """An annotation that `help` shows without quotes."""
 
     __repr__ = str.__str__
 
 
 def _readable(signature: inspect.Signature) -> inspect.Signature:
-    """Return the signature as `help` shows it: words for what an argument may be."""
+    """Return the signature for `help`, with the range of each argument in words."""
     parameters = []
     for parameter in signature.parameters.values():
         hint = parameter.annotation
@@ -82,7 +83,7 @@ def _readable(signature: inspect.Signature) -> inspect.Signature:
 
 @functools.cache
 def settable(constructor: Callable[..., None]) -> dict[str, Any]:
-    """Annotations of the attributes that may be set on an instance later, and are checked then."""
+    """Return the annotations of the attributes that may be set later, and are checked then."""
     fixed = ("learning_rate", "name", "inner")
     hints = {**_hints(KerasOptions), **_hints(constructor)}
     names = (*KerasOptions.__annotations__, *own_parameters(constructor))
@@ -90,26 +91,26 @@ def settable(constructor: Callable[..., None]) -> dict[str, Any]:
 
 
 def own_parameters(constructor: Callable[..., None]) -> tuple[str, ...]:
-    """Names of the parameters that a constructor spells out (no `self`, no `**kwargs`)."""
+    """Return the names of a constructor's parameters, without `self` and `**kwargs`."""
     parameters = list(inspect.signature(constructor).parameters.values())[1:]
     spelt = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return tuple(p.name for p in parameters if p.kind in spelt)
 
 
 def defaults(constructor: Callable[..., None]) -> dict[str, Any]:
-    """Defaults of these parameters; `inspect.Parameter.empty` where there is none."""
+    """Return the defaults of these parameters; `inspect.Parameter.empty` if one has none."""
     parameters = inspect.signature(constructor).parameters
     return {name: parameters[name].default for name in own_parameters(constructor)}
 
 
 def declared(constructor: Callable[..., None]) -> dict[str, Any]:
-    """Annotation of each parameter of a constructor, Keras's options included."""
+    """Return the annotation of each parameter of a constructor, Keras's options included."""
     hints = _hints(constructor)
     return {**{n: hints[n] for n in own_parameters(constructor)}, **_hints(KerasOptions)}
 
 
 def check(owner: str, name: str, value: Any, hint: Any) -> Any:
-    """`value` converted to what `hint` says, or an error that names `owner` and `name`.
+    """Convert `value` to the type of `hint`, or raise an error that names `owner` and `name`.
 
     Integers, NumPy scalars, and arrays, tensors and variables without axes are taken as numbers
     and become plain Python ones, so that a saved configuration holds nothing else.
@@ -150,7 +151,7 @@ def check(owner: str, name: str, value: Any, hint: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON has it: collections, which Keras wraps to track them, as lists and dicts.
+    """Convert `value` for JSON: collections, which Keras wraps to track them, to lists and dicts.
 
     >>> plain((0.5, (1,)))
     [0.5, [1]]
@@ -171,7 +172,7 @@ def _checked_mapping(
 
 
 _OUTSIDE = object()
-"""Of the right type, but outside of the range."""
+"""A value of the right type, but outside its range."""
 
 
 def _matched(value: Any, hint: Any) -> Any:

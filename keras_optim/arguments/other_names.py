@@ -1,6 +1,6 @@
-"""Argument names of other libraries, and the names that they have here.
+"""Argument names of other libraries, and our names for them.
 
-Looked up when a constructor does not know an argument. Only what it does know is suggested.
+A constructor looks them up when it does not know an argument. It suggests only arguments it has.
 """
 
 import difflib
@@ -93,7 +93,8 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "c1": ("decrease",),
     "c2": ("curvature",),
 }
-"""A foreign word: what may be meant, the first that is known. More in one: all of them together."""
+"""For a foreign word, our candidates; the first that a constructor has is suggested. A candidate of
+several names stands for all of them together."""
 
 _A_SCHEDULE = "give `learning_rate` a schedule, such as those of `keras_optim.schedules`"
 _NO_COUNTERPART = "leave it out, it has no counterpart"
@@ -116,7 +117,7 @@ ADVICE: Mapping[str, str] = {
         ("maximize", "foreach", "fused", "capturable", "differentiable"), _NO_COUNTERPART
     ),
 }
-"""What to do where no argument is meant."""
+"""Advice for words that stand for no argument."""
 
 CLASSES: Mapping[str, Mapping[str, str]] = {
     "Adam": {"amsgrad": "use `keras_optim.AMSGrad`", "nesterov": "use `keras_optim.Nadam`"},
@@ -136,14 +137,14 @@ CLASSES: Mapping[str, Mapping[str, str]] = {
     },
     "NaturalExponentialDecay": {"gamma": "use `decay_rate=-math.log(gamma)`"},
 }
-"""What a word means for one class and those derived from it."""
+"""Advice that holds for one class and those derived from it."""
 
 IDLE: Mapping[str, Mapping[str, Any]] = {"Adam": {"amsgrad": False}, "AdamW": {"amsgrad": False}}
 """Arguments of Keras's class of the same name that may be given their default."""
 
 
 def without_idle(owner: type, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """`arguments` without those of Keras's class of the same name that change nothing."""
+    """Drop arguments of Keras's class of the same name that have their default there."""
     idle = {n: v for c in owner.__mro__ for n, v in IDLE.get(c.__name__, {}).items()}
     return {n: v for n, v in arguments.items() if not (n in idle and v is idle[n])}
 
@@ -155,7 +156,7 @@ def hint(
     words: Mapping[str, tuple[str, ...]] = WORDS,
     advice: Mapping[str, str] = ADVICE,
 ) -> str:
-    """What to write instead of the unknown argument `word`: `": use ..."`, or nothing.
+    """Return advice for the unknown argument `word`, such as `": use ..."`, or an empty text.
 
     >>> hint(object, "lr", ["learning_rate"]), hint(object, "learningrate", ["learning_rate"])
     (': use `learning_rate`', ': did you mean `learning_rate`?')

@@ -1,4 +1,4 @@
-"""Annotations of hyper-parameters: what a number may be, and the options of every optimizer."""
+"""Annotations of hyper-parameters: ranges of numbers, and the options of every optimizer."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -61,7 +61,7 @@ LearningRate: TypeAlias = Annotated[float, Range(0)] | LearningRateSchedule | Ca
 
 
 class KerasOptions(TypedDict, total=False):
-    """What `keras.optimizers.Optimizer` offers to every algorithm. All default to off."""
+    """Options that `keras.optimizers.Optimizer` offers to every algorithm. All default to off."""
 
     weight_decay: NonNegative | None
     clipnorm: Positive | None

@@ -1,7 +1,7 @@
-"""Checks of the slots, shapes and pairs that a rule reads and returns, when it first runs.
+"""Checks of the slots, shapes and pairs that a rule reads and returns, in its first run.
 
-It costs nothing afterwards: a variable's shape is checked once for each optimizer, and where a
-step is traced or compiled, only while that happens.
+An optimizer checks each shape of a variable once, so later steps cost nothing. A step that is
+traced or compiled checks only during the trace.
 """
 
 import functools
@@ -14,14 +14,43 @@ Tensor = Any
 
 
 def check_methods(cls: type) -> None:
-    """Make the methods that a class defines check, at first, what they read and return."""
-    for name, check in (("update", _check_update), ("measure", _check_dict), ("pool", _check_dict)):
+    """Let the methods that a class defines check their reads and results at first."""
+    checks = {"update": _check_update, "measure": _check_dicts, "pool": _check_dicts}
+    for name, check in checks.items():
         if name in vars(cls):
             setattr(cls, name, _checking(name, vars(cls)[name], check))
 
 
+RESERVED = ("weight_decay", "decay", "stored", "inner")
+"""Names in the dict `s` that belong to the engine."""
+
+
+def check_names(rule: Any, slots: Mapping[str, Any], constants: Mapping[str, Any]) -> None:
+    """Raise a ValueError for a name that stands for two things in the dict `s` of a rule.
+
+    Args:
+        rule: The rule, with those inside it.
+        slots: Its slots, see `Rule.slot_starts`.
+        constants: The constants of a variable.
+    """
+    inner = rule.inside(constants)
+    own = [name for name in slots if inner is None or name != "inner"]
+    kinds = {"a slot": own, "shared state": rule.shared, "a constant": set(constants) - {"inner"}}
+    meaning = dict.fromkeys(RESERVED, "the engine's own")
+    for kind, names in kinds.items():
+        for name in names:
+            if name in meaning:
+                raise ValueError(
+                    f"{_title(rule)}: `{name}` is the name of {kind}, and of {meaning[name]}: "
+                    "rename one of them."
+                )
+            meaning[name] = kind
+    if inner is not None:
+        check_names(inner, slots["inner"], constants["inner"])
+
+
 class _State(dict[str, Any]):
-    """The dict `s`, with a clear error for what is not in it."""
+    """The dict `s`, with a clear error for a missing key."""
 
     def __init__(self, s: Mapping[str, Any], rule: Any, method: str):
         super().__init__(s)
@@ -30,13 +59,13 @@ class _State(dict[str, Any]):
     def __missing__(self, key: str) -> Any:
         raise ValueError(
             f"{_title(self.rule)}: `{self.method}` reads s[{key!r}], which is neither in `slots` "
-            f"or `init` nor in `scalars`. Declared: slots={tuple(self.rule.slots)}, "
-            f"scalars={tuple(self.rule.scalars)}"
+            f"or `init` nor in `shared`. Declared: slots={tuple(self.rule.slots)}, "
+            f"shared={tuple(self.rule.shared)}"
         )
 
 
 def _checking(name: str, method: Callable[..., Any], check: Callable[..., None]) -> Any:
-    at = 1 if name == "pool" else 2  # where `s` stands
+    at = 1 if name == "pool" else 2  # the index of `s`
 
     @functools.wraps(method)
     def checking(self: Any, *args: Any) -> Any:
@@ -54,10 +83,18 @@ def _checking(name: str, method: Callable[..., Any], check: Callable[..., None])
     return checking
 
 
-def _check_dict(rule: Any, method: str, returned: Any, *args: Any) -> None:
-    if not isinstance(returned, Mapping):
+_PAIRS = {
+    "measure": "the sums, and tensors for `update`",
+    "pool": "the new shared state, and numbers for `update`",
+}
+
+
+def _check_dicts(rule: Any, method: str, returned: Any, *args: Any) -> None:
+    pair = isinstance(returned, tuple | list) and len(returned) == 2
+    if not pair or not all(isinstance(item, Mapping) for item in returned):
         raise TypeError(
-            f"{_title(rule)}: `{method}` must return a dict of tensors. Received: {shown(returned)}"
+            f"{_title(rule)}: `{method}` must return a pair of dicts: {_PAIRS[method]}. "
+            f"Received: {shown(returned)}"
         )
 
 
@@ -71,7 +108,7 @@ def _check_update(
             f"a dict of its slots. Received: {shown(returned)}"
         )
     change, slots = returned
-    names = rule.slot_names(x)
+    names = tuple(rule.slot_starts(x, s))
     if unknown := sorted(set(slots) - set(names) - set(s)):  # all of `s` may be handed back
         raise ValueError(
             f"{_title(rule)}: `{method}` returned {_listed(unknown)}, which is neither in `slots` "
@@ -84,7 +121,8 @@ def _check_update(
         )
     _check_shape(rule, method, "the change of the variable", change, x)
     for name in names:
-        _check_shape(rule, method, f"slot `{name}`", slots[name], s[name])
+        if not isinstance(slots[name], Mapping):  # those of the rule inside, which checked them
+            _check_shape(rule, method, f"slot `{name}`", slots[name], s[name])
 
 
 def _check_shape(rule: Any, method: str, what: str, value: Any, like: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Plain Python numbers from objects that hold exactly one: NumPy scalars, tensors, variables."""
+"""Python numbers from objects that hold exactly one: NumPy scalars, tensors, variables."""
 
 import numbers
 from typing import Any
@@ -7,19 +7,19 @@ import keras
 import numpy as np
 
 REFUSED = object()
-"""Not a number of the kind that was asked for."""
+"""The result for a value that is no number of the kind asked for."""
 TOO_LARGE = object()
-"""A number of the right kind that no tensor of rates or of steps can hold."""
+"""The result for a number that no tensor of rates or of steps can hold."""
 LARGEST = {float: float(np.finfo("float32").max), int: 2**31 - 1}
-"""What float32 holds, in which rates are kept, and int32, in which steps are counted."""
+"""The largest float32, in which rates are kept, and int32, in which steps are counted."""
 _ERRORS = (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError)
 
 
 def plain_number(value: Any, kind: type) -> Any:
-    """`value` as a plain `float` or `int`, or `REFUSED`, or `TOO_LARGE`.
+    """Convert `value` to a plain `float` or `int`, or return `REFUSED` or `TOO_LARGE`.
 
-    Numbers of Python and NumPy are taken, and what holds one: an array, tensor or variable
-    without axes. Booleans are not, nor what has axes, nor a tensor that has no value yet.
+    It accepts numbers of Python and NumPy, and arrays, tensors and variables without axes. It
+    refuses booleans, values with axes, and tensors of a trace, which have no number yet.
 
     >>> plain_number(np.array(0.25), float), plain_number(np.int64(3), int)
     (0.25, 3)
@@ -38,7 +38,7 @@ def plain_number(value: Any, kind: type) -> Any:
 
 
 def is_traced(value: Any) -> bool:
-    """Whether `value` is a number that is not known yet, while a function is traced."""
+    """Whether `value` is a number of a trace, which is not known yet."""
     return _is_held(value) and _held(value) is REFUSED
 
 

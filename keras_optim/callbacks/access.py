@@ -11,15 +11,15 @@ from keras_optim.tensors import BACKEND
 
 
 def inside_loss_scale(optimizer: Any) -> Any:
-    """The optimizer that updates: the one inside a `LossScaleOptimizer`, or itself."""
+    """Return the optimizer that updates: the one inside a `LossScaleOptimizer`, or itself."""
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def optimizer_of(callback: keras.callbacks.Callback) -> Optimizer:
-    """The optimizer of keras_optim that the callback's model was compiled with.
+    """Return the optimizer of keras_optim that the callback's model was compiled with.
 
     Raises:
-        ValueError: there is none; the message names the callback.
+        ValueError: the model has none; the message names the callback.
     """
     outer = getattr(callback.model, "optimizer", None)
     optimizer = inside_loss_scale(outer)
@@ -32,20 +32,20 @@ def optimizer_of(callback: keras.callbacks.Callback) -> Optimizer:
 
 
 def between_batches(model: keras.Model) -> None:
-    """Bring the variables up to date: on JAX they are empty while `fit` goes from batch to batch.
+    """Give the variables their values, because JAX's `fit` holds these between batches.
 
-    They may then be read and assigned until the next batch.
+    The caller may read and assign them until the next batch.
     """
     if BACKEND == "jax":
         model.jax_state_sync()
 
 
 def move_to_front(callback: keras.callbacks.Callback) -> None:
-    """Let `callback` be the first of those of the running `fit`; call it in one of its methods.
+    """Make `callback` the first of the running `fit`; call this in one of its methods.
 
-    Keras hands no callback the list of all, so it is looked for among the callers.
+    Keras gives no callback the list of all, so this searches the callers for it.
     """
     found = callers.nearest(keras.callbacks.CallbackList)
-    if found is not None and callback in found.callbacks:  # a loop over it goes on where it was
+    if found is not None and callback in found.callbacks:  # a running loop keeps its index
         found.callbacks.remove(callback)
         found.callbacks.insert(0, callback)

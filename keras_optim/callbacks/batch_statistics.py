@@ -1,4 +1,4 @@
-"""Moving statistics of batch normalisation, computed again for the weights in the model."""
+"""Moving statistics of batch normalisation, recomputed for the weights in the model."""
 
 import contextlib
 import inspect
@@ -21,25 +21,25 @@ _NAMES = ("moving_mean", "moving_variance", "moving_stddev")
 def update_batch_statistics(
     model: keras.Model, data: Any, batch_size: int = 32, steps: int | None = None
 ) -> None:
-    r"""Compute the statistics of batch normalisation again, for the weights that `model` has now.
+    r"""Recompute the statistics of batch normalisation for the weights that `model` has now.
 
     $$
     \mu = \frac{1}{n} \sum_b n_b\, \mu_b, \qquad
     \sigma^2 = \frac{1}{n} \sum_b n_b \left(\sigma_b^2 + (\mu_b - \mu)^2\right)
     $$
 
-    The moving mean and variance of a model were made by the weights of its training. Other
-    weights, such as an average of them, need others: call this after weights were averaged or
-    loaded without their statistics, with the data of the training (without shuffling and
-    augmentation that nobody needs; some thousand samples are enough).
+    The moving mean and variance of a model belong to the weights of its training. Other weights,
+    such as an average of them, need others. So call this after you averaged weights, or loaded
+    them without their statistics. Give it data of the training, without shuffling or augmentation;
+    some thousand samples are enough.
 
-    One pass goes over the data as in training, with dropout and with each batch normalised by
-    itself, as in `torch.optim.swa_utils.update_bn`. That one then takes the means of the batches'
-    means and variances. Here each batch counts by its size $n_b$, and how far the batches' means
-    lie apart belongs to the variance, so a layer's statistics are those of all its inputs
-    together: they do not depend on how these were cut into batches.
+    One pass runs over the data as in training, with dropout and with each batch normalised by
+    itself, as in `torch.optim.swa_utils.update_bn`. That function then takes the means of the
+    batches' means and variances. Here each batch counts by its size $n_b$, and the distances
+    between the batches' means add to the variance. So a layer's statistics are those of all its
+    inputs together and do not depend on the batches.
 
-    Updated are layers with `moving_mean`, `moving_variance` and `momentum`, at any depth, unless
+    It updates layers with `moving_mean`, `moving_variance` and `momentum`, at any depth, unless
     they are frozen (`trainable=False`) or not called in training. Weights, the state of other
     layers and the random state stay as they are.
 
@@ -47,9 +47,9 @@ def update_batch_statistics(
         model: A built model.
         data: Inputs, as for `model.predict`: arrays (a list or dict of them for several inputs), a
             `tf.data.Dataset`, a `keras.utils.PyDataset`, a PyTorch `DataLoader` or a generator.
-            Targets that a data set yields beside the inputs are left out.
-        batch_size: >= 1, for arrays. Default 32; larger is nearer to how the model is tested.
-        steps: >= 1, how many batches to read. Default `None`: all.
+            Targets that a data set yields beside the inputs are ignored.
+        batch_size: >= 1, for arrays. Default 32; a larger one is nearer to the model in tests.
+        steps: >= 1, the number of batches to read. Default `None`: all.
 
     Raises:
         TypeError, ValueError: wrong arguments.
@@ -79,13 +79,13 @@ def update_batch_statistics(
 
 
 def statistics(model: keras.Model) -> list[Any]:
-    """The variables of all moving statistics in `model`, in an order that only it decides."""
+    """Return the variables of all moving statistics in `model`, in the order of its layers."""
     found = [getattr(layer, n, None) for layer in _normalizers(model) for n in _NAMES]
     return [v for v in found if v is not None]
 
 
 def keep(variables: list[Any], kept: dict[str, Any]) -> None:
-    """Copy the statistics into `kept`, under their names in a file, see `swapping`."""
+    """Copy the statistics into `kept`, under their names in files (see `evaluation_weights`)."""
     with tensors.no_gradients():
         kept.update({_name(k): ops.copy(tensors.tensor(v)) for k, v in enumerate(variables)})
 
@@ -96,7 +96,7 @@ def are_kept(kept: dict[str, Any]) -> bool:
 
 
 def put_back(variables: list[Any], kept: dict[str, Any]) -> None:
-    """Give the statistics the values in `kept`, if there are any."""
+    """Give the statistics their values in `kept`, if it has them."""
     with tensors.no_gradients():
         for k, variable in enumerate(variables):
             value = kept.get(_name(k))
@@ -105,9 +105,10 @@ def put_back(variables: list[Any], kept: dict[str, Any]) -> None:
 
 
 class Recorder(keras.Model):
-    """A model whose outputs are the statistics of each batch inside another one.
+    """A model whose outputs are the statistics of each batch inside another model.
 
-    So `predict`, which knows every kind of data and compiles on every backend, makes the pass.
+    So `predict` can run the pass, because it reads every kind of data and compiles on every
+    backend.
     """
 
     def __init__(self, model: keras.Model):
@@ -117,7 +118,7 @@ class Recorder(keras.Model):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Run the model as in training; count, mean and variance for each layer, with one row."""
+        """Run the model as in training; return count, mean and variance of each layer in a row."""
         self.recorded.clear()
         takes_training = "training" in inspect.signature(self.model.call).parameters
         self.model(inputs, **({"training": True} if takes_training else {}))
@@ -135,7 +136,7 @@ class Recorder(keras.Model):
         return rows
 
     def update(self, data: Any, batch_size: int, steps: int | None) -> None:
-        """Make the pass, and give the layers what came out."""
+        """Run the pass, and give the layers their new statistics."""
         layers = [layer for layer in _normalizers(self.model) if layer.trainable]
         if not layers:
             return
@@ -157,7 +158,7 @@ class Recorder(keras.Model):
 
     @contextlib.contextmanager
     def _recording(self, layer: Any) -> Iterator[None]:
-        """Let `layer` keep the statistics of the last batch alone, and note them."""
+        """Let `layer` keep only the statistics of the last batch, and record them."""
         call, momentum = layer.call, layer.momentum
         signature = inspect.signature(call)
 
@@ -201,7 +202,7 @@ def _nothing(layer: Any) -> tuple[Any, Any, Any]:
 
 
 def _count(layer: Any, inputs: Any, mask: Any) -> Any:
-    """How many numbers each channel of `inputs` has."""
+    """Return how many numbers each channel of `inputs` has."""
     if mask is not None:
         return ops.sum(ops.cast(mask, "float32"))
     sizes = [ops.cast(n, "float32") for n in ops.shape(inputs)]
@@ -212,7 +213,7 @@ def _count(layer: Any, inputs: Any, mask: Any) -> Any:
 
 
 def _give(layer: Any, counts: Any, means: Any, variances: Any) -> None:
-    """Put the statistics of all batches together, into `layer`."""
+    """Merge the statistics of all batches into `layer`."""
     counts, means, variances = (np.asarray(v, "float64") for v in (counts, means, variances))
     shares = counts / counts.sum()
     mean = (shares * means).sum(0)

@@ -1,4 +1,4 @@
-"""The picture of a sweep over learning rates; needs matplotlib."""
+"""Picture of a sweep over learning rates; needs matplotlib."""
 
 import contextlib
 from typing import Any
@@ -7,7 +7,7 @@ LINE, POINTS, MARK = "#2a6f97", "#9db8ca", "#bc6c25"
 
 
 def draw_rates(finder: Any, path: Any = None, ax: Any = None) -> Any:
-    """Draw what a `LearningRateFinder` found; see its `plot`."""
+    """Draw the sweep of a `LearningRateFinder`; see its `plot`."""
     smoothed = finder.smoothed
     count = len(smoothed)
     try:
@@ -24,7 +24,7 @@ def draw_rates(finder: Any, path: Any = None, ax: Any = None) -> Any:
             ax = Figure(**options).subplots()
     ax.plot(finder.rates[:count], finder.losses[:count], ".", color=POINTS, markersize=4)
     ax.plot(finder.rates[:count], smoothed, color=LINE, linewidth=2)
-    with contextlib.suppress(ValueError):  # there is no suggestion, and the picture shows why
+    with contextlib.suppress(ValueError):  # without a suggestion, the picture shows why
         _mark(ax, finder.suggestion, finder.rates, smoothed)
     low, high = float(smoothed.min()), float(smoothed.max())
     margin = high - low or 1.0

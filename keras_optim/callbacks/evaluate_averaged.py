@@ -1,4 +1,4 @@
-"""Testing and saving with averaged weights, inside `fit` and outside."""
+"""Evaluation weights while a model is tested or saved, inside `fit` and outside."""
 
 import contextlib
 import functools
@@ -16,31 +16,31 @@ from keras_optim.state import evaluation_weights
 
 
 class EvaluateAveraged(keras.callbacks.Callback):
-    """Validate, test, predict and save with the averaged weights, train on with the others.
+    """Averaged weights for validation, tests, predictions and files; training uses the others.
 
-    For optimizers that keep evaluation weights: `EMA`, `SWA`. In validation inside `fit`,
-    in `evaluate` and `predict` that get this callback, and for all callbacks at the end of an
-    epoch, the averaged weights stand in the model; then the trained ones come back exactly. At the
-    end of `fit` the averaged weights stay, with this callback or without.
+    For optimizers that keep evaluation weights: `EMA`, `SWA`. The model has the averaged weights
+    in validation inside `fit`, and in `evaluate` and `predict` that get this callback. All
+    callbacks see them at the end of an epoch. Then the trained ones come back exactly. At the end
+    of `fit` the averaged weights stay, with this callback or without.
 
-    It may stand anywhere in the list of callbacks: `fit` calls it first. `ModelCheckpoint` saves
-    what was validated, `EarlyStopping(restore_best_weights=True)` brings that back. Callbacks that
-    look at single batches see the weights that are trained, but `model.save` and
+    It may stand anywhere in the list of callbacks, because `fit` calls it first. `ModelCheckpoint`
+    saves the weights that were validated, and `EarlyStopping(restore_best_weights=True)` restores
+    them. Callbacks that look at single batches see the trained weights, but `model.save` and
     `model.save_weights` save averaged weights there too.
 
-    What is saved during `fit` also holds the trained weights, as part of the optimizer's state. A
-    `fit` with this callback goes on from them, as if it had not been interrupted, after
+    A file that is saved during `fit` also holds the trained weights, in the optimizer's state. A
+    `fit` with this callback continues from them, as if nothing had interrupted it: after
     `load_model`, after `load_weights` and with `BackupAndRestore`. Everything else that loads the
-    file sees the averaged weights; a `fit` without this callback goes on from these. Weights that
-    another callback sets at the end of an epoch stay, and training goes on from them.
+    file sees the averaged weights, and a `fit` without this callback continues from these. Weights
+    that another callback sets at the end of an epoch stay, and training continues from them.
 
     Args:
-        data: Inputs of the training, or a part of them. The statistics of batch normalisation are
-            computed again from them whenever the averaged weights are put into the model, see
-            `update_batch_statistics`; the trained ones come back with the weights. Default `None`:
-            the statistics stay those of the trained weights.
+        data: Inputs of the training, or a part of them. The callback recomputes the statistics of
+            batch normalisation from them each time it puts the averaged weights into the model, see
+            `update_batch_statistics`. The trained statistics come back with the weights. Default
+            `None`: the statistics stay those of the trained weights.
         batch_size: >= 1, for `data`. Default 32.
-        steps: >= 1, how many batches of `data` to read. Default `None`: all.
+        steps: >= 1, the number of batches of `data` to read. Default `None`: all.
 
     Raises:
         TypeError: wrong arguments.
@@ -69,17 +69,17 @@ class EvaluateAveraged(keras.callbacks.Callback):
     # ---- in `fit`
 
     def set_model(self, model: keras.Model) -> None:
-        """Keep `model`, and prepare to compute its batch statistics if there are data."""
+        """Keep `model`, and prepare to compute its batch statistics if the callback has data."""
         super().set_model(model)
         self._fitting = False
         self._recorder = None if self.data is None else batch_statistics.Recorder(model)
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Start from the weights that are trained."""
+        """Start from the trained weights."""
         self._fitting = True
         move_to_front(self)
         self._train_on()
-        own = self.model.__dict__  # Keras's `__setattr__` would track what is set
+        own = self.model.__dict__  # Keras's `__setattr__` would track the methods
         for name in ("save", "save_weights"):
             own.setdefault(name, self._averaged(getattr(self.model, name)))
 
@@ -105,7 +105,7 @@ class EvaluateAveraged(keras.callbacks.Callback):
         self._test()
 
     def on_test_end(self, logs: Any = None) -> None:
-        """Leave the model as it was; in `fit` the next epoch does so."""
+        """Restore the model; in `fit` the next epoch does so."""
         if self._swapped_here and not self._fitting:
             self._train_on()
 
@@ -114,13 +114,13 @@ class EvaluateAveraged(keras.callbacks.Callback):
         self.on_test_begin()
 
     def on_predict_end(self, logs: Any = None) -> None:
-        """Leave the model as it was."""
+        """Restore the model."""
         self.on_test_end()
 
     # ---- parts
 
     def _test(self) -> None:
-        """Put the averaged weights into the model, and the statistics that fit them."""
+        """Put the averaged weights into the model, with statistics for them."""
         optimizer = self._optimizer()
         evaluation_weights.swap_in(optimizer)
         if self._recorder is None or not optimizer.built:
@@ -131,7 +131,7 @@ class EvaluateAveraged(keras.callbacks.Callback):
             self._recorder.update(self.data, self.batch_size, self.steps)
 
     def _train_on(self) -> None:
-        """Put the trained weights back, and their statistics."""
+        """Put the trained weights back, with their statistics."""
         optimizer = self._optimizer()
         if optimizer._awaited and not optimizer.built:  # the state of a file holds them
             self.model.optimizer.build(self.model.trainable_variables)
@@ -142,7 +142,7 @@ class EvaluateAveraged(keras.callbacks.Callback):
         evaluation_weights.swap_out(optimizer)
 
     def _averaged(self, save: Callable[..., Any]) -> Callable[..., Any]:
-        """`save` with the averaged weights, wherever in `fit` it is called."""
+        """Return a `save` that saves the averaged weights at any time in `fit`."""
 
         @functools.wraps(save)
         def saving(*args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A sweep over learning rates that finds one to start with."""
+"""Search for a learning rate: a sweep over rates, and a suggestion."""
 
 import itertools
 import math
@@ -19,42 +19,42 @@ from keras_optim.formatting import shown
 
 
 class LearningRateFinder(keras.callbacks.Callback):
-    r"""Try all rates from tiny to huge in one short run, and suggest one.
+    r"""Sweep over rates from tiny to huge in one short run, and a suggestion.
 
     $$
     \eta_i = \eta_\text{min} \left(\frac{\eta_\text{max}}{\eta_\text{min}}\right)^{i / (n - 1)}
     $$
 
     Each batch is one step with a rate a little larger than the last. The loss first stays, then
-    falls, then explodes. `suggestion` lies halfway, on the logarithmic scale, between the rate at
-    which the smoothed loss has made a fifth of its fall and the one at which it is lowest, but is
-    at most a fifth of the latter. The window that smooths grows with the noise of the batches. Look
-    at the `plot` before you trust a number.
+    falls, then explodes. `suggestion` lies halfway, on the logarithmic scale, between two rates: at
+    the first, the smoothed loss has made a fifth of its fall; at the second, it is lowest. It is at
+    most a fifth of the second. The smoothing window grows with the noise of the batches. Look at
+    the `plot` before you trust a number.
 
     Measured on scikit-learn's digits (two hidden layers of 64 units) and on 4,000 images of MNIST
-    (two convolutions), with batches of 64 and of 8, three sweeps each, beside the rate with the
-    lowest loss after 300 or 600 steps, found on a grid (PyTorch): of 48 suggestions 44 are within a
-    factor of about 5 of it, and all within 12. As multiples of that rate: `SGD` 0.08 to 1 (median
+    (two convolutions), with batches of 64 and of 8, three sweeps each (PyTorch). The best rate of a
+    grid has the lowest loss after 300 or 600 steps. Of 48 suggestions 44 are within a factor of
+    about 5 of it, and all within 12. As multiples of that rate: `SGD` 0.08 to 1 (median
     0.2), `Adam` 0.2 to 5 (1.1), `Lion` 1.1 to 8.5 (2.7), `SignSGD` 0.3 to 4.4 (0.7). So go up for
     plain `SGD`, and down for `Lion`. The rate of steepest descent, a common choice, was from
     0.0003 to 19 times the best. A sweep is short: for long training, or with momentum, take half.
 
-    A `fit` that gets this callback does only that. Weights, optimizer state and the random state
-    of layers are exactly as before when it ends, by whatever: an exception or Ctrl-C too. Other
-    callbacks see the model as it was, not the sweep. It works with every Keras optimizer whose
-    rate is a number. The sweep has `steps` batches, or all that the epochs of `fit` have if that
-    is less; it ends early when the loss is not finite or three times in a row above `divergence`
-    times its lowest.
+    A `fit` with this callback only runs the sweep. After it, weights, optimizer state and the
+    random state of layers are exactly as before, even after an exception or Ctrl-C. Other callbacks
+    see the model as it was, not the sweep. It works with every Keras optimizer whose rate is a
+    number. The sweep has `steps` batches, or all that the epochs of `fit` have if these are fewer.
+    It ends early if the loss is not finite, or three times in a row above `divergence` times its
+    lowest.
 
     Args:
         min_learning_rate: > 0, $\eta_\text{min}$. Default 1e-6.
-        max_learning_rate: More than the smallest, $\eta_\text{max}$. Default 10.
+        max_learning_rate: Above `min_learning_rate`, $\eta_\text{max}$. Default 10.
         steps: >= 10, $n$. Default 100.
         divergence: > 1, see above. Default 4.
 
     Raises:
-        ValueError: wrong rates; or when it starts: a rate that is a schedule, a model that is not
-            built or has a `fit` of its own, or `steps_per_execution` other than 1.
+        ValueError: wrong rates. When the sweep starts: a rate that is a schedule, a model that is
+            not built or has a `fit` of its own, or `steps_per_execution` other than 1.
 
     Example:
 
@@ -93,20 +93,20 @@ class LearningRateFinder(keras.callbacks.Callback):
         self.steps = steps
         self.divergence = divergence
         self.rates: list[float] = []
-        """The rates that were tried."""
+        """The rates tried so far."""
         self.losses: list[float] = []
         """The loss of each batch, before the step with the rate of the same index."""
 
     # ---- the sweep
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Remember all that the sweep will change."""
+        """Plan the rates, and copy all that the sweep will change."""
         optimizer = inside_loss_scale(self.model.optimizer)
         rate = keras_private.learning_rate(optimizer)
         if not isinstance(rate, keras.Variable):
             raise ValueError(
-                "LearningRateFinder: the optimizer's `learning_rate` must be a number while a rate "
-                f"is searched. Received: learning_rate={shown(rate)}"
+                "LearningRateFinder: the optimizer's `learning_rate` must be a number during the "
+                f"sweep. Received: learning_rate={shown(rate)}"
             )
         if self.model.steps_per_execution != 1:
             raise ValueError(
@@ -114,7 +114,7 @@ class LearningRateFinder(keras.callbacks.Callback):
                 f"Received: steps_per_execution={self.model.steps_per_execution}"
             )
         if not self.model.trainable_variables:
-            raise ValueError("LearningRateFinder: the model must be built before it is searched.")
+            raise ValueError("LearningRateFinder: the model must be built before the sweep.")
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
         self.rates, self.losses = [], []
@@ -127,19 +127,19 @@ class LearningRateFinder(keras.callbacks.Callback):
         self._sweep = Sweep(self.model, lambda: self._planned[len(self.losses)])
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Let the loss be that of this batch alone, and its step one of the sweep."""
+        """Make the loss that of this batch alone, and its step a step of the sweep."""
         between_batches(self.model)
         self.model.reset_metrics()
         self._sweep.before_step()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Note rate and loss, and stop where it explodes."""
+        """Note rate and loss, and stop if the loss explodes."""
         self.rates.append(self._planned[len(self.losses)])
         self.losses.append(float((logs or {})["loss"]))
         if self._sweep.steps != len(self.losses):
             raise ValueError(
-                "LearningRateFinder: `fit` must train by `model.train_function`, as that of Keras "
-                f"does. Received: a {type(self.model).__name__} with another `fit`"
+                "LearningRateFinder: `fit` must call `model.train_function`, as Keras's own does. "
+                f"Received: a {type(self.model).__name__} with another `fit`"
             )
         lowest = min(self.losses)
         exploded = min(self.losses[-3:]) > self.divergence * lowest > 0
@@ -148,17 +148,17 @@ class LearningRateFinder(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Leave everything as it was."""
+        """Restore the model."""
         self._sweep.end()
 
-    # ---- what it found
+    # ---- results
 
     @property
     def smoothed(self) -> np.ndarray:
         """The finite losses, each averaged with its neighbours; an explosion is cut off.
 
         Raises:
-            ValueError: there was no sweep yet.
+            ValueError: no sweep has run.
         """
         return self._curve().smoothed
 
@@ -167,7 +167,7 @@ class LearningRateFinder(keras.callbacks.Callback):
         """The rate to start with, see above.
 
         Raises:
-            ValueError: there was no sweep yet, or the loss never fell clearly above its noise.
+            ValueError: no sweep has run, or the loss never fell clearly above its noise.
         """
         try:
             return self._curve().suggestion(self.rates)
@@ -201,6 +201,6 @@ class LearningRateFinder(keras.callbacks.Callback):
 
         Raises:
             ImportError: matplotlib is not installed.
-            ValueError: there was no sweep yet.
+            ValueError: no sweep has run.
         """
         return draw_rates(self, path, ax)

@@ -1,4 +1,4 @@
-"""Learning rate, gradient norm and update norm in the logs of training."""
+"""Logs of training with learning rate, gradient norm and update norm."""
 
 from typing import Any
 
@@ -10,27 +10,27 @@ from keras_optim.engine import norms
 
 
 class LogTraining(keras.callbacks.Callback):
-    """Add `learning_rate`, `gradient_norm` and `update_norm` to the logs.
+    """Logs of `learning_rate`, `gradient_norm` and `update_norm`.
 
-    From the logs they go where all metrics go: into the `History`, the progress bar, `CSVLogger`,
-    and TensorBoard, if these come after this callback. Watch them to choose a clipping norm, to see
-    whether a rate is too high (norms that grow) or a layer is dead (norms of zero).
+    The `History`, the progress bar, `CSVLogger` and TensorBoard show them like all metrics, if they
+    come after this callback. Watch them to choose a clipping norm, to see whether a rate is too
+    high (norms that grow) or a layer is dead (norms of zero).
 
-    The gradient norm is that over all variables, before any clipping; the update norm is how far
-    all weights together moved, weight decay included. Both are measured inside the compiled step
-    and cost little. Of an epoch the logs have the means of both norms, and the rate of its last
-    step. The model must be compiled with an optimizer of keras_optim; nothing else is to be done.
+    The gradient norm is that over all variables, before any clipping. The update norm is the
+    distance that all weights together moved, weight decay included. The compiled step measures
+    both at little cost. The logs of an epoch have the means of both norms, and the rate of its last
+    step. The model must be compiled with an optimizer of keras_optim.
 
     The rate has the name under which Keras's own callbacks log it. Under a wrapper, and in a
-    `LossScaleOptimizer`, it is the rate that the innermost rule is given.
+    `LossScaleOptimizer`, it is the rate of the innermost rule.
 
     Args:
-        per_batch: Whether each batch is logged too, and kept in `batches`: a dict of lists, one
-            number per batch. Waits for each step, so it is slower. Default `False`.
-        per_layer: Whether both norms are logged for each layer too, as `gradient_norm/dense_1` and
-            `update_norm/dense_1`; a layer in a model inside of the model is `inner/dense_1`.
-            On PyTorch the optimizer then runs operation by operation, not natively, also
-            afterwards. Default `False`.
+        per_batch: Whether to log each batch too, and keep it in `batches`: a dict of lists, one
+            number per batch. This is slower, because it waits for each step. Default `False`.
+        per_layer: Whether to log both norms for each layer too, as `gradient_norm/dense_1` and
+            `update_norm/dense_1`; a layer in a model inside the model is `inner/dense_1`. On
+            PyTorch the optimizer then falls back to single operations, also afterwards. Default
+            `False`.
 
     Raises:
         TypeError: an argument of the wrong type.
@@ -62,21 +62,21 @@ class LogTraining(keras.callbacks.Callback):
         self.per_layer = per_layer
         self.batches: dict[str, list[float]] = {name: [] for name in norms.LAST}
         if per_batch:
-            # Only then: Keras waits for each step where a callback looks at batches.
+            # Keras waits for each step if a callback has this method.
             self.on_train_batch_end = self._log_batch
 
     def set_model(self, model: keras.Model) -> None:
-        """Begin to record, before the step is compiled."""
+        """Begin to record, before Keras compiles the step."""
         super().set_model(model)
         if norms.start(optimizer_of(self), model if self.per_layer else None):
             model.train_function = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Start the means again."""
+        """Restart the means."""
         norms.forget(optimizer_of(self))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Add the means over the epoch to its logs, and the last rate."""
+        """Add the means over the epoch and the last rate to its logs."""
         optimizer = optimizer_of(self)
         if logs is not None and (means := norms.means(optimizer)):
             logs.update({**means, "learning_rate": norms.last(optimizer)["learning_rate"]})

@@ -1,4 +1,4 @@
-"""The rate to start with, from the losses of a sweep over rates."""
+"""Curve of losses over rates, and the rate that it suggests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 Losses = NDArray[np.float64]
 FALLEN = 0.2
-"""Share of its whole fall after which the loss has begun to fall."""
+"""The share of its whole fall after which the loss counts as falling."""
 BELOW = 5.0
-"""A suggestion is at least by this factor lower than the rate of the lowest loss."""
+"""The least factor between the rate of the lowest loss and the suggestion below it."""
 CLEAR = 8.0
-"""The window grows until the fall is that many times the error of the smoothed loss, ..."""
+"""The window grows until the fall is this many times the error of the smoothed loss."""
 WINDOWS = (0.03, 1 / 12)
-"""... between these shares of the sweep (standard deviation of the weights)."""
+"""The narrowest and the widest window: standard deviations, as shares of the sweep."""
 VISIBLE = 4.0
-"""A fall of fewer times that error may be noise: of 100 pure noises 4 have a larger one."""
+"""A fall below this many times the error may be noise: 4 of 100 pure noises have a larger one."""
 
 
 class NoFall(ValueError):
@@ -25,18 +25,18 @@ class NoFall(ValueError):
 
 @dataclass(frozen=True)
 class RateCurve:
-    """The smoothed loss of a sweep, and what is read from it, as indices of rates."""
+    """The smoothed loss of a sweep, and two indices of rates."""
 
     smoothed: Losses
     begins: int
-    """Where the loss has begun to fall."""
+    """The rate at which the loss has begun to fall."""
     lowest: int
-    """Where it is lowest; from there on it rises."""
+    """The rate of the lowest loss; above it, the loss rises."""
     clear: float
     """The fall in multiples of the error of the smoothed loss."""
 
     def suggestion(self, rates: Sequence[float]) -> float:
-        """Halfway, on a logarithmic scale, between the two; at most a fifth of the upper one.
+        """Return the rate halfway between both, on a logarithmic scale, or less (see `BELOW`).
 
         Raises:
             NoFall: the loss does not fall, or not clearly above its noise.
@@ -48,11 +48,11 @@ class RateCurve:
 
 
 def rate_curve(losses: Sequence[float]) -> RateCurve:
-    """The curve of the finite `losses`, one per rate, at least 5, of rates with a constant ratio.
+    """Compute the curve of at least 5 finite losses, one per rate, of rates in a constant ratio.
 
-    A Gaussian window averages each loss with its neighbours. It is as narrow as the noise allows,
-    which is measured by the differences between one loss and the next. Losses far above those at
-    the start count as if they were near, so that the explosion at the end does not reach back.
+    A Gaussian window averages each loss with its neighbours. It is as narrow as the noise allows;
+    differences between one loss and the next measure the noise. Losses far above the first ones
+    are capped, so that the explosion at the end does not reach back.
 
     >>> losses = [1.0] * 30 + [0.9, 0.7, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0, 1.0, 9.0]
     >>> curve = rate_curve(losses)
@@ -62,7 +62,7 @@ def rate_curve(losses: Sequence[float]) -> RateCurve:
     values = np.asarray(losses, "float64")
     count = len(values)
     half = values[: max(count // 2, 5)]
-    noise = float(np.median(np.abs(np.diff(half)))) / 0.954  # of Gaussian noise: its deviation
+    noise = float(np.median(np.abs(np.diff(half)))) / 0.954  # the deviation, if it is Gaussian
     noise = max(noise, 1e-6 * float(np.median(np.abs(half))))  # of rounding
     capped = np.minimum(values, np.median(values[: max(count // 4, 5)]) + 3.0 * noise)
     width, widest = (max(share * count, 1.0) for share in WINDOWS)
@@ -71,7 +71,7 @@ def rate_curve(losses: Sequence[float]) -> RateCurve:
         lowest = int(np.argmin(smoothed))
         level = float(np.mean(capped[: max(lowest // 2, 3)]))
         fall = level - float(smoothed[lowest])
-        error = noise / (1.0 + 3.54 * width) ** 0.5  # of a mean of about 3.54 widths of losses
+        error = noise / (1.0 + 3.54 * width) ** 0.5  # a mean of about 3.54 widths of losses
         if error * CLEAR <= fall or width >= widest:
             break
         width = min(1.3 * width, widest)

@@ -1,9 +1,8 @@
-"""Train steps that leave no trace in a model, even if an exception ends their `fit`.
+"""Sweep: train steps that leave a model unchanged, even if an exception ends their `fit`.
 
-Keras calls no callback when `fit` is interrupted. So a sweep never leaves its weights in the model:
-each step of it starts from a copy of its own, and the model has its own values again as soon as
-the step is over, or has failed. JAX's train steps are given the state and return it, so there the
-model's is never touched at all.
+Keras calls no callback when an exception ends `fit`. So a sweep never leaves its weights in the
+model. Each step starts from a copy, and then, even after a failure, the model gets its own values
+back. JAX's train steps take the state and return it, so the sweep does not touch the model's there.
 """
 
 from collections.abc import Callable
@@ -18,14 +17,14 @@ from keras_optim.tensors import BACKEND
 
 
 class Sweep:
-    """The train steps of `model` on a copy of its state and its optimizer's.
+    """Train steps of `model` on a copy of its state and its optimizer's.
 
-    It takes the place of `model.train_function` until `end`, or until Keras asks for that function
-    anew: so it cannot outlive the `fit` in which it was made.
+    It replaces `model.train_function` until `end`, or until Keras makes a new train function. So it
+    cannot outlive its `fit`.
 
     Args:
         model: Compiled, its optimizer built, inside `fit`.
-        next_rate: Called before each step for its learning rate.
+        next_rate: Returns the learning rate of the next step.
     """
 
     def __init__(self, model: keras.Model, next_rate: Callable[[], float]):
@@ -34,20 +33,20 @@ class Sweep:
         self.kept = _copies([*model.variables, *model.optimizer.variables])
         self.state: Any = None
         self.steps = 0
-        """How many steps were made."""
+        """The number of steps so far."""
 
     def before_step(self) -> None:
-        """Take the place of the train function, if that is not done yet."""
+        """Replace the train function, if it is not replaced yet."""
         model = self.model
         if model.train_function != self.step:
             model.make_train_function()
             self.function = model.train_function
             model.train_function = self.step
-        # Past Keras's `__setattr__`, so that the methods of the classes can come back.
+        # Bypass Keras's `__setattr__`, so that `pop` can bring back the methods of the class.
         vars(model)["make_train_function"] = self._make_train_function
         if BACKEND == "jax":
-            # Its `fit` takes the weights out of the model; in the end, even of a failure, it puts
-            # them back, and averages in their place.
+            # JAX's `fit` takes the weights out of the model. In the end, even after a failure, it
+            # puts them back, or averages in their place.
             vars(model.optimizer)["finalize_variable_values"] = self._finalize
 
     def end(self) -> None:
@@ -59,12 +58,12 @@ class Sweep:
     # ---- a step
 
     def step(self, *arguments: Any) -> Any:
-        """What `fit` calls in place of the train function; it raises where the data end."""
+        """Run one step in place of the train function, which raises at the end of the data."""
         try:
             result = self._step_on_jax(*arguments) if BACKEND == "jax" else self._step(*arguments)
             self.steps += 1
             return result
-        except BaseException:  # also where it came while values were put back
+        except BaseException:  # an interruption may also come while values are put back
             self._restore()
             raise
 
@@ -82,7 +81,7 @@ class Sweep:
         import jax
 
         *own, metrics = state
-        # The train function takes the memory of what it is given.
+        # The train function takes over the memory of its arguments.
         trained, others, optimizer = self.state or jax.tree.map(ops.copy, own)
         rate = keras_private.learning_rate(inside_loss_scale(self.model.optimizer))
         index = next(i for i, v in enumerate(self.model.optimizer.variables) if v is rate)

@@ -1,27 +1,27 @@
-"""A pure function of tensors as one compiled loop over many of them, on PyTorch.
+"""Compiled loops on PyTorch: one call of a pure function on many tensors.
 
     graph        operations of a function, and how far each spreads over an array
-    axes         spreads of shapes, and shapes of spreads
-    tracing      a graph from one run of the function; `stand_in` for tensors
-    operations   each operation and each reduction in C
-    grouping     items that the same text can do, and the order in which numbers are known
-    schedule     passes over the elements: each computes, stores, and loads
-    expressions  names and expressions; `indexing`: places in arrays
-    loops        loops over elements and over places of some axes
+    axes         the spread of a shape, and the shape of a spread
+    tracing      the graph, from one run of the function on `stand_in` tensors
+    operations   the C text of each operation and each reduction
+    grouping     items that share one text, and the order in which numbers become known
+    schedule     passes over the elements: the values that each computes, stores and loads
+    expressions  C names and expressions; `indexing`: offsets into arrays
+    loops        C loops over elements and over positions along some axes
     cpu_source   one C function with OpenMP; `on_cpu`: its tables and its call
     cuda_source  one CUDA kernel; `on_cuda`: its tables and its launches
     building     shared library of a C function, in a private cache
-    compilers    C compilers of this machine, and how one is run
-    proving      a kernel on small tensors, beside what PyTorch makes of the same operations:
-                 `replaying` does them one by one, `specimens` has the tensors
+    compilers    C compilers of this machine, and their flags
+    proving      a kernel compared with PyTorch on small tensors: `replaying` runs its graph
+                 operation by operation, `specimens` has the tensors
     kernel       the function bound to tensors, and called
 
-Nothing here knows what an optimizer is.
+This package knows nothing of optimizers.
 """
 
 from keras_optim.codegen.building import BuildError
 from keras_optim.codegen.graph import Refused
-from keras_optim.codegen.kernel import Call, Kernel, check
+from keras_optim.codegen.kernel import Call, Kernel, check, supported
 from keras_optim.codegen.tracing import Function
 
-__all__ = ["BuildError", "Call", "Function", "Kernel", "Refused", "check"]
+__all__ = ["BuildError", "Call", "Function", "Kernel", "Refused", "check", "supported"]

@@ -1,4 +1,4 @@
-"""The axes of an item: spreads of shapes, and shapes of spreads."""
+"""Axes of an item: the spread of a shape, and the shape of a spread."""
 
 import math
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class Axes:
         self._vectors = 0
 
     def spread_of(self, shape: Sequence[int]) -> Spread:
-        """Find how far a tensor of as many axes spreads, or one of a single number.
+        """Return the spread of a tensor that has as many axes as the array, or one number.
 
         Raises:
             Refused: no part of the array has this shape.
@@ -35,15 +35,15 @@ class Axes:
             return NUMBER
         spread = frozenset(a - len(shape) for a, n in enumerate(shape) if n != 1)
         if shape != self.shape_of(spread):
-            raise Refused(f"something has the shape {shape}, beside {self.shape}")
+            raise Refused(f"a tensor has the shape {shape}, beside {self.shape}")
         return spread
 
     def spread_of_array(self, shape: Sequence[int]) -> Spread:
-        """Find how far an array that comes with the item spreads.
+        """Return the spread of an array that belongs to the item.
 
-        One with as many elements lies like the item. A vector as long as one of the axes lies along
-        one such axis, which is unknown at first: where the axes are as long as each other, only
-        the use tells.
+        An array of as many elements has one for each element. A vector lies along an axis of its
+        length. That axis is unknown at first, because only its use tells apart two axes of one
+        length.
         """
         if tuple(shape) == self.shape or math.prod(shape) == math.prod(self.shape) != 1:
             return ELEMENT
@@ -53,30 +53,30 @@ class Axes:
         return self.spread_of(shape)
 
     def shape_of(self, spread: Spread) -> tuple[int, ...]:
-        """Return the shape, with all axes, of what spreads so far."""
+        """Return the shape, with all axes, of a tensor of this spread."""
         if spread == ELEMENT:
             return self.shape
         axes = range(-len(self.shape), 0)
         return tuple(n if a in spread else 1 for a, n in zip(axes, self.shape, strict=True))
 
     def united(self, spreads: Sequence[Spread]) -> Spread:
-        """Find how far something spreads that is made of things that spread so far."""
+        """Return the spread of the result of an operation on operands of these spreads."""
         union = frozenset().union(*spreads)
         return ELEMENT if union >= ELEMENT or union == self.long != NUMBER else union
 
     def without(self, spread: Spread, over: Any) -> Spread:
-        """Take some axes, or one, counted from either end, out of a spread."""
+        """Remove an axis or several, counted from either end, from a spread."""
         rank = len(self.shape)
         gone = {a % rank - rank for a in ([over] if isinstance(over, int) else over)}
         return (self.long if spread == ELEMENT else spread) - gone
 
     def fits(self, value: Any, its: Spread, result: torch.Tensor, spread: Spread) -> bool:
-        """Whether an operand lies along the result, place by place."""
+        """Whether each element of the operand is at its place beside the result's."""
         if not result.numel() or (its == spread and value.shape == result.shape):
             return True
         padded = (*[1] * (result.dim() - value.dim()), *value.shape)
         return (padded, tuple(result.shape)) == (self.shape_of(its), self.shape_of(spread))
 
     def some_axis(self, length: int) -> Spread:
-        """Return an axis of this length: which one makes no difference to the caller."""
+        """Return the first axis of this length, for a caller to whom any of them will do."""
         return frozenset([self.shape.index(length) - len(self.shape)])

@@ -1,8 +1,8 @@
-"""A C function as a shared library, built once per machine and kept in a private cache.
+"""Shared libraries of C functions, built once per machine and kept in a private cache.
 
-The folder is `$XDG_CACHE_HOME/keras_optim`, or `~/.cache/keras_optim`. A library is found again by
-its source, the compilers, their flags and the processor; it ends with the hash of its own bytes, so
-that a damaged one is built again. What cannot be built is not tried again in the same process.
+The cache is the folder `$XDG_CACHE_HOME/keras_optim`, or `~/.cache/keras_optim`. Its keys are the
+source, the compilers, their flags and the processor. A library ends with the hash of its own bytes,
+so a damaged one is built again. A build that failed is not tried again in the same process.
 """
 
 import contextlib
@@ -22,13 +22,13 @@ from keras_optim.codegen.compilers import BuildError
 __all__ = ["BuildError", "forget", "load", "mark"]
 
 builds = 0
-"""How often a library was built in this process, or tried to be."""
+"""The number of builds in this process, failed ones included."""
 _SPACE = 1 << 20
-"""Bytes that a folder to build in must have."""
+"""The free bytes that a build folder must have."""
 
 
 def load(source: str) -> Any:
-    """The function `run` of a C source; `digest` is the hash of its library.
+    """Return the function `run` of a C source; its `digest` is the hash of the library.
 
     Raises:
         BuildError: no compiler, or they all failed.
@@ -40,13 +40,13 @@ def load(source: str) -> Any:
 
 
 def forget() -> None:
-    """Try again what could not be built."""
+    """Forget failed builds, so that they are tried again."""
     _found.cache_clear()
     compilers.forget()
 
 
 def mark(*facts: str) -> Path | None:
-    """Where the cache keeps a note about these facts, if there is a cache."""
+    """Return the path of the cache's note about these facts; `None` without a cache."""
     folder = _folder()
     return folder / _name("note", *facts) if folder else None
 
@@ -83,24 +83,24 @@ def _name(ending: str, *facts: str) -> str:
 
 
 def _from_cache(path: Path) -> Any:
-    """The function of a library in the cache; None if it is damaged or cannot be opened."""
+    """Return the function of a cached library; `None` if it is damaged or cannot be opened."""
     try:
         if path.is_file():
             content = path.read_bytes()
             if hashlib.sha256(content[:-32]).digest() == content[-32:]:
                 return _opened(path, content)
     except (OSError, AttributeError):
-        pass  # as if it were not there
+        pass  # build it again
     return None
 
 
 def _kept(built: Path, folder: Path | None, name: str) -> Any:
-    """The function of a library that was just built, and is put into the cache."""
+    """Put a newly built library into the cache, and return its function."""
     content = built.read_bytes()
     content += hashlib.sha256(content).digest()
     try:
         run = _opened(built, content)
-    except OSError:  # programs in the folder for temporary files may not be run
+    except OSError:  # the system may forbid programs in its temporary folder
         if not folder:
             raise
         path = _stored(content, folder / name)
@@ -110,7 +110,7 @@ def _kept(built: Path, folder: Path | None, name: str) -> Any:
             path.unlink()
             raise
     if folder:
-        with contextlib.suppress(OSError):  # a full disk: it is used from where it is
+        with contextlib.suppress(OSError):  # a full disk: use the library that was opened above
             path = _stored(content, folder / name)
             try:
                 return _opened(path, content)
@@ -120,7 +120,7 @@ def _kept(built: Path, folder: Path | None, name: str) -> Any:
 
 
 def _stored(content: bytes, path: Path) -> Path:
-    """Write a file all at once, or not at all."""
+    """Write a file completely, or not at all."""
     handle, temporary = tempfile.mkstemp(dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -140,12 +140,12 @@ def _opened(path: Path, content: bytes) -> Any:
 
 @contextlib.contextmanager
 def _temporary(folder: Path | None) -> Iterator[Path]:
-    """A folder to build in, in the system's one for temporary files or else in the cache.
+    """Make a build folder in the system's temporary folder, or else in the cache.
 
     Raises:
         OSError: neither can be written to.
     """
-    problem = OSError("there is none that can be written to")
+    problem = OSError("none can be written to")
     for parent in (None, folder) if folder else (None,):
         try:
             made = tempfile.TemporaryDirectory(
@@ -168,7 +168,7 @@ def _temporary(folder: Path | None) -> Iterator[Path]:
 
 
 def _folder() -> Path | None:
-    """The cache, if it is a folder that this user alone can write to."""
+    """Return the folder of the cache, if only this user can write to it."""
     root = os.environ.get("XDG_CACHE_HOME", "")
     if not os.path.isabs(root):
         home = os.path.expanduser("~") if os.environ.get("HOME") != "" else ""

@@ -1,7 +1,7 @@
-"""The C compilers of this machine: which there are, what they can do, and how one is run.
+"""C compilers of this machine: finding them, choosing their flags, running them.
 
-A compiler that cannot be used is left alone for the rest of the process, and the next one is tried.
-One that does not know some of the flags is used without them.
+A compiler that fails with any source is not used again in the same process; the next one is tried.
+A compiler that does not know some of the flags is called without them.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from typing import TypeVar
 
 NAMES = ("gcc", "clang", "cc", "g++", "c++")
 SECONDS = 60.0
-"""How long a compiler may take; then it is taken for one that hangs."""
+"""The time limit of a compiler. After it, the compiler is taken to hang."""
 
 _NEEDED = ("-x", "c", "-shared", "-fPIC", "-O3", "-ffp-contract=off")
 """Each operation is rounded by itself, as PyTorch does it."""
@@ -38,7 +38,7 @@ FLAGS = (
     (*_NEEDED, *_FAST, "-fopenmp-simd"),
     _NEEDED,
 )
-"""The best first. Without `-fopenmp` a library has one thread."""
+"""Sets of flags, the best first. Without `-fopenmp` a library has one thread."""
 TRIAL = """
 #include <math.h>
 #include <stdint.h>
@@ -51,15 +51,15 @@ void run(int64_t n, double *x) {
   for (int64_t i = 0; i < n; i++) x[i] = expm1(x[i]);
 }
 """
-"""What every compiler must be able to build."""
+"""A source that every usable compiler can build."""
 _KEPT = 2000
-"""How many characters of a compiler's error message are shown."""
+"""The number of characters of a compiler's error message that are shown."""
 
 Result = TypeVar("Result")
 
 
 class BuildError(Exception):
-    """There is no compiler that can build the function."""
+    """No compiler can build the function."""
 
 
 class _Unusable(BuildError):
@@ -68,13 +68,13 @@ class _Unusable(BuildError):
 
 @dataclass
 class Compiler:
-    """One program, and what is known about it.
+    """A program that may be a C compiler, and the results of trying it.
 
     Attributes:
-        path: Where it is.
+        path: Of the program.
         flags: The flags that it is called with.
-        known: Whether it takes them.
-        problem: Why it cannot be used; empty if it can, as far as is known.
+        known: Whether the flags were chosen by trials.
+        problem: Why it cannot be used; empty until a problem is found.
     """
 
     path: str
@@ -84,7 +84,7 @@ class Compiler:
 
     @property
     def identity(self) -> str:
-        """Path, size and time of the program: they change when it is replaced."""
+        """Path, size and time of the program. They change when it is replaced."""
         try:
             found = os.stat(self.path)
         except OSError:
@@ -92,12 +92,12 @@ class Compiler:
         return f"{os.path.realpath(self.path)} {found.st_size} {found.st_mtime_ns}"
 
     def build(self, source: str, folder: Path, use: Callable[[Path], Result]) -> Result:
-        """What `use` makes of the library built from `source`.
+        """Build a library from `source`, and return the result of `use` on its path.
 
         Args:
-            source: C.
-            folder: Empty; what is written into it may stay there.
-            use: Raises OSError or AttributeError if what it gets is no such library.
+            source: In C.
+            folder: For temporary files. The caller removes it.
+            use: Raises OSError or AttributeError if the file is no working library.
 
         Raises:
             BuildError: the source cannot be built.
@@ -121,7 +121,7 @@ class Compiler:
         return self.build(source, folder, use)
 
     def _find_flags(self, folder: Path) -> bool:
-        """Set the best flags that it takes; whether there are any."""
+        """Set the best flags that the compiler accepts; return whether it accepts any."""
         if not self._takes(FLAGS[-1], folder):
             return False
         self.flags = next((f for f in FLAGS[:-1] if self._takes(f, folder)), FLAGS[-1])
@@ -135,8 +135,11 @@ class Compiler:
             return False
 
     def _run(self, source: str, folder: Path) -> Path:
-        """Build a library in `folder`. All goes through files: a pipe may be held open for ever."""
-        folder = Path(tempfile.mkdtemp(dir=folder))  # a name is opened once: always another one
+        """Build a library in `folder`.
+
+        Errors go through a file, because a child of the compiler may hold a pipe open for ever.
+        """
+        folder = Path(tempfile.mkdtemp(dir=folder))  # the loader caches libraries by their name
         target, text, errors = folder / "library.so", folder / "source.c", folder / "errors"
         text.write_text(source, encoding="utf-8")
         command = [self.path, *self.flags, str(text), "-o", str(target), "-lm"]
@@ -152,22 +155,22 @@ class Compiler:
                     env=environment,
                     start_new_session=True,
                 )
-            except OSError as error:  # no program, or no further process is allowed
+            except OSError as error:  # the program is gone, or the system allows no new process
                 raise _Unusable(f"{self.path}: {error}") from error
             code = _ended(process)
         said = errors.read_text(encoding="utf-8", errors="replace").strip()[-_KEPT:]
         if code is None:
-            raise _Unusable(f"{self.path} had not ended after {SECONDS:g} seconds")
+            raise _Unusable(f"{self.path} did not end within {SECONDS:g} seconds")
         if code or not target.is_file():
             ended = f"ended with {code}" if code else "wrote no library"
             raise BuildError(f"`{' '.join(command)}` {ended}. {said}")
         if _cut_off(target.read_bytes()):
-            raise BuildError(f"`{' '.join(command)}` wrote a library without an end")
+            raise BuildError(f"`{' '.join(command)}` wrote an incomplete library")
         return target
 
 
 def _ended(process: subprocess.Popen[bytes]) -> int | None:
-    """The exit status; none if it was too slow. Nothing that it has started goes on then."""
+    """Return the exit status. Kill a process that is too slow, with its children: `None`."""
     try:
         return process.wait(SECONDS)
     except BaseException as error:
@@ -182,7 +185,7 @@ def _ended(process: subprocess.Popen[bytes]) -> int | None:
 
 
 def _cut_off(content: bytes) -> bool:
-    """Whether the end of an ELF file, a table, is missing. To open it would end the process."""
+    """Whether an ELF file lacks its last table. Opening such a library would kill the process."""
     if content[:6] != b"\x7fELF\x02\x01":  # another format, or not of 64 bits
         return False
     if len(content) < 64:
@@ -193,7 +196,7 @@ def _cut_off(content: bytes) -> bool:
 
 @functools.cache
 def compilers() -> tuple[Compiler, ...]:
-    """Those that are found, each once, in the order in which they are tried."""
+    """Return the compilers of this machine, each once, in the order of trial."""
     found: dict[str, Compiler] = {}
     for path in _paths():
         found.setdefault(os.path.realpath(path), Compiler(path))
@@ -201,7 +204,7 @@ def compilers() -> tuple[Compiler, ...]:
 
 
 def _paths() -> Iterator[str]:
-    """Find every program of that name in `PATH`: the first may not work."""
+    """Find every program of these names in `PATH`, because the first one may not work."""
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     for name in NAMES:
         for folder in folders:
@@ -211,7 +214,7 @@ def _paths() -> Iterator[str]:
 
 @functools.cache
 def toolchain() -> tuple[str, ...]:
-    """What a library depends on besides its source."""
+    """Return the facts that a library depends on besides its source."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").split("\n\n")[0].splitlines()
         kept = ("vendor_id", "cpu family", "model", "flags", "Features", "CPU")
@@ -224,6 +227,6 @@ def toolchain() -> tuple[str, ...]:
 
 
 def forget() -> None:
-    """Look for compilers again when one is needed."""
+    """Forget the compilers, so that the next build looks for them again."""
     compilers.cache_clear()
     toolchain.cache_clear()

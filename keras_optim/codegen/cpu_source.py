@@ -1,10 +1,10 @@
-"""The source for a CPU: one C function with OpenMP.
+"""CPU source: one C function with OpenMP.
 
 Without reductions, threads share the elements of all items, in order. With reductions, a thread
-takes one item after the other and goes through all its passes: so later passes find much of what
-they need in the processor's cache, and no thread waits for another, which may not even run at the
-moment. Threads share items that are large beside all others, and everything if something is summed
-over all items: there they wait for each other at the end of a pass.
+takes one item after the other and does all passes over it. So later passes find their inputs in the
+processor's cache, and no thread waits for one that the system has suspended. Threads share an item
+that is large beside all others. They share all items if the function sums over all of them. Then
+they wait for each other at the end of each pass.
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,7 +53,7 @@ class CWriter(Writer):
     EARLY = True
 
     def function(self) -> str:
-        """All of it."""
+        """Return the source of the function."""
         return FUNCTION.substitute(
             helpers=HELPERS.format(qualifiers="static inline"),
             reductions=joined(self._reductions()),
@@ -68,7 +68,7 @@ class CWriter(Writer):
         )
 
     def _reductions(self) -> list[str]:
-        """The functions that reduce what threads have reduced."""
+        """Return the helper functions that reduce the partial results of threads."""
         extremes = [op for op in self.ops if REDUCTIONS[op].clause == op]
         return [
             *([EXTREMES] if extremes else []),
@@ -77,7 +77,7 @@ class CWriter(Writer):
         ]
 
     def _work(self) -> str:
-        """All passes, with what is known before, between and after them."""
+        """Return all passes, and the numbers that become known before, between and after them."""
         parts, wait = [], WAIT if self.one_by_one else BARRIER
         for depth in range(self.layout.passes):
             parts += [self._pass(depth), wait]
@@ -92,11 +92,11 @@ class CWriter(Writer):
 
     @property
     def one_by_one(self) -> bool:
-        """Whether all passes over an item are made before the next item."""
+        """Whether a thread does all passes over an item before the next item."""
         return bool(self.layout.passes) and not self.layout.totals
 
     def _for_each_item(self, texts: Sequence[str], before: str = "") -> str:
-        """Items, each done by the text of its body, in a loop where they are not one by one."""
+        """Return the text of each item's body, inside a loop unless items come one by one."""
         if not any(texts):
             return ""
         text = before + self._by_body(texts)
@@ -105,7 +105,7 @@ class CWriter(Writer):
         return f"for (int64_t i = 0, at = 0; i < n; at += size[i++]) {{\n{text}\n}}"
 
     def _pass(self, depth: int) -> str:
-        """New values, and reductions: blocks in their own type, then in double."""
+        """Return new values and reductions: of a block in its own type, of blocks in double."""
         texts = []
         for body, plan in self.plans.items():
             now, pieces = plan.passes[depth], self._loop(body, depth)
@@ -137,7 +137,7 @@ class CWriter(Writer):
         }
 
     def _together(self, depth: int) -> str:
-        """What threads have reduced, together; and reductions of parts: by one thread an item."""
+        """Reduce the results of all threads, and then parts. One thread does each item."""
         texts = []
         for body, plan in self.plans.items():
             now = plan.passes[depth]
@@ -157,7 +157,7 @@ class CWriter(Writer):
         return f"{loop} {{\n{self._by_body(texts)}\n}}"
 
     def _over(self, body: Body, i: int) -> str:
-        """A reduction of parts."""
+        """Return a reduction of parts."""
         head, length, lines, value = self._over_parts(body, i)
         of, spread = body.nodes[body.nodes[i].operands[0]].spread, body.nodes[i].spread
         reduction = REDUCTIONS[body.nodes[i].op]
@@ -174,7 +174,7 @@ class CWriter(Writer):
         return joined(["{", head, before, loop, after, "}"])
 
     def _totals(self, depth: int) -> str:
-        """The sums over all items of what is known after `depth` passes: by each thread."""
+        """Return the sums over all items that are known after `depth` passes, by each thread."""
         now = self._totals_at(depth)
         texts = [self._adding(body, now) if now else "" for body in self.layout.bodies]
         starts = [f"double over{k} = 0;" for k in now]
@@ -182,7 +182,7 @@ class CWriter(Writer):
         return joined([*starts, self._for_each_item(texts), *ends])
 
     def _numbers(self) -> str:
-        """New values of single numbers: by one thread, when all threads have read the old ones."""
+        """Store new single numbers by one thread, after all threads have read the old ones."""
         texts = []
         for body in self.layout.bodies:
             loops = [

@@ -1,7 +1,7 @@
-"""The source for a CUDA device: one kernel, launched once for each *phase*.
+"""CUDA source: one kernel, launched once for each *phase*.
 
-What is a barrier on a CPU is the end of a launch here. Each block of threads reduces a chunk of an
-item; then a block for each item reduces what its chunks give, and one thread adds up the totals.
+The end of a launch takes the place of a CPU's barrier. Each block of threads reduces a chunk of an
+item. Then one block per item reduces the results of its chunks, and one thread adds up the totals.
 At last chunks store elements, and one block stores single numbers.
 """
 
@@ -16,7 +16,7 @@ from keras_optim.codegen.loops import Writer
 from keras_optim.codegen.operations import EXTREMES, HELPERS, REDUCTIONS, reducing
 
 THREADS = 256
-"""Threads of a block, at most."""
+"""The most threads of a block."""
 SIGNATURE = {
     "phase": "int",
     "n": "int",
@@ -43,7 +43,7 @@ class CudaWriter(Writer):
     """One kernel `run`, which takes `SIGNATURE`.
 
     Raises:
-        Refused: see `loops.Writer`; or something lies along other axes than the last.
+        Refused: see `loops.Writer`; or a node lies along other axes than the last.
     """
 
     REDUCED = "sums[i * SUMS + {place}]"
@@ -60,10 +60,10 @@ class CudaWriter(Writer):
         super().__init__(graphs, leading)
         for node in (node for body in self.layout.bodies for node in body.nodes if node.partial):
             if node.spread != {-1} or node.op == "array":
-                raise Refused("on CUDA, what goes along other axes than the last")
+                raise Refused("on CUDA, a reduction or an array along other axes than the last")
 
     def phases(self) -> list[tuple[str, str]]:
-        """Who takes part in each phase, and what they do."""
+        """Return, for each phase, which blocks take part in it and its text."""
         found = []
         for depth in range(self.layout.passes):
             found += [("chunks", self._pass(depth)), ("items", self._together(depth))]
@@ -72,7 +72,7 @@ class CudaWriter(Writer):
         return [(kind, text) for kind, text in found if text]
 
     def function(self, phases: Sequence[tuple[str, str]]) -> str:
-        """All of it."""
+        """Return the source of the kernel."""
         cases = [f"case {n}: {{\n{text}\n}} break;" for n, (_, text) in enumerate(phases)]
         return KERNEL.substitute(
             helpers=HELPERS.format(qualifiers="static __device__ inline"),
@@ -92,7 +92,7 @@ class CudaWriter(Writer):
         )
 
     def _known(self, depth: int) -> str:
-        """What all items share after so many passes."""
+        """Return the declarations of all shared numbers that are known after `depth` passes."""
         parts = [self._known_to_all(0)]
         for at in range(1, depth + 1):
             parts += [
@@ -107,7 +107,7 @@ class CudaWriter(Writer):
         return joined([self._known(depth), RANGE, self._by_body(texts)])
 
     def _pass(self, depth: int) -> str:
-        """Reductions of a chunk: of a thread in their own type, then in double."""
+        """Reduce a chunk: a thread in the reduction's own type, then the block in double."""
         texts = []
         for body, plan in self.plans.items():
             now, pieces = plan.passes[depth], self._loop(body, depth)
@@ -125,7 +125,7 @@ class CudaWriter(Writer):
         return self._for_the_chunk(depth, texts)
 
     def _together(self, depth: int) -> str:
-        """The reductions of an item, from those of its chunks; and those over its columns."""
+        """Reduce the results of an item's chunks, and then its columns."""
         texts = []
         for body, plan in self.plans.items():
             now = plan.passes[depth]
@@ -164,7 +164,7 @@ class CudaWriter(Writer):
         return "if (threadIdx.x == 0) {\n" + joined(lines) + "\n}"
 
     def _numbers(self) -> str:
-        """New values of single numbers, when all threads have read the old ones."""
+        """Store new single numbers, after all threads have read the old ones."""
         texts = [self._storing_numbers(body) for body in self.layout.bodies]
         loop = ""
         if any(texts):

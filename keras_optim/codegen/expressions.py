@@ -1,12 +1,12 @@
-"""Graphs of items -> one function that works through all of them in place: its names.
+"""Expressions of a kernel: the C names and values of all nodes of the items' graphs.
 
-Items whose graphs differ in numbers alone are done by the same text, a *body*; the numbers come
-in tables, so that the text is that of the function, whatever its settings (but for which of them
-are equal: equal numbers are one).
+Items whose graphs differ only in numbers share one text, a *body*. The numbers come in tables. So
+the source does not depend on a function's settings, only on which of them are equal, because equal
+numbers become one.
 
-What needs a reduction waits for it: the function is a row of *passes* over the elements, each but
-the last ending in reductions; `schedule` says what each does. `loops` writes them down, `on_cpu`
-and `on_cuda` say how they follow each other, and who does what.
+The kernel is a sequence of *passes* over the elements. Each but the last ends in reductions, and
+nodes that need their results come in a later pass. `schedule` plans the passes, and `loops` writes
+them. `cpu_source` and `cuda_source` order them and divide them among threads.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,46 +29,46 @@ C_TYPES = {
     torch.int64: "int64_t",
     torch.bool: "int",
 }
-"""What a number is computed in."""
+"""The C type in which numbers of a dtype are computed."""
 MEMORY = {**C_TYPES, torch.int32: "int32_t"}
-"""What it is kept in."""
+"""The C type in which arrays of a dtype are stored."""
 NOTHING: Mapping[int, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Text:
-    """A function, and what its tables must hold."""
+    """The source of a kernel, and the contents of its tables."""
 
     source: str
     arrays: list[str]
-    """Names of the pointers that each item has."""
+    """Names of the arrays of an item."""
     shared: list[str]
-    """Names of the pointers to what is shared."""
+    """Names of the shared numbers."""
     constants: list[float]
     """Numbers that are the same for all items."""
     parameters: list[list[float]]
     """Numbers of each item."""
     bodies: list[int]
-    """The text that does each item."""
+    """The number of the body of each item."""
     reductions: int
-    """How many reductions to one number an item has at most."""
+    """The most reductions to one number that an item has."""
     partial_reductions: list[list[Spread]]
-    """The axes that are left by each of an item's reductions over some of its axes."""
+    """For each item, the axes that each reduction over some of its axes leaves."""
     kept: list[list[Spread]]
-    """The axes of what is kept for each place of some of its axes, beside these."""
+    """For each item, the axes of each node that is kept beside these reductions."""
     parts: int
-    """How many of both one item has at most."""
+    """The most partial reductions and kept nodes that an item has."""
     axes: int
-    """How many axes of an item the function asks for, counted from the last."""
+    """The number of axes of an item that the kernel asks for, counted from the last."""
     totals: int
-    """How many sums over all items there are."""
+    """The number of sums over all items."""
     phases: tuple[str, ...] = ()
-    """Of several functions called one after the other: who takes part in each."""
+    """On CUDA, which blocks take part in each launch."""
 
     def addresses(
         self, items: Sequence[Mapping[str, torch.Tensor]], leading: str
     ) -> dict[str, list[int]]:
-        """Return where the arrays of items are, all but the leading one; 0 if an item has none."""
+        """Return the addresses of all arrays but the leading one; 0 if an item lacks the array."""
         return {
             name: [arrays[name].data_ptr() if name in arrays else 0 for arrays in items]
             for name in self.arrays
@@ -77,16 +77,16 @@ class Text:
 
 
 class Names:
-    """What everything is called and how it is computed, on each kind of device.
+    """C names and expressions of all nodes, the same on each kind of device.
 
     Raises:
-        Refused: items disagree about what they share, or numbers are of an unknown type.
+        Refused: items give a shared number different new values, or a dtype is unknown.
     """
 
     REDUCED: ClassVar[str]
     """The expression of the reduction `{op}` with the place `{place}` of item `i`."""
     EARLY = False
-    """Whether a pass stores what it can, and there is a place to keep numbers of some axes."""
+    """Whether a pass stores new values as soon as it can, and keeps nodes of some axes."""
 
     def __init__(self, graphs: Sequence[Graph], leading: str):
         self.layout = layout = Layout(graphs)
@@ -121,9 +121,9 @@ class Names:
         first = self._new_shared(self.layout.bodies[0])
         for body in self.layout.bodies:
             if any(body.levels[i] != SHARED for i in body.shared.values()):
-                raise Refused("what all items share would be that of one of them")
+                raise Refused("a new shared number depends on one of the items")
             if self._new_shared(body) != first:
-                raise Refused("items disagree about what they share")
+                raise Refused("items give a shared number different new values")
 
     def _new_shared(self, body: Body) -> dict[str, str]:
         return {name: self.names[body][i] for name, i in body.shared.items()}
@@ -131,7 +131,7 @@ class Names:
     # ---- names and expressions
 
     def _names(self, body: Body) -> list[str]:
-        """What each node is called; what all bodies share is written down here."""
+        """Return the name of each node, and declare the nodes that all bodies share."""
         names: list[str] = []
         for i, node in enumerate(body.nodes):
             if node.op == "total":
@@ -190,17 +190,17 @@ class Names:
         ]
 
     def _of_parts(self, body: Body) -> list[int]:
-        """Reductions over some axes, and what is kept beside them."""
+        """Return the parts of a body: reductions over some axes, and nodes kept beside them."""
         return [*body.partial_reductions, *self.plans[body].kept]
 
     def _part(self, body: Body, i: int) -> int:
-        """The place of one of these."""
+        """Return the index of a node among the parts."""
         return self._of_parts(body).index(i)
 
-    # ---- what is to be kept with it
+    # ---- the source and its tables
 
     def text(self, source: str, phases: tuple[str, ...] = ()) -> Text:
-        """What is to be kept, with the function that a subclass has put together."""
+        """Return the source, which a subclass has written, with the contents of its tables."""
         of_items = [self.layout.bodies[number] for number in self.layout.body_of]
         return Text(
             source=source,
@@ -219,7 +219,7 @@ class Names:
         )
 
     def constant_lines(self) -> str:
-        """Numbers that are the same for all items."""
+        """Declare the numbers that are the same for all items."""
         return joined(f"const double {c} = constants[{c[1:]}];" for c in self.constants.values())
 
 
@@ -228,14 +228,14 @@ def _spreads(body: Body, nodes: Sequence[int]) -> list[Spread]:
 
 
 def c_type(dtype: torch.dtype) -> str:
-    """What a number of the type is computed in."""
+    """Return the C type in which numbers of the dtype are computed."""
     if dtype not in C_TYPES:
         raise Refused(f"numbers of the type {dtype}")
     return C_TYPES[dtype]
 
 
 def memory_type(dtype: torch.dtype) -> str:
-    """What an array of the type holds."""
+    """Return the C type in which arrays of the dtype are stored."""
     if dtype not in MEMORY or dtype == torch.bool:
         raise Refused(f"an array of the type {dtype}")
     return MEMORY[dtype]

@@ -1,4 +1,4 @@
-"""The operations of a function as a graph: nodes, and how far each spreads over an array."""
+"""Graphs of operations: nodes, and how far each spreads over an array."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ is traced, {1}, {2}, ... is one axis that is not known yet."""
 
 
 class Refused(Exception):
-    """The function does something that has no place in an elementwise loop with reductions."""
+    """The function cannot be written as an elementwise loop with reductions."""
 
 
 def unknown(spread: Spread) -> bool:
@@ -27,7 +27,7 @@ def unknown(spread: Spread) -> bool:
 
 @dataclass(frozen=True)
 class Node:
-    """One operation; its operands are positions of earlier ones.
+    """An operation; its operands are the indices of earlier nodes.
 
     Besides those of `operations`: `literal` (a number), `array` and `shared` (an input), `cast`,
     and `total` (a sum over all items). A reduction leaves the axes of its `spread`.
@@ -38,61 +38,61 @@ class Node:
     dtype: torch.dtype
     spread: Spread
     name: str = ""
-    """Of an input."""
+    """The name of an input; empty for all other nodes."""
     computed_in: torch.dtype | None = None
-    """The type of the operands, where it is not that of the result."""
+    """The dtype of the operands, if it is not that of the result."""
 
     @property
     def element(self) -> bool:
-        """Whether it is a number for each element."""
+        """Whether it has a number for each element."""
         return self.spread == ELEMENT
 
     @property
     def partial(self) -> bool:
-        """Whether it is a number for each place of some of the axes."""
+        """Whether it has a number for each position along some of the axes."""
         return self.spread not in (NUMBER, ELEMENT)
 
     @property
     def reduces(self) -> bool:
-        """Whether it makes one number of many."""
+        """Whether it is a reduction."""
         return self.op in REDUCTIONS
 
 
 @dataclass
 class Graph:
-    """What one item does."""
+    """The operations of one item."""
 
     nodes: list[Node] = field(default_factory=list)
     literals: dict[int, float] = field(default_factory=dict)
-    """The values of those nodes that are numbers."""
+    """The values of the literal nodes."""
     arrays: dict[str, int] = field(default_factory=dict)
     """The node of each new value of an array."""
     shared: dict[str, int] = field(default_factory=dict)
-    """The node of each new value of what all items share."""
+    """The node of each new value of a shared number."""
     axes: int = 0
-    """How many axes the item has, if that matters."""
+    """The number of axes of the item, if the kernel must know it; else 0."""
 
     @property
     def skeleton(self) -> Any:
-        """All of it but the numbers: the same for items that the same text can do."""
+        """The graph without the literals' values. Items of equal skeletons share one text."""
         arrays, shared = tuple(self.arrays.items()), tuple(self.shared.items())
         return tuple(self.nodes), arrays, shared, self.axes
 
     def add(self, node: Node, literal: float | None = None) -> int:
-        """Append `node` and return its position."""
+        """Append `node` and return its index."""
         self.nodes.append(node)
         if literal is not None:
             self.literals[len(self.nodes) - 1] = literal
         return len(self.nodes) - 1
 
     def place(self, old: Spread, new: Spread) -> None:
-        """Put all that lies along an unknown axis where it is now found to lie."""
+        """Move all nodes of an unknown axis to the axis that was found for it."""
         self.nodes[:] = [
             replace(node, spread=new) if node.spread == old else node for node in self.nodes
         ]
 
     def place_together(self, nodes: Sequence[int]) -> None:
-        """Put vectors of one length, of which each goes with each, along the same axis."""
+        """Move the nodes, vectors that one operation combines, to the same axis."""
         spreads = [self.nodes[i].spread for i in nodes]
         found = sorted((spread for spread in spreads if spread != NUMBER), key=unknown)
         for spread in filter(unknown, found):

@@ -6,16 +6,17 @@ from typing import Any
 from keras_optim.codegen.graph import NUMBER, Graph, Refused
 
 SHARED, ITEM, PARTIAL, ELEMENT = 0, 1, 2, 3
-"""Levels of a node: one number for all, for each item, for each place of some of its axes, for
-each element."""
+"""Levels of a node: one number for all items; for each item; for each position along some of its
+axes; for each element."""
 
 
 class Body:
-    """Items whose graphs differ in numbers alone.
+    """Items whose graphs differ only in numbers.
 
     Attributes:
-        varying: Literals that differ from item to item, with their places in the item's row.
-        by_rows: Whether a loop over elements must know where in the array each one is.
+        varying: Literals that differ from item to item, with their indices in the item's row of
+            parameters.
+        by_rows: Whether a loop over elements must know the row and the column of each.
         levels: The level of each node.
         depths: How many passes over the elements must have ended before a node is known.
     """
@@ -49,7 +50,7 @@ class Body:
         return levels
 
     def deepen(self, totals: Sequence[int]) -> list[int]:
-        """Set the depths, given the least that totals have, and return those of the totals."""
+        """Set the depths, given a lower bound for the totals', and return those of the totals."""
         self.depths = []
         for i, node in enumerate(self.nodes):
             depth = max((self.depths[k] for k in node.operands), default=0)
@@ -61,13 +62,14 @@ class Body:
         return [self.depths[i] for i in self.totals]
 
     def over_parts(self, i: int) -> bool:
-        """Whether a reduction is not of elements, so that it takes no pass over them."""
+        """Whether a reduction is of parts, so that it needs no pass over the elements."""
         return self.nodes[self.nodes[i].operands[0]].partial
 
     def ancestors(self, roots: Sequence[int], known: Set[int] = frozenset()) -> list[int]:
-        """All nodes to have for `roots`, in order.
+        """Return all nodes that `roots` need, in order.
 
-        What goes into reductions is done before, and so is what goes into `known` nodes.
+        Operands of reductions, totals and `known` nodes are left out, because an earlier pass
+        computes them.
         """
         seen: set[int] = set()
         stack = list(roots)
@@ -81,7 +83,7 @@ class Body:
         return sorted(seen)
 
     def stores(self, level: int) -> dict[str, int]:
-        """Arrays that change, as far as they hold numbers of `level`, and their new nodes."""
+        """Return the arrays of this level that change, with the nodes of their new values."""
         levels = {n.name: self.levels[i] for i, n in enumerate(self.nodes) if n.op == "array"}
         return {
             name: i
@@ -91,21 +93,21 @@ class Body:
 
 
 class Layout:
-    """All bodies.
+    """Bodies of all items.
 
     Attributes:
-        bodies: Each for some items.
+        bodies: Each stands for some items.
         body_of: The number of the body of each item.
         totals: The depth of each total.
         passes: How many passes end in reductions.
 
     Raises:
-        Refused: there are no items, or they differ in what they sum up over all of them.
+        Refused: the list is empty, or the items differ in their number of totals.
     """
 
     def __init__(self, graphs: Sequence[Graph]):
         if not graphs:
-            raise Refused("there are no items")
+            raise Refused("no items were given")
         groups: dict[Any, list[int]] = {}
         for i, graph in enumerate(graphs):
             groups.setdefault(graph.skeleton, []).append(i)
@@ -114,7 +116,7 @@ class Layout:
         self.body_of = [numbers[graph.skeleton] for graph in graphs]
         self.totals = [0] * len(self.bodies[0].totals)
         if any(len(body.totals) != len(self.totals) for body in self.bodies):
-            raise Refused("items differ in what they sum up")
+            raise Refused("items differ in their number of totals")
         while True:
             depths = [body.deepen(self.totals) for body in self.bodies]
             deepest = [max(depth) for depth in zip(*depths, strict=True)]
@@ -127,7 +129,7 @@ class Layout:
             for body in self.bodies
             for i in (*body.reductions, *body.partial_reductions)
         ):
-            raise Refused("columns are reduced with a total that is not known by then")
+            raise Refused("a reduction of parts needs a total that is known only after it")
 
     def _too_early(self, body: Body, i: int) -> bool:
         used = body.ancestors(body.nodes[i].operands) if body.over_parts(i) else []

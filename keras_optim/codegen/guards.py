@@ -1,4 +1,7 @@
-"""Guards: are tensors still of the kind that a kernel was made for? It sees only addresses."""
+"""Guards: whether tensors are still of the kind that a kernel was made for.
+
+A kernel gets addresses alone, so it cannot check them itself.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,10 +13,10 @@ PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
 class Alike:
-    """Answers whether tensors are as `examples` are, all but the numbers and the address.
+    """Guard that compares tensors with `examples` in all but the numbers and the address.
 
-    That is: plain tensors, contiguous and without marks such as the negative bit, by which PyTorch
-    puts off an operation; of the same dtypes and shapes, on the same device.
+    It accepts plain, contiguous tensors of the same dtypes and shapes, on the same device. They
+    carry no mark such as the negative bit, with which PyTorch puts off an operation.
 
     Example:
 
@@ -27,7 +30,7 @@ class Alike:
         self._quick = _quick(examples) if _QUICK_IS_RIGHT else None
 
     def __call__(self, tensors: Sequence[Any]) -> bool:
-        """Answer for `tensors`, of which there must be as many."""
+        """Whether each of `tensors` is like its example; both lists have the same length."""
         if self._quick is not None and self._quick(*tensors):
             return True
         try:
@@ -45,10 +48,10 @@ class Alike:
 
 
 def _quick(examples: Sequence[torch.Tensor]) -> Check | None:
-    """The check that PyTorch's own compiler makes before each call: one call into C++.
+    """Return the check that PyTorch's own compiler makes before each call: one call into C++.
 
-    It may refuse what is alike, such as a tensor that requires a gradient. It is private, so it is
-    used only if it is there and `_right`.
+    It may refuse tensors that are alike, such as one that requires a gradient. It is private to
+    PyTorch, so it is used only if it exists and `_right` finds it correct.
     """
     try:
         from torch._C._dynamo.guards import TensorGuards
@@ -59,12 +62,12 @@ def _quick(examples: Sequence[torch.Tensor]) -> Check | None:
             dynamic_dims_strides=[list(t.stride()) for t in examples],
         )
         return guards.check
-    except Exception:  # another version of PyTorch: whatever it raises, the slow way is there
+    except Exception:  # another version of PyTorch: fall back to the check in Python
         return None
 
 
 def _right() -> bool:
-    """Whether the quick check tells apart what must be."""
+    """Whether the quick check accepts a plain tensor and refuses all odd ones."""
     like = torch.zeros(2, 3)
     check = _quick([like])
     if check is None:

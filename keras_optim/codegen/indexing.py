@@ -7,17 +7,17 @@ from keras_optim.codegen.graph import Spread
 
 
 def at_name(spread: Spread) -> str:
-    """What a place along some axes is called."""
+    """Return the name of the offset along some axes."""
     return "at_" + "_".join(str(-axis) for axis in sorted(spread, reverse=True))
 
 
 def product(axes: Iterable[int]) -> str:
-    """How many places some axes have."""
+    """Return the number of positions along some axes."""
     return " * ".join(f"D[{-axis - 1}]" for axis in axes)
 
 
 def place(to: Spread, of: Sequence[int], position: str) -> str:
-    """The place along the axes `to` of a position along the axes `of`, which hold them."""
+    """Convert a position along the axes `of` into one along the axes `to`, a part of them."""
     axes = sorted(of, reverse=True)
     terms, inner, stride = [], list[int](), list[int]()
     for held, group in groupby(axes, lambda axis: axis in to):
@@ -32,7 +32,7 @@ def place(to: Spread, of: Sequence[int], position: str) -> str:
 
 
 def place_of_row(to: Spread, lead: Sequence[int]) -> str:
-    """The place along the axes `to` at which the row of an element begins."""
+    """Return the position along the axes `to` at which the row of an element begins."""
     at = place(to - {-1}, lead, "row")
     return f"({at}) * C" if -1 in to else at
 
@@ -43,5 +43,5 @@ def parameters_of(signature: Mapping[str, str]) -> str:
 
 
 def joined(lines: Iterable[str]) -> str:
-    """The lines, one below the other, without empty ones."""
+    """Join the lines that are not empty."""
     return "\n".join(line for line in lines if line)

@@ -1,4 +1,4 @@
-"""A pure function bound to tensors: traced, built, and called on them in place."""
+"""Kernels: a pure function traced, compiled, proved, and called on tensors in place."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,18 +16,19 @@ ENGINES: dict[str, Any] = {"cpu": on_cpu, "cuda": on_cuda}
 
 
 class Kernel:
-    """`function` for items that are there for good; each call does some of them, in one loop.
+    """Compiled form of `function` for lasting items; each call does some of them in one loop.
 
     Args:
         function: See `tracing.Function`.
         items: The arrays of each item.
-        constants: What `function` gets as its third argument for each item; hashable.
-        shared: What it gets as its second.
-        leading: The array that is new in each call, of the shape that the others follow.
+        constants: The third argument of `function` for each item: a dict of hashable values and
+            of such dicts.
+        shared: Its second argument.
+        leading: The name of the array that is new in each call. The others follow its shape.
 
     Raises:
-        Refused: the function, or a tensor, is not of a kind that can be done.
-        BuildError: there is no compiler, or it failed, or what it built gives wrong numbers.
+        Refused: the function or a tensor is of a kind that kernels do not support.
+        BuildError: there is no compiler, or it failed, or its library gives wrong numbers.
 
     Example:
 
@@ -52,10 +53,19 @@ class Kernel:
         graphs: dict[Any, Graph] = {}
         chosen = []
         for arrays, constant in zip(items, constants, strict=True):
-            key = (_signature(arrays), tuple((k, type(v), v) for k, v in constant.items()))
+            key = (_signature(arrays), _frozen(constant))
             if key not in graphs:
                 graphs[key] = trace(function, arrays, shared, constant, leading)
             chosen.append(graphs[key])
+        self.sums = any(node.op == "total" for graph in graphs.values() for node in graph.nodes)
+        """Whether a number is summed over all items."""
+        self.written = frozenset(
+            name
+            for graph in graphs.values()
+            for name, i in graph.shared.items()
+            if graph.nodes[i].name != name
+        )
+        """The names of the shared numbers that a call changes."""
         devices = {v.device for arrays in (*items, shared) for v in arrays.values()}
         self._device = devices.pop()
         if devices or self._device.type not in ENGINES:
@@ -70,16 +80,40 @@ class Kernel:
         self._signatures = [_signature(arrays) for arrays in (*items, shared)]
 
     def bind(self, indices: Sequence[int], items: Sequence[Tensors], shared: Tensors) -> "Call":
-        """The function on the items that `indices` count, all but the leading array fixed.
+        """Bind the kernel to the items at `indices`: all their arrays but the leading one.
 
         Raises:
-            Refused: a tensor is not what it was when the function was traced.
+            Refused: a tensor differs from the one that the function was traced with.
         """
         return Call(self, indices, items, shared)
 
 
+def supported(
+    function: Function,
+    items: Sequence[Tensors],
+    constants: Sequence[Any],
+    shared: Tensors,
+    leading: str,
+) -> list[int]:
+    """Return the numbers of the items that a kernel of their own could step; see `Kernel`."""
+    known: dict[Any, bool] = {}
+    able = []
+    for i, (arrays, constant) in enumerate(zip(items, constants, strict=True)):
+        key = (_signature(arrays), _frozen(constant))
+        if key not in known:
+            try:
+                graph = trace(function, arrays, shared, constant, leading)
+                ENGINES[arrays[leading].device.type].write([graph], leading)
+                known[key] = True
+            except Refused:
+                known[key] = False
+        if known[key]:
+            able.append(i)
+    return able
+
+
 class Call:
-    """A kernel and the addresses of what it works on."""
+    """Kernel bound to the addresses of its tensors."""
 
     def __init__(
         self, kernel: Kernel, indices: Sequence[int], items: Sequence[Tensors], shared: Tensors
@@ -89,7 +123,7 @@ class Call:
             for name, value in arrays.items():
                 check(name, value)
             if not _signature(arrays) <= signatures[i]:
-                raise Refused("tensors are not those that the function was traced for")
+                raise Refused("tensors differ from those that the function was traced with")
         self._held = (*items, shared)
         used = [v.data_ptr() for arrays in self._held for v in arrays.values() if v.numel()]
         if len(set(used)) < len(used):
@@ -106,23 +140,31 @@ class Call:
         ).run
 
     def __call__(self, leading: list[Any]) -> None:
-        """Do it, with one leading array for each item, given by its address.
+        """Run the kernel with the address of one leading array for each item.
 
-        They must be plain, contiguous, on the device, and of the shape and type they had for the
-        kernel.
+        These arrays must be plain, contiguous, on the device, and of the shape and dtype that the
+        kernel was made for.
         """
         self.run(leading)
 
 
 def check(name: str, value: torch.Tensor) -> None:
-    """Refuse what is not a plain tensor.
+    """Refuse a value that is not a plain tensor.
 
     Raises:
-        Refused: it is not.
+        Refused: it is another kind of tensor, on another device, or not contiguous.
     """
     plain = type(value) in (torch.Tensor, torch.nn.Parameter) and value.layout == torch.strided
     if not plain or value.device.type not in ENGINES or not value.is_contiguous():
         raise Refused(f"{name} is no plain, contiguous tensor on a CPU or a CUDA device")
+
+
+def _frozen(constant: Mapping[str, Any]) -> Any:
+    """Return something hashable that is equal for equal dicts only, where 1 is not `True`."""
+    return tuple(
+        (name, _frozen(value)) if isinstance(value, dict) else (name, type(value), value)
+        for name, value in constant.items()
+    )
 
 
 def _signature(arrays: Tensors) -> frozenset[Any]:

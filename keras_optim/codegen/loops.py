@@ -1,4 +1,4 @@
-"""Loops over elements and rows as text, the same on each kind of device."""
+"""Loops over elements and rows as C text, the same on each kind of device."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
@@ -11,11 +11,11 @@ from keras_optim.codegen.operations import REDUCTIONS, Reduction
 from keras_optim.codegen.schedule import Pass
 
 Loads = Mapping[int, str]
-"""Expressions of nodes that are there already."""
+"""Expressions of nodes that earlier passes have computed."""
 
 
 class Writer(Names):
-    """Loops, and what comes before them.
+    """Loops, and the declarations before them.
 
     Raises:
         Refused: see `expressions.Names`.
@@ -24,19 +24,19 @@ class Writer(Names):
     LEADING = "p[i * ARRAYS + {column}]"
     """The expression of the address of the leading array of item `i`."""
     PLACE: ClassVar[str]
-    """Declares `c`, the column of the element `j`, and `row`, where that is not known."""
+    """Declares `c`, the column of the element `j`, from the variables of the loop."""
     PARTIAL: ClassVar[str]
     """The number of the partial reduction with the place `{place}`, the node `{i}`, at `{at}`."""
     SHAPE: ClassVar[str]
     """Declares `D`, the lengths of the axes of item `i` from the last on, and `C`, the first."""
     PART: ClassVar[str]
-    """Declares `part_{place}`, of the `{type}`: numbers at places of some axes."""
+    """Declares `part_{place}`, of the `{type}`: a pointer to the numbers of a part."""
 
     def _known_to_all(self, depth: int) -> str:
         return joined(line for at, line in self.shared_lines if at == depth)
 
     def _head(self, body: Body, nodes: Sequence[int], stores: Iterable[str] = ()) -> str:
-        """What is computed once for an item, and the pointers that are needed."""
+        """Declare the pointers that `nodes` need, and compute their numbers of the item."""
         used = {body.nodes[i].name for i in nodes} | set(stores)
         lines = [
             f"{memory_type(dtype)} *__restrict__ {name}_p = ({memory_type(dtype)} *)"
@@ -67,7 +67,7 @@ class Writer(Names):
         ]
 
     def _by_body(self, texts: Sequence[str]) -> str:
-        """The text of the body of item `i`."""
+        """Choose the text of the body of item `i`."""
         if len(texts) == 1:
             return texts[0]
         cases = [f"case {k}: {{\n{text}\n}} break;" for k, text in enumerate(texts)]
@@ -76,8 +76,10 @@ class Writer(Names):
     # ---- loops over elements
 
     def _loop(self, body: Body, depth: int) -> dict[str, str]:
-        """The pieces of a pass over the elements of an item, which reduces them in `s1`, ... of
-        the reductions' own types; what all of a row goes into is reduced in `w1`, ... first.
+        """Return the pieces of a pass over the elements of an item.
+
+        The numbers of a block are reduced in `s<i>`, of the reductions' own types. Reductions over
+        the last axis are reduced in `w<i>` first, row by row.
         """
         now = self.plans[body].passes[depth]
         roots = {i: body.nodes[i].operands[0] for i in now.reduced}
@@ -127,7 +129,10 @@ class Writer(Names):
         }
 
     def _condition(self, body: Body, now: Pass) -> int | None:
-        """What says that a whole row stays as it is, if that is all that can happen to rows."""
+        """Return the condition node under which whole rows change; else `None`.
+
+        It exists if every store of the pass is a `where` of this one condition with the old value.
+        """
         found = set[int]()
         for name, i in now.stores.items():
             node = body.nodes[i]
@@ -140,7 +145,7 @@ class Writer(Names):
         return condition if -1 not in body.nodes[condition].spread else None
 
     def _loads(self, body: Body, now: Pass, depth: int) -> dict[int, str]:
-        """What a pass finds ready, after `depth` others."""
+        """Return the nodes that a pass after `depth` others can load, with their expressions."""
         loads = {i: f"{name}_p[j]" for i, name in now.loads.items()}
         for i in self.plans[body].kept:
             if body.depths[i] <= depth:
@@ -150,7 +155,7 @@ class Writer(Names):
     def _each_element(
         self, body: Body, nodes: Sequence[int], loads: Loads
     ) -> tuple[list[str], list[str]]:
-        """What is computed for each row, and for each element."""
+        """Return the lines that are computed for each row, and those for each element."""
         if not body.by_rows:
             return [], self._lines(body, ELEMENT, nodes, loads)
         of_row, of_element = list[str](), [self.PLACE]
@@ -168,19 +173,19 @@ class Writer(Names):
         return of_row, [*of_element, *self._lines(body, ELEMENT, nodes, loads)]
 
     def _partial(self, body: Body, i: int) -> str:
-        """The number of a partial reduction where the element, or its row, is."""
+        """Return the number of a partial reduction at the element, or at its row."""
         spread = body.nodes[i].spread
         at = place_of_row(spread, range(-body.axes, -1))
         if -1 in spread:
             at = f"{at} + c" if spread != {-1} else "c"
         return self.PARTIAL.format(place=body.partial_reductions.index(i), i=i, at=at)
 
-    # ---- loops over places of some axes
+    # ---- loops over positions along some axes
 
     def _each_part(
         self, body: Body, of: Spread, nodes: Sequence[int], loads: Loads
     ) -> tuple[str, list[str]]:
-        """How many places some axes have, and what is computed at the place `p`."""
+        """Return the number of positions along some axes, and the lines at the position `p`."""
         places = [
             f"const int64_t {at_name(spread)} = {place(spread, sorted(of), 'p')};"
             for spread in self._used(body, nodes, loads)
@@ -195,26 +200,26 @@ class Writer(Names):
         return sorted(spreads, key=sorted)
 
     def _parts_at(self, depth: int) -> bool:
-        """Whether something is reduced to places of some axes after so many passes."""
+        """Whether the pass after `depth` others reduces to parts, or reduces parts."""
         plans = (plan.passes[depth] for plan in self.plans.values())
         return any(now.partial_reductions or now.over_parts for now in plans)
 
     def _over_parts(self, body: Body, i: int) -> tuple[str, str, str, str]:
-        """Head, length, lines and value of a loop that reduces parts."""
+        """Return head, length, lines and value of a loop that reduces parts."""
         root = body.nodes[i].operands[0]
         nodes = body.ancestors([root])
         length, lines = self._each_part(body, body.nodes[root].spread, nodes, {})
         return self._head(body, nodes), length, joined(lines), self.names[body][root]
 
     def _keeping(self, body: Body, i: int) -> tuple[str, str, str]:
-        """Head, length and lines of a loop that keeps what is made of reductions."""
+        """Return head, length and lines of a loop that keeps a node made from reductions."""
         nodes, spread = body.ancestors([i]), body.nodes[i].spread
         length, lines = self._each_part(body, spread, nodes, {})
         lines.append(f"part_{self._part(body, i)}[p] = v{i};")
         return self._head(body, nodes), length, joined(lines)
 
     def _storing_parts(self, body: Body) -> list[tuple[str, str, str]]:
-        """New values of what is kept for some axes: head, length and lines of a loop for each."""
+        """Return head, length and lines of a loop for each array of some axes that changes."""
         stores = body.stores(PARTIAL)
         spreads = {n.name: n.spread for n in body.nodes if n.op == "array"}
         loops = []
@@ -222,7 +227,7 @@ class Writer(Names):
             nodes = body.ancestors([i])
             read = {body.nodes[k].name for k in nodes if body.nodes[k].op == "array"}
             if read & set(stores) - {name}:
-                raise Refused("one of two arrays of some axes is made from the other")
+                raise Refused("of two arrays along some axes, one needs the other's old value")
             length, lines = self._each_part(body, spreads[name], nodes, {})
             lines += self._storing(body, {name: i}, at_name(spreads[name]))
             loops.append((self._head(body, nodes, [name]), length, joined(lines)))
@@ -231,7 +236,7 @@ class Writer(Names):
     # ---- numbers
 
     def _adding(self, body: Body, totals: Sequence[int]) -> str:
-        """What an item adds to those totals."""
+        """Add an item's numbers to the totals."""
         roots = [body.nodes[body.totals[k]].operands[0] for k in totals]
         adds = [f"over{k} += {self.names[body][i]};" for k, i in zip(totals, roots, strict=True)]
         return joined([self._head(body, body.ancestors(roots)), *adds])
@@ -244,7 +249,7 @@ class Writer(Names):
         return c_type(body.nodes[body.totals[k]].dtype)
 
     def _storing_numbers(self, body: Body) -> str:
-        """New values of what is one number for the item."""
+        """Store the new single numbers of the item."""
         stores = body.stores(ITEM)
         head = self._head(body, body.ancestors(list(stores.values())), list(stores))
         return joined([head, *self._storing(body, stores, "0")]) if stores else ""
@@ -269,17 +274,17 @@ def many_type(body: Body, i: int) -> str:
 
 
 def _start(body: Body, i: int, kind: str, name: str) -> str:
-    """Declare what numbers are reduced in."""
+    """Declare the variable of a reduction."""
     return f"{kind} {name} = {_reduction(body, i).start};"
 
 
 def _add(body: Body, i: int, name: str, value: str) -> str:
-    """Take one more number into a reduction."""
+    """Add one number to a reduction."""
     return f"{_reduction(body, i).add.format(name, value)};"
 
 
 def _clauses(body: Body, names: Mapping[int, str]) -> str:
-    """What OpenMP must know of the names that a loop reduces in."""
+    """Return the OpenMP clauses for the variables that a loop reduces in."""
     found: dict[str, list[str]] = {}
     for i, name in names.items():
         found.setdefault(_reduction(body, i).clause, []).append(name)

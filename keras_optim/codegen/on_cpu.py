@@ -1,4 +1,4 @@
-"""CPU kernels: building the C function, and the tables that it is called with."""
+"""CPU kernels: the build of the C function, and the tables that it is called with."""
 
 import ctypes
 import itertools
@@ -15,11 +15,11 @@ from keras_optim.codegen.expressions import Text
 from keras_optim.codegen.graph import Graph
 
 ALONE = 32768
-"""Elements up to which one thread does them all."""
+"""With fewer elements than this in all items together, one thread does everything."""
 
 
 def write(graphs: Sequence[Graph], leading: str) -> Text:
-    """The C function that does what `graphs` say, one of them for each item.
+    """Return the C function that computes `graphs`, one of them for each item.
 
     Raises:
         Refused: see `loops.Writer`.
@@ -42,7 +42,7 @@ def load(source: str) -> Any:
 
 
 class Tables:
-    """What the function is called with, for some items whose tensors stay where they are."""
+    """Arguments of the function, for items whose tensors keep their addresses."""
 
     BLOCKS_OF_ROWS = False
     """Whether a loop over rows is cut into blocks."""
@@ -89,7 +89,7 @@ class Tables:
                 self._places = slice(n, None, len(text.arrays))
         self._alone = sum(sizes) < ALONE
         self.ways = [partial(self._call, 1), lambda at: self._call(torch.get_num_threads(), at)]
-        """Return all ways in which it may run."""
+        """All ways in which the function may run: on one thread, and on all."""
         self._threads = 0
 
     def run(self, leading: list[Any]) -> None:

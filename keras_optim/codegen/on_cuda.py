@@ -1,4 +1,4 @@
-"""On a CUDA device: how the kernel is compiled, and the tables that it is launched with.
+"""CUDA kernels: their compilation, and the tables that they are launched with.
 
 NVRTC, which comes with PyTorch, compiles the kernel when it is first needed.
 """
@@ -15,7 +15,7 @@ from keras_optim.codegen.expressions import Text
 from keras_optim.codegen.graph import Graph, Refused
 
 CHUNK = 4096
-"""Elements of a block of threads."""
+"""The number of elements that a block of threads does."""
 ROWS = 64
 """The least number of rows of a block that reduces each column."""
 Launch = Callable[[int, int, Sequence[Any]], None]
@@ -23,7 +23,7 @@ Launch = Callable[[int, int, Sequence[Any]], None]
 
 
 def write(graphs: Sequence[Graph], leading: str) -> Text:
-    """The kernel that does what `graphs` say, one of them for each item.
+    """Return the kernel that computes `graphs`, one of them for each item.
 
     Raises:
         Refused: see `cuda_source.CudaWriter`.
@@ -35,18 +35,18 @@ def write(graphs: Sequence[Graph], leading: str) -> Text:
 
 @functools.cache
 def load(source: str) -> Launch:
-    """The kernel `run` of a source, on the current device.
+    """Compile the kernel `run` of a source for the current device.
 
     Raises:
         BuildError: it cannot be compiled.
-        Refused: the device is none of NVIDIA's.
+        Refused: PyTorch is built for ROCm.
     """
     if torch.version.hip:
         raise Refused("no kernels for ROCm")
     try:
         # Each operation is rounded by itself, as PyTorch does it.
         kernel = torch.cuda._compile_kernel(source, "run", nvcc_options=["--fmad=false"])
-    except Exception as error:  # a function of PyTorch's own, which may go or fail in many ways
+    except Exception as error:  # PyTorch's private function may vanish, or fail in many ways
         raise BuildError(f"NVRTC: {error}") from error
 
     def launch(blocks: int, threads: int, arguments: Sequence[Any]) -> None:
@@ -56,7 +56,7 @@ def load(source: str) -> Launch:
 
 
 class Tables:
-    """What the kernel is called with, for some items whose tensors stay where they are."""
+    """Arguments of the kernel, for items whose tensors keep their addresses."""
 
     BLOCKS_OF_ROWS = True
     """Whether a loop over rows is cut into blocks."""

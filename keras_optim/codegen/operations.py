@@ -1,20 +1,20 @@
-"""Operations of PyTorch in C: elementwise ones, with PyTorch's treatment of NaN."""
+"""Operations and reductions of PyTorch in C, with PyTorch's treatment of NaN."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Operation:
-    """How an operation is written.
+    """Operation as C text.
 
     `{0}`, `{1}`, ... are its operands, `{f}` is the ending of functions of its type: `sqrt{f}`.
     """
 
     text: str
     compares: bool = False
-    """Whether the result is a truth value, made in the common type of the operands."""
+    """Whether the result is a truth value, computed in the common type of the operands."""
     kinds: str = "fi"
-    """Types it is accepted for: f floating point, i integers, b truth values."""
+    """The accepted types: f floating point, i integers, b truth values."""
 
     @property
     def arity(self) -> int:
@@ -73,12 +73,12 @@ OPERATIONS = {
 
 @dataclass(frozen=True)
 class Reduction:
-    """How one number is made of many, in any order.
+    """Reduction of many numbers to one, in any order.
 
     Attributes:
-        start: The number that changes nothing, as C.
-        add: What takes `{1}` into `{0}`.
-        clause: What OpenMP calls it.
+        start: The neutral number, as C.
+        add: The C statement that adds `{1}` to the result `{0}`.
+        clause: Its name in OpenMP.
         rounds: Whether it rounds, so that many numbers are reduced in double precision.
     """
 
@@ -93,11 +93,11 @@ REDUCTIONS = {
     "amax": Reduction("-1.0 / 0.0", "{0} = larger({0}, {1})", "amax"),
     "amin": Reduction("1.0 / 0.0", "{0} = smaller({0}, {1})", "amin"),
 }
-"""By the name of the operation in PyTorch."""
+"""Reductions by their name in PyTorch."""
 
 
 def reducing(op: str, target: str, value: str) -> dict[str, str]:
-    """Return what a template needs to know of a reduction, which takes `value` into `target`."""
+    """Return the fields of a template that adds `value` to the reduction `target`."""
     reduction = REDUCTIONS[op]
     return {"op": op, "start": reduction.start, "add": reduction.add.format(target, value)}
 
@@ -109,7 +109,7 @@ FILLED = {
     "full_like": 1, "full": 1, "scalar_tensor": 0, "zeros_like": 0.0, "ones_like": 1.0,
     "zeros": 0.0, "ones": 1.0,
 }  # fmt: skip
-"""Operations that make a constant: its value, or the position of the argument that is it."""
+"""Operations that make a constant: its value, or the index of the argument that holds it."""
 SAME = {
     "clone", "alias", "detach", "_to_copy", "lift_fresh", "view", "_unsafe_view", "reshape",
     "unsqueeze", "squeeze", "expand",
@@ -118,7 +118,7 @@ SAME = {
 REDUCED = {
     "sum": "sum", "mean": "sum", "amax": "amax", "max": "amax", "amin": "amin", "min": "amin",
 }  # fmt: skip
-"""Reductions, by what PyTorch calls them."""
+"""Names of reductions in PyTorch, and of their reductions in `REDUCTIONS`."""
 
 HELPERS = """
 {qualifiers} int64_t quotient(int64_t a, int64_t b) {{
@@ -126,10 +126,10 @@ HELPERS = """
 }}
 {qualifiers} int64_t modulo(int64_t a, int64_t b) {{ return a - quotient(a, b) * b; }}
 """
-"""Whole-number division as Python has it."""
+"""Integer division that rounds as Python's does."""
 
 EXTREMES = """
 #define larger(a, b) ((a) > (b) || (a) != (a) ? (a) : (b))
 #define smaller(a, b) ((a) < (b) || (a) != (a) ? (a) : (b))
 """
-"""For maxima and minima: NaN, as soon as there is one."""
+"""Maximum and minimum of two numbers: NaN if either is."""

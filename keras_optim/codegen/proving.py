@@ -1,12 +1,12 @@
-"""The proof of a kernel before it touches a weight.
+"""Proof of a kernel before it touches a weight.
 
-It steps small tensors of every kind that it was made for, and must give what the same operations
-give one by one in PyTorch: bit for bit where they are rounded correctly and done in the same order,
-and else within what a few bits of a sum, or of a function such as `pow`, make of the result (see
-`replaying`). A compiler, a driver or a device may be wrong: then a rule runs operation by
-operation.
+A compiler, a driver or a device may give wrong numbers. So the kernel steps small tensors of every
+kind that it was made for, and PyTorch repeats its operations one by one (see `replaying`). Both
+must agree bit for bit if every operation is rounded correctly and done in the same order. Sums, and
+functions such as `pow`, may differ in a few bits; the result may differ by the effect of these. The
+rule falls back to single operations if they do not agree.
 
-The cache keeps a note of it, so a kernel proves itself once on a machine.
+The cache keeps a note of each proof, so a machine proves a kernel once.
 """
 
 import functools
@@ -28,11 +28,11 @@ from keras_optim.codegen.replaying import Replay, replay
 from keras_optim.codegen.specimens import Item
 
 _proved: dict[str, str] = {}
-"""What proofs found in this process, by what they depend on: a difference, or an empty text."""
+"""Results of proofs in this process, by a hash of all they depend on: a difference, or empty."""
 
 
 class Disproved(BuildError):
-    """A kernel gives other numbers than the function."""
+    """A kernel gives other numbers than its graph."""
 
 
 def prove(
@@ -44,16 +44,16 @@ def prove(
     leading: str,
     device: torch.device,
 ) -> None:
-    """Run a kernel on small tensors, unless that was done before.
+    """Prove a kernel on small tensors, unless this was done before.
 
     Args:
         engine: The module that wrote it.
-        text: Its source and what belongs to it.
+        text: Its source, with the contents of its tables.
         run: The kernel.
         graphs: Of the items that it was made for.
         shapes: Of their leading arrays.
-        leading: The name of these.
-        device: Where they are.
+        leading: The name of the leading array.
+        device: Of the tensors.
 
     Raises:
         Disproved: its numbers are wrong.
@@ -67,8 +67,8 @@ def prove(
         else:
             try:
                 _proved[key] = _difference(engine, text, run, graphs, shapes, leading, device)
-            except Exception as error:  # whatever it is, the rule itself may still run
-                _proved[key] = f"it cannot be tried: {type(error).__name__}: {error}"
+            except Exception as error:  # the rule may still run operation by operation
+                _proved[key] = f"the proof failed: {type(error).__name__}: {error}"
             if note and not _proved[key]:
                 with suppress(OSError):
                     note.touch()
@@ -77,7 +77,7 @@ def prove(
 
 
 def _surroundings(device: str) -> tuple[str, ...]:
-    """Return what a proof depends on besides the kernel: versions, device, threads."""
+    """Return the facts that a proof depends on besides the kernel: versions, device, threads."""
     threads = str(min(torch.get_num_threads(), 2))
     if not device.startswith("cuda"):
         return (_ourselves(), torch.__version__, device, threads)
@@ -100,7 +100,7 @@ def _difference(
     leading: str,
     device: torch.device,
 ) -> str:
-    """The first difference that is found, in words; nothing if there is none."""
+    """Return the first difference in words; an empty text if the kernel is right."""
     with torch.no_grad(), _subnormal_numbers():
         blocks_of_rows = engine.Tables.BLOCKS_OF_ROWS
         large, small = specimens.items(text, graphs, shapes, blocks_of_rows)
@@ -113,7 +113,7 @@ def _difference(
 
 @contextmanager
 def _subnormal_numbers() -> Iterator[None]:
-    """Keep subnormal numbers, which a thread may be set to take for zero."""
+    """Keep subnormal numbers, which a process may have set PyTorch to flush to zero."""
     flushed = not float(torch.tensor(1e-310, dtype=torch.float64, device="cpu") * 0.5)
     if flushed:
         torch.set_flush_denormal(False)
@@ -125,11 +125,11 @@ def _subnormal_numbers() -> Iterator[None]:
 
 
 class _Trial:
-    """A kernel on tensors of its own, and what it should make of them.
+    """A kernel, tensors to step, and the right results.
 
     Args:
-        items: What it steps, all at once.
-        rounds: With how many inputs, one after the other.
+        items: The items, which one call steps together.
+        rounds: The number of inputs, one after the other.
         leading: The array that comes with each call.
     """
 
@@ -146,7 +146,7 @@ class _Trial:
         )
 
     def difference(self, engine: Any, text: Text, run: Any, device: torch.device) -> str:
-        """The first difference that is found, in words; nothing if there is none."""
+        """Return the first difference in words; an empty text if the kernel is right."""
         given = [*self.arrays, self.shared]
         held = [{n: v[0].clone() for n, v in own.items()} for own in given]
         tables = self._tables(engine, text, run, held, device)
@@ -201,7 +201,7 @@ def _with_doubts(
 
 
 def _compared(wanted: torch.Tensor, before: torch.Tensor, got: torch.Tensor, number: int) -> str:
-    """The difference, in words; nothing if there is none."""
+    """Return the difference in words; an empty text if there is none."""
     kind = got.dtype
     wanted = wanted[number if len(wanted) > 1 else 0].to("cpu", torch.float64)
     wanted = wanted.reshape(len(wanted), -1).expand(-1, got.numel())
@@ -221,7 +221,7 @@ def _compared(wanted: torch.Tensor, before: torch.Tensor, got: torch.Tensor, num
 
 
 def _near(wanted: torch.Tensor, came: torch.Tensor, old: torch.Tensor, kind: Any) -> torch.Tensor:
-    """Whether numbers are as near to the plain ones as those that were moved, twice that far."""
+    """Whether numbers differ from the plain results by at most twice the spread of the doubts."""
     plain = wanted[0]
     classes = torch.where(wanted.isfinite(), 0.0, wanted.nan_to_num(2.0, 1.0, -1.0))
     doubtful = (classes != classes[0]).any(0)

@@ -1,9 +1,10 @@
 """Replay of graphs in PyTorch, operation by operation: the numbers that a kernel must give.
 
 Every value has two axes before its own: the *rounds*, for several inputs at once, and the *doubts*.
-Sums and some functions differ in their last bits from one library, order or device to another. How
-much that matters for a result shows when it is computed again with such values moved by a few bits.
-The first of the doubts is the plain result; what no such value goes into has this one alone.
+Sums and some functions differ in their last bits from one library, order or device to another. The
+replay computes each result again with such values moved by a few bits, to see how much that
+matters. The first of the doubts is the plain result. A result without such values has this one
+alone.
 """
 
 import math
@@ -16,21 +17,21 @@ import torch
 from keras_optim.codegen.graph import ELEMENT, NUMBER, Graph, Node, Spread
 
 DOUBTS = 7
-"""How often a value is computed: once plainly, and six times with moved inputs."""
+"""The number of results: the plain one, and six with moved values."""
 FUNCTIONS = {"pow", "exp", "expm1", "log", "log1p", "tanh", "sqrt", "rsqrt", "sigmoid"}
-"""Functions that libraries do not round correctly, but to one or two units in the last place (ulp).
-That holds for `sqrt` too, which MKL computes for PyTorch on some processors."""
+"""Functions that libraries round to one or two units in the last place (ulp), not correctly.
+`sqrt` is one of them, because MKL computes it for PyTorch on some processors."""
 OF_FUNCTIONS = 4
-"""How many ulp they are moved by: two libraries, each off by up to two."""
+"""The ulp that their values are moved by: two libraries, each off by up to two."""
 OF_SUMS = 64
-"""How many ulp of the sum of magnitudes: sums of some thousand numbers, in any order."""
+"""The ulp of the sum of magnitudes that a sum is moved by: thousands of numbers in any order."""
 Tensors = Mapping[str, torch.Tensor]
 SPECIAL: dict[str, Callable[..., torch.Tensor]] = {"cube": lambda x: x.pow(3)}
 """Operations that PyTorch has under another name."""
 
 
 def along(shape: Sequence[int], spread: Spread) -> tuple[int, ...]:
-    """The shape of what lies along an array of the shape `shape`."""
+    """Return the shape of a value of this spread over an array of the shape `shape`."""
     axes = range(-len(shape), 0)
     return tuple(
         n if spread == ELEMENT or a in spread else 1 for a, n in zip(axes, shape, strict=True)
@@ -39,14 +40,14 @@ def along(shape: Sequence[int], spread: Spread) -> tuple[int, ...]:
 
 @dataclass
 class Replay:
-    """One item of a kernel, whose operations are replayed as far as its inputs are known.
+    """Replay of one item, which stops at each total until its value is known.
 
     Attributes:
-        graph: What it does.
-        shape: Of the array that the others follow.
-        inputs: Arrays and what is shared, each of the shape `(rounds, 1, ...)`.
-        values: Of the nodes, as far as they are known.
-        count: How many of them were moved.
+        graph: Its operations.
+        shape: Of the leading array.
+        inputs: Arrays and shared numbers, each of the shape `(rounds, 1, ...)`.
+        values: Of the nodes so far.
+        count: The number of values that were moved.
     """
 
     graph: Graph
@@ -56,7 +57,7 @@ class Replay:
     count: int = 0
 
     def go_on(self, totals: Sequence[torch.Tensor]) -> torch.Tensor | None:
-        """Go on until a total beyond `totals` is needed: what this item adds to it, if so."""
+        """Compute nodes until a total beyond `totals` is needed; return the item's share of it."""
         seen = sum(node.op == "total" for node in self.graph.nodes[: len(self.values)])
         for node in self.graph.nodes[len(self.values) :]:
             if node.op != "total":
@@ -70,7 +71,7 @@ class Replay:
         return None
 
     def result(self, i: int) -> torch.Tensor:
-        """The value of a node, after all."""
+        """Return the value of a node, at the end."""
         return self.values[i]
 
     def _value(self, node: Node) -> torch.Tensor:
@@ -102,12 +103,12 @@ class Replay:
         return value
 
     def _next(self) -> int:
-        """Count the values that were moved, so that each has moves of its own."""
+        """Return the number of the next moved value, so that each has moves of its own."""
         self.count += 1
         return self.count
 
     def _by_multiplication(self, node: Node, value: torch.Tensor) -> bool:
-        """Whether PyTorch multiplies by the reciprocal: to divide by a number on CUDA."""
+        """Whether PyTorch multiplies by the reciprocal, as it does on CUDA for a constant."""
         return value.is_cuda and self.graph.nodes[node.operands[1]].op == "literal"
 
     def _reduced(self, value: torch.Tensor, node: Node) -> torch.Tensor:
@@ -122,7 +123,7 @@ class Replay:
 def replay(
     items: Sequence[Replay],
 ) -> tuple[list[dict[str, torch.Tensor]], dict[str, torch.Tensor]]:
-    """New arrays of all items, and new shared numbers."""
+    """Return the new arrays of all items, and the new shared numbers."""
     totals: list[torch.Tensor] = []
     while True:
         parts = [item.go_on(totals) for item in items]
@@ -139,7 +140,7 @@ def replay(
 
 
 def added(value: torch.Tensor, over: Sequence[int], units: int, number: int) -> torch.Tensor:
-    """The sum over some axes, which stay; moved."""
+    """Sum over some axes, which stay with length 1, and move the result."""
     if not over:
         return value
     total = value.sum(list(over), keepdim=True)
@@ -148,8 +149,8 @@ def added(value: torch.Tensor, over: Sequence[int], units: int, number: int) -> 
     size = value.abs()
     size = torch.where(size < math.inf, size, 0).sum(list(over), keepdim=True)
     by = torch.where(total.abs() < math.inf, units * _unit(value) * size, 0)
-    # Where the finite numbers overflow in one order, they may not in another, and meet an infinity
-    # or not. So any sum is right, and the moved ones are infinite both ways.
+    # If the finite numbers can overflow in one order, they may not in another. So any result is
+    # right, and the moved ones are infinite both ways.
     overflows = (size == math.inf) & ~value.isnan().sum(list(over), keepdim=True).bool()
     by = torch.where(overflows, math.inf, by)
     found = moved(torch.where(overflows, 0, total), by, number)
@@ -158,10 +159,10 @@ def added(value: torch.Tensor, over: Sequence[int], units: int, number: int) -> 
 
 
 def moved(value: torch.Tensor, by: torch.Tensor, number: int) -> torch.Tensor:
-    """Return `values`, and copies of them that are moved up or down.
+    """Return `value`, and copies of it that are moved up or down.
 
-    Of any two such values, one goes up sometimes where the other goes up, and sometimes where it
-    goes down: what they do to a result never cancels each time.
+    Any two moved values go the same way in some doubts and opposite ways in others. So their
+    effects on a result do not cancel in all doubts.
     """
     tiny = torch.finfo(value.dtype).tiny
     by = torch.where((value.abs() < tiny) & (value != 0) & (by != 0), tiny, by)
@@ -172,7 +173,7 @@ def moved(value: torch.Tensor, by: torch.Tensor, number: int) -> torch.Tensor:
     ]
     signs = [0, *[1 - 2 * bit for bit in odd[1:]]]
     places = torch.arange(math.prod(value.shape[2:]), device=value.device)
-    up = ((places * 2654435761 >> 16) % 2).reshape(value.shape[2:]) * 2 - 1  # as if by chance
+    up = ((places * 2654435761 >> 16) % 2).reshape(value.shape[2:]) * 2 - 1  # pseudo-random
     up = up * torch.tensor(signs, device=value.device).reshape(-1, *[1] * up.dim())
     return torch.where((up == 0) | (by == 0), value, value + up * by)
 

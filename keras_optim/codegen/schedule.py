@@ -1,7 +1,7 @@
-"""The schedule of passes: what each reads, computes, and leaves for later passes.
+"""Schedule of passes: the values that each loads, computes, and stores for later passes.
 
-A pass that needs reductions of an earlier one would compute again all that both have in common. So
-an earlier pass stores what is final in it, and what is the same in a whole column is computed once.
+Two passes would compute their common nodes twice. So a pass stores new values as soon as they are
+final, and keeps nodes that are the same in a whole column.
 """
 
 from collections.abc import Iterable
@@ -15,11 +15,11 @@ class Pass:
     """One pass over the elements; the last one reduces nothing.
 
     Attributes:
-        reductions: Those of elements that it makes, each to one number.
-        partial_reductions: The same over some axes.
-        over_parts: Reductions of parts that follow it; they take no pass of their own.
-        stores: Arrays that get their new values in it, with the nodes of these.
-        loads: Nodes that earlier passes have stored, with the arrays they are in.
+        reductions: Its reductions of elements to one number.
+        partial_reductions: Its reductions of elements over some axes.
+        over_parts: Reductions of parts that follow it; they need no pass of their own.
+        stores: Arrays whose new values it stores, with the nodes of these values.
+        loads: Nodes that earlier passes have stored, with the arrays that hold them.
     """
 
     reductions: list[int] = field(default_factory=list)
@@ -30,22 +30,21 @@ class Pass:
 
     @property
     def reduced(self) -> list[int]:
-        """All reductions of elements."""
+        """Reductions of elements, to one number and over some axes."""
         return [*self.reductions, *self.partial_reductions]
 
 
 class Plan:
-    """All passes of a body.
+    """Passes of a body.
 
     Attributes:
         passes: Those that end in reductions, and the last.
-        kept: Nodes of some axes whose values are kept, beside the reductions they are made of.
+        kept: Nodes of some axes whose values are kept beside the reductions.
 
     Args:
         body: Of known depths.
-        count: How many passes end in reductions, see `Layout.passes`.
-        early: Whether to store in the first pass in which that is possible, not in the last, and
-            to keep anything.
+        count: The number of passes that end in reductions, see `Layout.passes`.
+        early: Whether to store in the first pass that can, instead of the last, and to keep nodes.
     """
 
     def __init__(self, body: Body, count: int, early: bool):
@@ -53,7 +52,7 @@ class Plan:
         self.kept = [i for i in _border(body) if early and self._ready(body, i)]
 
     def _ready(self, body: Body, i: int) -> bool:
-        """Whether a node is known right after reductions, so that the same thread may go on."""
+        """Whether a node is known right after a reduction of parts, before any total."""
         depth = body.depths[i]
         if -1 not in body.nodes[i].spread or body.nodes[i].op == "array" or not depth:
             return False
@@ -64,7 +63,7 @@ class Plan:
 
 
 def _border(body: Body) -> list[int]:
-    """The nodes of some axes from which elements are computed."""
+    """Return the nodes of some axes that are operands of elements."""
     elements = (node for node, at in zip(body.nodes, body.levels, strict=True) if at == ELEMENT)
     found = {k for node in elements for k in node.operands if body.levels[k] == PARTIAL}
     return sorted(k for k in found if not body.nodes[k].reduces)
@@ -88,7 +87,7 @@ def _passes(body: Body, count: int, early: bool) -> list[Pass]:
 
 
 def _computed(body: Body, now: Pass) -> set[int]:
-    """The nodes that are numbers of elements in the pass, for its reductions."""
+    """Return the element nodes that the pass computes for its reductions."""
     roots = [body.nodes[i].operands[0] for i in now.reduced]
     return {i for i in body.ancestors(roots, now.loads.keys()) if body.levels[i] == ELEMENT}
 
@@ -106,7 +105,7 @@ def _reductions_at(body: Body, depth: int) -> Pass:
 def _storable(
     body: Body, now: Pass, pending: dict[str, int], later: Iterable[int]
 ) -> dict[str, int]:
-    """New values that the pass computes, of arrays whose old values nothing needs after it."""
+    """Choose new values that the pass computes, of arrays whose old values no later pass needs."""
     nodes = _computed(body, now)
     stores = {name: i for name, i in pending.items() if i in nodes}
     while True:

@@ -1,4 +1,4 @@
-"""Small tensors of every kind that a kernel was made for, and the numbers in them."""
+"""Specimens: small tensors of every kind that a kernel was made for, and their numbers."""
 
 import functools
 import math
@@ -12,19 +12,19 @@ from keras_optim.codegen.graph import Graph
 from keras_optim.codegen.replaying import along
 
 LARGE = 4250
-"""Elements of the larger ones: more than one block, on a CPU and on CUDA."""
+"""The number of elements of large specimens: more than one block, on a CPU and on CUDA."""
 BY_ROWS = 1001
-"""The same where a loop over rows has no blocks."""
+"""The same, if a loop over rows has no blocks."""
 ROUNDS = 5
-"""Inputs: positive but for the leading array; of both signs; very large and small ones; infinite
-ones and NaN among them; a single infinite one in each leading array."""
+"""The number of inputs: positive but for the leading array; of both signs; with very large and
+small ones; with infinities and NaN; with a single infinity in each leading array."""
 LENGTH = 7919
-"""How many numbers there are to choose from."""
+"""The number of numbers to choose from."""
 
 
 @dataclass
 class Item:
-    """A small item, and the place in the tables of the real one that it stands for."""
+    """A small item, and the index of the real item that it stands for."""
 
     row: int
     graph: Graph
@@ -34,7 +34,7 @@ class Item:
 def items(
     text: Text, graphs: Sequence[Graph], shapes: Sequence[tuple[int, ...]], blocks_of_rows: bool
 ) -> tuple[list[list[Item]], list[Item]]:
-    """For each body of the text a large item and a small one; and small ones of all bodies.
+    """Return a large item and a small one for each body, and a list of small ones of all bodies.
 
     Args:
         text: Of the kernel.
@@ -60,7 +60,7 @@ def items(
 
 
 def _small(shape: tuple[int, ...], elements: int) -> tuple[int, ...]:
-    """Short axes; those of length 1 stay, and the first of the others makes up the size."""
+    """Shorten a shape. Axes of length 1 stay, and the first of the others makes up the size."""
     if not math.prod(shape):
         return shape
     long = [a for a, n in enumerate(shape) if n != 1]
@@ -76,11 +76,11 @@ def _small(shape: tuple[int, ...], elements: int) -> tuple[int, ...]:
 
 
 class Numbers:
-    """The numbers in specimens: a fixed choice, the same in every process.
+    """Numbers of specimens: a fixed choice, the same in every process.
 
     Args:
-        rounds: How many inputs there are, see `ROUNDS`.
-        device: Where they are.
+        rounds: The number of inputs, see `ROUNDS`.
+        device: Of the tensors.
     """
 
     def __init__(self, rounds: int, device: torch.device):
@@ -88,7 +88,7 @@ class Numbers:
         self._given = 0
 
     def arrays(self, item: Item, leading: str) -> dict[str, torch.Tensor]:
-        """Of an item, each of the shape `(rounds, ...)`."""
+        """Return the arrays of an item, each of the shape `(rounds, ...)`."""
         return {
             node.name: self._array(along(item.shape, node.spread), node.dtype, node.name == leading)
             for node in item.graph.nodes
@@ -108,7 +108,7 @@ class Numbers:
         return found.reshape(self.rounds, *shape).to(dtype).to(self.device)
 
     def shared(self, graph: Graph) -> dict[str, torch.Tensor]:
-        """What all items share, of the shape `(rounds,)`."""
+        """Return the shared numbers, each of the shape `(rounds,)`."""
         found = {}
         for node in graph.nodes:
             if node.op == "shared":

@@ -8,7 +8,7 @@ from keras_optim.codegen.graph import Refused
 
 
 class Traced(torch.Tensor):
-    """The shape and the type of a tensor, and the node that makes it."""
+    """Stand-in with the shape and the dtype of a tensor, and the node that computes it."""
 
     node: int
 

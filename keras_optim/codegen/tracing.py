@@ -1,7 +1,7 @@
-"""The operations of a pure function of tensors, found by running it once on stand-ins.
+"""Traces of pure functions: one run on stand-ins finds the graph of operations.
 
-A stand-in has the shape and the type of a tensor and no numbers. So what the function decides by
-shapes is decided as it would be; what it decides by numbers cannot be, and is refused.
+A stand-in has the shape and the dtype of a tensor, but no numbers. So a function may decide by
+shapes, while one that decides by numbers is refused.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,8 +19,8 @@ Function = Callable[
     [Mapping[str, Any], Mapping[str, Any], Any, Callable[[Any], Any]],
     tuple[Mapping[str, Any], Mapping[str, Any]],
 ]
-"""`(arrays, shared, constants, total) -> (new arrays, new shared)`; what is left out stays as it
-is. `total` sums a number over all items. Pure."""
+"""`(arrays, shared, constants, total) -> (new arrays, new shared)`, pure. An array or a number
+that it does not return stays as it is. `total` sums a number over all items."""
 
 
 def trace(
@@ -30,17 +30,18 @@ def trace(
     constants: Any,
     leading: str,
 ) -> Graph:
-    """The operations of `function` for one item.
+    """Return the graph of `function` for one item.
 
     Args:
         function: See `Function`.
-        arrays: The tensors of the item: of the shape of `leading`, or of one element.
+        arrays: The tensors of the item: of the shape of `leading`, of one element, or with a
+            length for some of its axes only.
         shared: Tensors of one number that all items see.
-        constants: Handed to `function` as it is.
-        leading: The name of the array whose shape counts.
+        constants: Handed to `function` unchanged.
+        leading: The name of the array whose shape the others follow.
 
     Raises:
-        Refused: it does what cannot be written as elementwise operations and reductions.
+        Refused: it cannot be written as elementwise operations and reductions.
     """
     graph = Graph()
     tracer = _Tracer(graph, tuple(arrays[leading].shape))
@@ -51,7 +52,7 @@ def trace(
             new_arrays, new_shared = function(inputs, numbers, constants, tracer.total)
     except Refused:
         raise
-    except Exception as error:  # it may do anything with what it takes for tensors
+    except Exception as error:  # stand-ins are no real tensors, so the function may fail anywhere
         raise Refused(f"{type(error).__name__}: {error}") from error
     for name, value in new_arrays.items():
         graph.arrays[name] = tracer.new_array(name, value, arrays[name])
@@ -69,7 +70,7 @@ class _Tracer(TorchDispatchMode):
         self.graph = graph
         self.axes = Axes(shape)
         self.arrays: dict[str, int] = {}
-        """The nodes of arrays."""
+        """The node of each array."""
 
     # ---- inputs and outputs
 
@@ -82,7 +83,7 @@ class _Tracer(TorchDispatchMode):
         return traced
 
     def new_array(self, name: str, value: Any, like: torch.Tensor) -> int:
-        """The node of a new value, which must lie as the array does."""
+        """Return the node of a new value, which must lie along the same axes as the array."""
         node, array = self.output(value, like), self.arrays[name]
         self.graph.place_together([node, array])
         spread = self.graph.nodes[node].spread
@@ -91,7 +92,7 @@ class _Tracer(TorchDispatchMode):
         return node
 
     def place_the_rest(self, arrays: Mapping[str, torch.Tensor]) -> None:
-        """Put vectors that never meet anything of more axes along any axis of their length."""
+        """Place each vector whose axis is still unknown along any axis of its length."""
         for name, node in self.arrays.items():
             spread = self.graph.nodes[node].spread
             if unknown(spread):
@@ -172,9 +173,9 @@ class _Tracer(TorchDispatchMode):
         return self.operation(name, args, kwargs, metas, result)
 
     def number(self, value: torch.Tensor) -> Traced:
-        """A tensor that the function made of a Python number."""
+        """Return the stand-in for a tensor that the function made from a Python number."""
         if value.numel() != 1:
-            raise Refused("the function makes a tensor of many numbers")
+            raise Refused("the function creates a tensor of many numbers")
         node = self.literal(value.item(), value.dtype)
         return Traced(torch.empty(value.shape, dtype=value.dtype, device="meta"), node)
 
@@ -190,7 +191,7 @@ class _Tracer(TorchDispatchMode):
         return self.traced(Node("literal", (), result.dtype, spread), result, float(value))
 
     def same(self, name: str, value: Traced, result: torch.Tensor) -> Traced:
-        """The same numbers in another shape or type."""
+        """Return the same numbers in another shape or dtype."""
         node = self.graph.nodes[value.node]
         if result.numel() != value.numel():
             if node.spread != NUMBER or tuple(result.shape) != self.axes.shape:
@@ -203,7 +204,7 @@ class _Tracer(TorchDispatchMode):
     def reduce(self, name: str, args: Sequence[Any], result: torch.Tensor) -> Traced:
         value = args[0]
         if not result.dtype.is_floating_point:
-            raise Refused(f"{name} of whole numbers")
+            raise Refused(f"{name} of integers")
         if self.nothing_to_reduce(value, result):
             return Traced(result, self.cast(value.node, result.dtype))
         node = self.reduced(name, value.node, args, result)
@@ -219,7 +220,7 @@ class _Tracer(TorchDispatchMode):
         return one_by_one or self.graph.nodes[self.operand(value)].spread == NUMBER
 
     def reduced(self, name: str, i: int, args: Sequence[Any], result: torch.Tensor) -> Node:
-        """The reduction of the node `i`, which lies as `args[0]` does, over the axes `args[1]`."""
+        """Return the reduction over the axes `args[1]` of the node `i`, of `args[0]`'s shape."""
         dtype = self.graph.nodes[i].dtype if result.dtype == torch.bool else result.dtype
         spread, shape = self.graph.nodes[i].spread, tuple(args[0].shape)
         if result.numel() == 1:
@@ -229,7 +230,7 @@ class _Tracer(TorchDispatchMode):
         return Node(REDUCED[name], (i,), dtype, self.axes.without(spread, args[1]))
 
     def quantified(self, name: str, args: Sequence[Any], result: torch.Tensor) -> Traced:
-        """Whether any is true, or all are: by the number of those that are true, or false."""
+        """Reduce by `any` or `all`: count the true ones, or the false ones."""
         value = args[0]
         if self.nothing_to_reduce(value, result):
             return Traced(result, self.cast(value.node, result.dtype))
@@ -261,7 +262,7 @@ class _Tracer(TorchDispatchMode):
         if name == "pow" and not isinstance(args[1], torch.Tensor) and args[1] in POWERS:
             name, args = POWERS[args[1]], args[:1]
         if name not in OPERATIONS:
-            raise Refused(f"{name} is no operation that is known")
+            raise Refused(f"{name} is an unknown operation")
         operation = OPERATIONS[name]
         operands = [self.operand(value) for value in args[: operation.arity]]
         options = {k: v for k, v in kwargs.items() if (k, v) != ("alpha", 1)}
@@ -275,7 +276,7 @@ class _Tracer(TorchDispatchMode):
             if not self.axes.fits(value, its, result, spread):
                 raise Refused(f"{name} of the shapes {tuple(value.shape)}, {tuple(result.shape)}")
         if spread == NUMBER and result.numel() != 1:
-            raise Refused(f"{name} makes an array of numbers")
+            raise Refused(f"{name} makes an array of single numbers")
         computed_in = None
         if operation.compares:
             kinds = [m for m in metas if not isinstance(m, bool)]
@@ -284,7 +285,7 @@ class _Tracer(TorchDispatchMode):
         if kind not in operation.kinds:
             raise Refused(f"{name} of {computed_in or result.dtype}")
         if name in ("remainder", "floor_divide") and not self.graph.literals.get(operands[1]):
-            raise Refused(f"{name} by something that may be zero")
+            raise Refused(f"{name} by a number that may be zero")
         return self.traced(
             Node(name, tuple(operands), result.dtype, spread, computed_in=computed_in), result
         )

@@ -1,23 +1,23 @@
-"""Half-finished runs from torch.optim, optax and Keras's built-in optimizers, and back to them.
+"""Conversion of unfinished runs from torch.optim, optax and Keras's own optimizers, and back.
 
-Arguments, state and step count are carried over, so that a run begun there goes on here as it
-would have gone on there. `print(table())` says what converts.
+A conversion carries over arguments, state and step count. So our optimizer continues a run as the
+other library would have continued it. `print(table())` lists the algorithms that convert.
 """
 
-from keras_optim.convert import counterparts, keras_optimizers, optax_functions, torch_optim
+from keras_optim.convert import counterparts, keras_rows, optax_rows, torch_rows
 from keras_optim.convert.keras_optimizers import from_keras, to_keras
 from keras_optim.convert.optax_functions import from_optax, to_optax
 from keras_optim.convert.torch_optim import from_torch, to_torch
 
 __all__ = ["from_keras", "from_optax", "from_torch", "table", "to_keras", "to_optax", "to_torch"]
 
-LIBRARIES = (torch_optim.LIBRARY, optax_functions.LIBRARY, keras_optimizers.LIBRARY)
+LIBRARIES = (torch_rows.LIBRARY, optax_rows.LIBRARY, keras_rows.LIBRARY)
 
 
 def table() -> str:
-    """What converts, and what does not, as Markdown.
+    """Return the algorithms that convert, and those that do not, as Markdown.
 
     >>> print(table().splitlines()[0])
-    | `torch.optim` | ours | what differs |
+    | `torch.optim` | ours | difference |
     """
     return counterparts.table(LIBRARIES)

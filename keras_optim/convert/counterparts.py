@@ -1,4 +1,4 @@
-"""One row per algorithm that another library has too: read in one direction and in the other."""
+"""Counterparts: one row per algorithm that another library has too, for both directions."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,34 +10,35 @@ from keras_optim.optimizer import Optimizer
 
 Array = Any
 Change = Callable[[Mapping[str, Array], Array, float, Any], Array]
-"""From all slots of a variable, its value, the rate and our optimizer, to one slot."""
+"""A function of all slots of a variable, its value, the rate and our optimizer. Returns a slot."""
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A slot that holds other numbers there than here."""
+    """A slot that holds other numbers in the other library than in ours."""
 
     ours: str
     take: Change
-    """Theirs to ours."""
+    """Converts theirs to ours."""
     give: Change
-    """Ours to theirs."""
+    """Converts ours to theirs."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """An algorithm under its name there and here: what corresponds to what."""
+    """An algorithm, with its names for arguments and state in both libraries."""
 
     theirs: str
     ours: type[Optimizer]
     arguments: Mapping[str, str | tuple[str, ...]]
-    """Their arguments, and what each is called here."""
+    """Their arguments, and our name for each."""
     slots: Mapping[str, str | Slot]
-    """Their state of a variable, and what it is called here."""
+    """Their state of a variable, and our name for each slot."""
     short_slots: Mapping[str, str] | None = None
-    """The same for variables of fewer than two axes, where it differs."""
+    """The same for variables of fewer than two axes, if it differs."""
     scalars: Mapping[str, str] | Callable[[Optimizer, int], Mapping[str, float]] | None = None
-    """Their state of all variables; or ours, from the optimizer and its step count."""
+    """Their shared state, and our names for it. Or a function that computes ours from the
+    optimizer and its step count."""
     fixed: Mapping[str, Any] | None = None
     """Their arguments that must have this value."""
     ours_fixed: Mapping[str, Any] | None = None
@@ -45,47 +46,47 @@ class Row:
     ours_free: tuple[str, ...] = ()
     """Our arguments that no longer matter once there is a state."""
     factors: Mapping[str, float] | None = None
-    """Ours is theirs times this."""
+    """Our argument is theirs times this number."""
     count: Literal["used", "kept", "none"] = "used"
-    """What becomes of the number of steps there."""
+    """Their step count: the rule depends on it; they only keep it; they have none."""
     note: str = ""
-    """What is not the same. Nothing: equal to rounding."""
+    """The difference that remains. Empty: the steps are equal up to rounding."""
 
     def slots_of(self, variable: Any) -> Mapping[str, str | Slot]:
-        """The slots for a variable of this shape."""
+        """Return the slots for a variable of this shape."""
         short = self.short_slots is not None and len(variable.shape) < 2
         return self.short_slots if short else self.slots  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
 class Library:
-    """Another library: its rows, and what is said of the rest."""
+    """Another library: rows of the algorithms that convert, and reasons for the others."""
 
     name: str
     rows: Sequence[Row]
     refused: Mapping[str, str]
-    """Its algorithms that are not converted, and why."""
+    """Its algorithms that do not convert, and the reasons."""
     ignored: frozenset[str] = frozenset()
     """Its arguments that do not change the numbers."""
     fixed: Mapping[str, Any] | None = None
     """Arguments of all its algorithms that must have this value."""
     advice: Mapping[str, str] | None = None
-    """What to do about an argument, theirs or ours, that has no counterpart."""
+    """Advice about an argument, theirs or ours, that has no counterpart."""
 
     def read(self, theirs: str, arguments: Mapping[str, Any]) -> tuple[Row, dict[str, Any]]:
-        """The row for their algorithm with these arguments, and our arguments.
+        """Return the row for their algorithm with these arguments, and our arguments.
 
         Raises:
-            ValueError: there is none; the message says which argument is in the way.
+            ValueError: no row fits; the message names the arguments without a counterpart.
         """
         found = [(row, *self._read_row(row, arguments)) for row in self.rows_of(theirs)]
         return self._first(f"{theirs} of {self.name}", found)
 
     def rows_of(self, theirs: str) -> list[Row]:
-        """The rows of their algorithm.
+        """Return the rows of their algorithm.
 
         Raises:
-            ValueError: there is none.
+            ValueError: it has no row.
         """
         rows = [row for row in self.rows if row.theirs == theirs]
         if not rows:
@@ -116,10 +117,10 @@ class Library:
         return {**ours, **(row.ours_fixed or {})}, problems
 
     def write(self, optimizer: Optimizer, rule: Optimizer, rate: Any) -> tuple[Row, dict[str, Any]]:
-        """The row for our algorithm `rule` with the options of `optimizer`, and their arguments.
+        """Return the row for our `rule` with the options of `optimizer`, and their arguments.
 
         Raises:
-            ValueError: there is none; the message says which argument is in the way.
+            ValueError: no row fits; the message names the arguments without a counterpart.
         """
         rows = [row for row in self.rows if row.ours is type(rule)]
         title = f"{type(rule).__name__} to {self.name}"
@@ -183,12 +184,12 @@ def _keys(target: str | tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _same(value: Any, must: Any) -> bool:
-    """Whether they are equal, `None`, `False` and 0 being one."""
+    """Whether two arguments are equal; `None`, `False` and 0 count as one value."""
     return bool((value or False) == (must or False))
 
 
 def _plain(value: Any, name: str) -> Any:
-    """A Python number, where it is an array of one; no momentum is 0."""
+    """Convert an array of one number to a Python number, and a momentum of `None` to 0."""
     if value is None and name == "momentum":
         return 0.0
     return value.item() if hasattr(value, "item") else value
@@ -198,10 +199,10 @@ def _plain(value: Any, name: str) -> Any:
 
 
 def table(libraries: Iterable[Library]) -> str:
-    """What converts, as Markdown tables."""
+    """Return one Markdown table per library: the algorithms that convert, and the others."""
     parts = []
     for library in libraries:
-        lines = [f"| `{library.name}` | ours | what differs |", "|---|---|---|"]
+        lines = [f"| `{library.name}` | ours | difference |", "|---|---|---|"]
         for i, row in enumerate(library.rows):
             notes = [*_directions(row, library.rows[:i]), *([row.note] if row.note else [])]
             there, here = _call(row.theirs, row.fixed), _call(row.ours.__name__, row.ours_fixed)
@@ -221,7 +222,7 @@ def _call(name: str, fixed: Mapping[str, Any] | None) -> str:
 
 
 def _directions(row: Row, earlier: Sequence[Row]) -> list[str]:
-    """What to say of a row that an earlier one stands before, in one direction."""
+    """Return notes on a row that serves one direction, because an earlier row takes the other."""
 
     def ours_of(r: Row) -> set[str]:
         return {key for target in r.arguments.values() for key in _keys(target)}

@@ -1,4 +1,4 @@
-"""Keras's built-in optimizers."""
+"""Conversion from and to Keras's own optimizers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,159 +7,11 @@ import keras
 import numpy as np
 
 from keras_optim import keras_private
-from keras_optim.algorithms.adadelta import Adadelta
-from keras_optim.algorithms.adafactor import Adafactor
-from keras_optim.algorithms.adagrad import Adagrad
-from keras_optim.algorithms.adam import Adam
-from keras_optim.algorithms.adamax import Adamax
-from keras_optim.algorithms.adamw import AdamW
-from keras_optim.algorithms.amsgrad import AMSGrad
-from keras_optim.algorithms.ftrl import Ftrl
-from keras_optim.algorithms.lamb import Lamb
-from keras_optim.algorithms.lion import Lion
-from keras_optim.algorithms.nadam import Nadam
-from keras_optim.algorithms.nadamw import NadamW
-from keras_optim.algorithms.rmsprop import RMSprop
-from keras_optim.algorithms.sgd import SGD
-from keras_optim.arguments.ranges import OPTION_DEFAULTS
 from keras_optim.convert import states
-from keras_optim.convert.counterparts import Array, Library, Row, Slot
-from keras_optim.convert.states import folded, without_axis
+from keras_optim.convert.keras_rows import LIBRARY
 from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer
 
-_COMMON = {name: name for name in ("learning_rate", *OPTION_DEFAULTS) if name != "name"}
-_UNDECAYED = {name: name for name in _COMMON if name != "weight_decay"}
-
-
-def _same(*names: str) -> dict[str, str]:
-    return {**_COMMON, **{name: name for name in names}}
-
-
-_MOMENTS = _same("beta_1", "beta_2", "epsilon")
-_TWO = {"_momentums": "momentum", "_velocities": "velocity"}
-_THREE = {**_TWO, "_velocity_hats": "max_velocity"}
-_HAT = (
-    "Epsilon is added before the bias correction there: in effect it is "
-    "`epsilon / sqrt(1 - beta_2**t)`, the same late in training."
-)
-
-
-def _quadratic(n: Array, rate: float, rule: Any) -> Array:
-    return (rule.beta + n**-rule.learning_rate_power) / rate
-
-
-_RESIDUE = Slot(
-    "residue",
-    lambda s, x, rate, rule: s["_linears"] + _quadratic(s["_accumulators"], rate, rule) * x,
-    lambda s, x, rate, rule: s["residue"] - _quadratic(s["accumulator"], rate, rule) * x,
-)
-
-LIBRARY = Library(
-    name="keras.optimizers",
-    rows=(
-        Row(
-            "SGD",
-            SGD,
-            _same("momentum", "nesterov"),
-            {"momentums": folded("momentum", "momentums", -1.0)},
-            note="Equal while the rate stays: their momentum holds it.",
-        ),
-        Row("Adam", Adam, _MOMENTS, _TWO, fixed={"amsgrad": False}, note=_HAT),
-        Row("Adam", AMSGrad, _MOMENTS, _THREE, fixed={"amsgrad": True}, note=_HAT),
-        Row("AdamW", AdamW, _MOMENTS, _TWO, fixed={"amsgrad": False}, note=_HAT),
-        Row("AdamW", AMSGrad, _MOMENTS, _THREE, fixed={"amsgrad": True}, note=_HAT),
-        Row(
-            "Adamax",
-            Adamax,
-            _MOMENTS,
-            {"_m": "momentum", "_u": "maximum"},
-            note="Epsilon is added to the maximum there, inside it here.",
-        ),
-        Row(
-            "Nadam",
-            Nadam,
-            _MOMENTS,
-            _TWO,
-            scalars={"_u_product": "momentum_product"},
-            ours_fixed={"momentum_decay": 1.0},
-        ),
-        Row(
-            "Nadam",
-            NadamW,
-            _MOMENTS,
-            _TWO,
-            scalars={"_u_product": "momentum_product"},
-            ours_fixed={"momentum_decay": 1.0},
-        ),
-        Row(
-            "RMSprop",
-            RMSprop,
-            _same("rho", "momentum", "epsilon", "centered"),
-            {
-                "_velocities": "velocity",
-                "_average_gradients": "mean",
-                "_momentums": folded("momentum", "_momentums", 1.0),
-            },
-            note="Epsilon is inside the root there: equal where gradients are well above "
-            "`sqrt(epsilon)`. Their momentum holds the rate.",
-        ),
-        Row(
-            "Adagrad",
-            Adagrad,
-            _same("initial_accumulator_value", "epsilon"),
-            {"_accumulators": "accumulator"},
-            ours_fixed={"epsilon_inside_sqrt": True},
-        ),
-        Row(
-            "Adadelta",
-            Adadelta,
-            _same("rho", "epsilon"),
-            {"_accumulated_grads": "velocity", "_accumulated_delta_vars": "squared_steps"},
-        ),
-        Row(
-            "Adafactor",
-            Adafactor,
-            _same("beta_2_decay", "epsilon_1", "epsilon_2", "clip_threshold"),
-            {"_r": without_axis("rows", "_r", -1), "_c": without_axis("columns", "_c", -2)},
-            short_slots={"_v": "rows"},
-            ours_fixed={"relative_step": True, "scale_parameter": True},
-        ),
-        Row(
-            "Ftrl",
-            Ftrl,
-            _same(
-                "learning_rate_power",
-                "initial_accumulator_value",
-                "l1_regularization_strength",
-                "l2_regularization_strength",
-                "l2_shrinkage_regularization_strength",
-                "beta",
-            ),
-            {"_accumulators": "accumulator", "_linears": _RESIDUE},
-            factors={"l2_regularization_strength": 2.0},
-            note="Equal while the rate stays: where it falls, their weights shrink.",
-        ),
-        Row("Lion", Lion, _same("beta_1", "beta_2"), {"_momentums": "momentum"}),
-        Row(
-            "Lamb",
-            Lamb,
-            {**_UNDECAYED, "beta_1": "beta_1", "beta_2": "beta_2", "epsilon": "epsilon"},
-            _TWO,
-            fixed={"weight_decay": None},
-        ),
-    ),
-    refused={
-        "LossScaleOptimizer": "convert its `inner_optimizer`, and put it around ours.",
-        "MultiOptimizer": "convert each of its optimizers.",
-        "Muon": "its rule is not here.",
-        "ScheduleFreeAdamW": "its rule is not here.",
-    },
-    ignored=frozenset({"name", "relative_step"}),  # their rate is capped in both cases
-    advice={
-        "weight_decay": "Lamb's decay is beside the ratio there and inside it here",
-    },
-)
 _AVERAGES = {
     "average": "_model_variables_moving_average",
     "gradient_accumulator": "_accumulated_gradients",
@@ -167,11 +19,11 @@ _AVERAGES = {
 
 
 def from_keras(optimizer: keras.optimizers.Optimizer) -> Optimizer:
-    """Ours, for the same variables, where one of Keras's stands: arguments, state, step count.
+    """Convert an optimizer of Keras to ours: arguments, state and step count.
 
-    The variables are shared, so use one of the two from then on. Options of every Keras optimizer
-    come along with their state (`use_ema`, `gradient_accumulation_steps`, exclusions from weight
-    decay), and so does a schedule.
+    Both then train the same variables, so use only one of them from then on. The options of every
+    Keras optimizer are converted with their state (`use_ema`, `gradient_accumulation_steps`,
+    exclusions from weight decay), and so is a schedule.
 
     Args:
         optimizer: One of `keras.optimizers`, built.
@@ -180,8 +32,7 @@ def from_keras(optimizer: keras.optimizers.Optimizer) -> Optimizer:
         An optimizer of keras_optim, built.
 
     Raises:
-        ValueError: it is not built, or has no counterpart here; the message says what is in the
-            way.
+        ValueError: it is not built, or has no counterpart here; the message names the reason.
 
     Example:
 
@@ -226,7 +77,9 @@ def from_keras(optimizer: keras.optimizers.Optimizer) -> Optimizer:
 
 
 def to_keras(optimizer: Optimizer) -> keras.optimizers.Optimizer:
-    """One of Keras's where ours stands, for the same variables: the reverse of `from_keras`.
+    """Convert our optimizer to one of Keras's, for the same variables.
+
+    This is the reverse of `from_keras`.
 
     Args:
         optimizer: One of keras_optim, built; not a wrapper.
@@ -251,9 +104,8 @@ def to_keras(optimizer: Optimizer) -> keras.optimizers.Optimizer:
     states.check_built("to_keras", optimizer)
     theirs = getattr(keras.optimizers, row.theirs)(**arguments)
     variables = keras_private.trainable_variables(optimizer)
-    excluded = [
-        v for v, c in zip(variables, optimizer.state.constants, strict=True) if not c["decayed"]
-    ]
+    constants = states.constants_of(optimizer)
+    excluded = [v for v, c in zip(variables, constants, strict=True) if not c["decayed"]]
     if excluded:
         theirs.exclude_from_weight_decay(var_list=excluded)
     theirs.build(variables)
@@ -273,7 +125,7 @@ def to_keras(optimizer: Optimizer) -> keras.optimizers.Optimizer:
 
 
 def _rate(optimizer: Any) -> Any:
-    """A schedule as it is; a number."""
+    """Return the rate: a schedule unchanged, or a number."""
     rate = keras_private.learning_rate(optimizer)
     return states.rate_of(optimizer) if isinstance(rate, keras.Variable) else rate
 

@@ -1,164 +1,33 @@
-"""The functions of optax. It is imported when one is converted."""
+"""Conversion from and to optax. Only a conversion imports JAX and optax."""
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_optim import keras_private
-from keras_optim.algorithms.adabelief import AdaBelief
-from keras_optim.algorithms.adadelta import Adadelta
-from keras_optim.algorithms.adagrad import Adagrad
-from keras_optim.algorithms.adam import Adam
-from keras_optim.algorithms.adamax import Adamax
-from keras_optim.algorithms.adamw import AdamW
-from keras_optim.algorithms.lamb import Lamb
-from keras_optim.algorithms.lion import Lion
-from keras_optim.algorithms.nadam import Nadam
-from keras_optim.algorithms.nadamw import NadamW
-from keras_optim.algorithms.novograd import NovoGrad
-from keras_optim.algorithms.radam import RAdam
-from keras_optim.algorithms.rmsprop import RMSprop
-from keras_optim.algorithms.sgd import SGD
-from keras_optim.algorithms.signsgd import SignSGD
-from keras_optim.algorithms.signum import Signum
-from keras_optim.algorithms.yogi import Yogi
 from keras_optim.convert import states
-from keras_optim.convert.counterparts import Array, Library, Row
-from keras_optim.convert.states import folded
+from keras_optim.convert.counterparts import Array
+from keras_optim.convert.optax_rows import LIBRARY
 from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer
 
-_RATE = {"learning_rate": "learning_rate"}
-_BETAS = {**_RATE, "b1": "beta_1", "b2": "beta_2"}
-_ADAM = {**_BETAS, "eps": "epsilon"}
-_DECAYED = {**_ADAM, "weight_decay": "weight_decay"}
-_TWO = {"mu": "momentum", "nu": "velocity"}
-_MAXIMUM = {"mu": "momentum", "nu": "maximum"}
-_PLAIN = {"nesterov": False, "eps_root": 0.0}
-_AHEAD = {"nesterov": True, "eps_root": 0.0}
-_AT_ONCE = {"momentum_decay": 1e6}  # the schedule of the momentum is over at once: optax has none
-
-
-def _product(rule: Any, count: int) -> Mapping[str, float]:
-    return {"momentum_product": rule.beta_1**count}
-
-
-LIBRARY = Library(
-    name="optax",
-    rows=(
-        Row(
-            "sgd",
-            SGD,
-            {**_RATE, "momentum": "momentum", "nesterov": "nesterov"},
-            {"trace": "momentum"},
-            count="none",
-            note="It keeps no step count: ours stays 0.",
-        ),
-        Row("adam", Adam, _ADAM, _TWO, fixed=_PLAIN),
-        Row("adamw", AdamW, _DECAYED, _TWO, fixed=_PLAIN),
-        Row("adamw", Adam, _DECAYED, _TWO, fixed=_PLAIN),
-        *(
-            Row(theirs, ours, arguments, _TWO, scalars=_product, fixed=_AHEAD, ours_fixed=_AT_ONCE)
-            for theirs, ours, arguments in (
-                ("nadam", Nadam, _ADAM),
-                ("adam", Nadam, _ADAM),
-                ("nadamw", NadamW, _DECAYED),
-                ("adamw", NadamW, _DECAYED),
-            )
-        ),
-        Row("adamax", Adamax, _ADAM, _MAXIMUM),
-        Row("adamaxw", Adamax, _DECAYED, _MAXIMUM),
-        Row(
-            "adabelief",
-            AdaBelief,
-            {**_ADAM, "eps_root": "epsilon"},
-            _TWO,
-            fixed={"nesterov": False},
-        ),
-        Row("yogi", Yogi, _ADAM, _TWO, ours_free=("initial_accumulator_value",)),
-        Row(
-            "radam",
-            RAdam,
-            {**_ADAM, "threshold": "sma_threshold"},
-            _TWO,
-            fixed=_PLAIN,
-            note="Epsilon is added after the bias correction there: in effect it is "
-            "`epsilon * sqrt(1 - beta_2**t)`, the same late in training.",
-        ),
-        Row("lamb", Lamb, _DECAYED, _TWO, fixed={"eps_root": 0.0}),
-        Row("novograd", NovoGrad, _ADAM, _TWO, fixed={"eps_root": 0.0, "weight_decay": 0.0}),
-        Row("lion", Lion, {**_BETAS, "weight_decay": "weight_decay"}, {"mu": "momentum"}),
-        Row(
-            "rmsprop",
-            RMSprop,
-            {
-                **_RATE,
-                "decay": "rho",
-                "eps": "epsilon",
-                "centered": "centered",
-                "momentum": "momentum",
-            },
-            {"nu": "velocity", "mu": "mean", "trace": folded("momentum", "trace", -1.0)},
-            fixed={"eps_in_sqrt": False, "nesterov": False, "bias_correction": False},
-            count="none",
-            note="Their momentum holds the rate: equal while the rate stays.",
-        ),
-        Row(
-            "adagrad",
-            Adagrad,
-            {
-                **_RATE,
-                "initial_accumulator_value": "initial_accumulator_value",
-                "eps": "epsilon",
-            },
-            {"sum_of_squares": "accumulator"},
-            ours_fixed={"epsilon_inside_sqrt": True},
-            count="none",
-        ),
-        Row(
-            "adadelta",
-            Adadelta,
-            {**_RATE, "rho": "rho", "eps": "epsilon"},
-            {"e_g": "velocity", "e_x": "squared_steps"},
-            fixed={"weight_decay": 0.0},
-            count="none",
-        ),
-        Row("sign_sgd", SignSGD, _RATE, {}, count="none"),
-        Row("signum", Signum, {**_RATE, "beta": "momentum"}, {"ema": "momentum"}, count="kept"),
-    ),
-    refused={
-        "adafactor": "it factors the two longest axes, and only long ones.",
-        "amsgrad": "it takes the maximum of the corrected `v`, ours of `v`.",
-        "fromage": "it has no state: `keras_optim.Fromage(rate)` goes on from it.",
-        "lars": "it has another norm, and spares vectors by masks.",
-        "rprop": "it applies each step one call late.",
-        "sm3": "its covers are kept differently.",
-    },
-    # Precisions, and what mattered at the start.
-    ignored=frozenset({"mu_dtype", "accumulator_dtype", "initial_scale", "weight_decay_mask"}),
-    advice={
-        "learning_rate": "give a number or a schedule of Keras",
-        "clipnorm": "chain `optax.clip_by_block_rms` or the like there, and set it to None",
-        "global_clipnorm": "chain `optax.clip_by_global_norm` there, and set it to None",
-    },
-)
-
 
 def from_optax(algorithm: str, state: Any, variables: Sequence[Any], **arguments: Any) -> Optimizer:
-    """Ours for `variables`, where a transformation of optax stands.
+    """Convert a transformation of optax to our optimizer, for `variables`.
 
-    Its state has no names and mostly no arguments, so give those that made it:
-    `from_optax("adamw", state, variables, learning_rate=1e-3, weight_decay=0.1)`. What is left out
-    has optax's default; with `optax.inject_hyperparams` all numbers are in the state.
+    The state names neither the function nor most of its arguments, so give both:
+    `from_optax("adamw", state, variables, learning_rate=1e-3, weight_decay=0.1)`. Arguments that
+    you leave out have optax's defaults. With `optax.inject_hyperparams` all numbers are in the
+    state.
 
     Args:
         algorithm: Name of the function, `"adamw"`.
-        state: The state that it gave.
+        state: The state of the transformation.
         variables: The Keras variables, in the order of `jax.tree.leaves(params)`. They must have
-            the weights already; these are left as they are.
+            the weights already, because the conversion does not change these.
         **arguments: Of that function. `learning_rate` may be a schedule of Keras; `mask` must be
             a tree of truth values.
 
@@ -167,8 +36,8 @@ def from_optax(algorithm: str, state: Any, variables: Sequence[Any], **arguments
 
     Raises:
         TypeError: the function has no such argument.
-        ValueError: it has no counterpart here, or does not fit the variables; the message says
-            what is in the way.
+        ValueError: it has no counterpart here, or does not fit the variables; the message names
+            the reason.
     """
     import jax
     import optax
@@ -208,8 +77,8 @@ def from_optax(algorithm: str, state: Any, variables: Sequence[Any], **arguments
     needed = {n for n, slot in row.slots.items() if getattr(slot, "ours", slot) in ours.slots}
     if missing := sorted(needed - set(kept)):
         raise ValueError(
-            f"{algorithm} of optax cannot be converted: the state has no `{missing[0]}`. Is it of "
-            "this function, with these arguments?"
+            f"{algorithm} of optax cannot be converted: the state has no `{missing[0]}`. Does it "
+            "come from this function, with these arguments?"
         )
     if mask is not None:
         states.exempt(ours, variables, _truths(mask, variables))
@@ -226,13 +95,13 @@ def from_optax(algorithm: str, state: Any, variables: Sequence[Any], **arguments
 
 
 def to_optax(optimizer: Optimizer, params: Any) -> tuple[Any, Any]:
-    """A transformation of optax and its state, where ours stands: the reverse of `from_optax`.
+    """Convert our optimizer to a transformation of optax and its state.
 
-    Of a schedule only the present rate comes along, with a warning.
+    This is the reverse of `from_optax`. A schedule becomes its present rate, and a warning says so.
 
     Args:
         optimizer: One of keras_optim, built; not a wrapper.
-        params: A tree of arrays whose leaves are the variables' values, in their order.
+        params: A tree of arrays. Its leaves are the variables' values, in their order.
 
     Returns:
         The transformation, and its state for `params`.
@@ -256,7 +125,7 @@ def to_optax(optimizer: Optimizer, params: Any) -> tuple[Any, Any]:
                 f"{tuple(variable.shape)}. Received: shape {np.shape(leaf)}. Are they in the order "
                 "of the variables?"
             )
-    decayed = [c["decayed"] for c in optimizer.state.constants]
+    decayed = [c["decayed"] for c in states.constants_of(optimizer)]
     if not all(decayed) and arguments.get("weight_decay"):
         arguments["mask"] = tree.unflatten(decayed)
     transformation = getattr(optax, row.theirs)(**arguments)
@@ -286,7 +155,7 @@ def to_optax(optimizer: Optimizer, params: Any) -> tuple[Any, Any]:
 
 
 def _fields(node: Any) -> Iterator[tuple[str, str, Any]]:
-    """The fields of all named tuples of a state: owner, name, value."""
+    """Yield the fields of all named tuples of a state: owner, name, value."""
     for name in getattr(node, "_fields", ()):
         if name == "inner_state":
             yield from _fields(getattr(node, name))

@@ -1,4 +1,4 @@
-"""The state of an optimizer of ours, as arrays under their names, and the other way round."""
+"""State of our optimizers as arrays under the other library's names, and back."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -12,28 +12,29 @@ from keras_optim.convert.counterparts import Array, Row, Slot
 from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer
 from keras_optim.state import files
+from keras_optim.trees import INNER
 from keras_optim.variables.paths import path_of
 
 
 def rate_of(optimizer: Optimizer) -> float:
-    """The rate of the next step, as the shortest number that rounds to it."""
+    """Return the rate of the next step, as the shortest number that rounds to it."""
     rate = keras.ops.convert_to_numpy(optimizer.learning_rate)
     return float(str(rate))
 
 
 def present_rate(title: str, optimizer: Optimizer) -> float:
-    """The rate as a number, with a warning where there is a schedule."""
+    """Return the rate as a number, and warn if it comes from a schedule."""
     rate = rate_of(optimizer)
     if not isinstance(keras_private.learning_rate(optimizer), keras.Variable):
         warnings.warn(
-            f"{title}: the schedule stays behind; the rate is the present one, {rate}.",
+            f"{title}: the schedule is not converted; the rate is the present one, {rate}.",
             stacklevel=3,
         )
     return rate
 
 
 def check_lengths(title: str, ours: Sequence[Any], theirs: Sequence[Any]) -> None:
-    """Raises ValueError unless there are as many variables as parameters."""
+    """Raise a ValueError unless there is one variable for each parameter."""
     if len(ours) != len(theirs):
         raise ValueError(
             f"{title}: give one variable for each parameter, in the same order. "
@@ -42,16 +43,16 @@ def check_lengths(title: str, ours: Sequence[Any], theirs: Sequence[Any]) -> Non
 
 
 def check_built(title: str, optimizer: Any) -> None:
-    """Raises ValueError unless the optimizer has its state."""
+    """Raise a ValueError unless the optimizer is built."""
     if not optimizer.built:
         raise ValueError(
-            f"{title}: the optimizer is not built, so there is nothing to carry over. Call "
+            f"{title}: the optimizer is not built, so it has no state to convert. Call "
             "`optimizer.build(model.trainable_variables)` first."
         )
 
 
 def exempt(optimizer: Optimizer, variables: Sequence[Any], decayed: Sequence[bool]) -> None:
-    """Exclude the variables that do not decay there from the weight decay of ours."""
+    """Exclude the variables that do not decay in the other library from our weight decay."""
     excluded = [v for v, d in zip(variables, decayed, strict=True) if not d]
     if excluded:
         optimizer.exclude_from_weight_decay(var_list=excluded)
@@ -63,9 +64,9 @@ def take(
     """Load their state, one dict of arrays for each variable, into a built optimizer of ours.
 
     Raises:
-        ValueError: an array has not the shape that it must have.
+        ValueError: an array has another shape than our slot.
     """
-    variables, constants = keras_private.trainable_variables(optimizer), optimizer.state.constants
+    variables, constants = keras_private.trainable_variables(optimizer), constants_of(optimizer)
     rule: Any = getattr(optimizer, "inner", optimizer)
     store: dict[str, Any] = {"iteration": np.array(count), **others}
     for i, (variable, state) in enumerate(zip(variables, states, strict=True)):
@@ -94,10 +95,11 @@ def take(
 
 
 def give(row: Row, optimizer: Optimizer) -> list[dict[str, Array]]:
-    """The state of a built optimizer of ours as theirs: a dict of arrays for each variable."""
+    """Return our state under their names: a dict of arrays for each variable."""
     rule, kept, states = getattr(optimizer, "inner", optimizer), optimizer.state, []
+    variables = keras_private.trainable_variables(optimizer)
     for variable, ours, constants in zip(
-        keras_private.trainable_variables(optimizer), kept.slots, kept.constants, strict=True
+        variables, kept.slots, constants_of(optimizer), strict=True
     ):
         rate = rate_of(optimizer) * constants.get("multiplier", 1.0)
         x = keras.ops.convert_to_numpy(variable.value)
@@ -112,33 +114,38 @@ def give(row: Row, optimizer: Optimizer) -> list[dict[str, Array]]:
     return states
 
 
+def constants_of(optimizer: Any) -> list[Mapping[str, Any]]:
+    """Return the constants of each variable, those of the optimizer inside included."""
+    return [{**constants.get(INNER, {}), **constants} for constants in optimizer.state.constants]
+
+
 def count_of(optimizer: Any) -> int:
-    """The number of steps so far."""
+    """Return the number of steps so far."""
     return int(keras.ops.convert_to_numpy(optimizer.iterations))
 
 
 def one_count(title: str, row: Row, counts: Sequence[int]) -> int:
-    """The step count of all variables.
+    """Return the step count of all variables, the largest of `counts`.
 
     Raises:
-        ValueError: they differ, and the rule depends on it.
+        ValueError: the counts differ, and the rule depends on them.
     """
     if row.count == "used" and len(set(counts)) > 1:
         raise ValueError(
             f"{title}: the parameters have taken different numbers of steps, from {min(counts)} to "
-            f"{max(counts)}; here there is one count for all. Received: {shown(list(counts))}"
+            f"{max(counts)}; here one count serves all. Received: {shown(list(counts))}"
         )
     return max(counts, default=0)
 
 
 def folded(ours: str, theirs: str, sign: float) -> Slot:
-    """A momentum that holds the rate there: theirs is ours times `sign * rate`."""
+    """Return a slot for a momentum that holds the rate: theirs is ours times `sign * rate`."""
 
     def taken(state: Mapping[str, Array], x: Array, rate: float, rule: Any) -> Array:
         if rate == 0.0 and np.any(state[theirs]):
             raise ValueError(
                 f"{type(rule).__name__}: their momentum holds the rate, and cannot be divided by "
-                "a rate of 0. Set the rate that it was made with first."
+                "a rate of 0. First set the rate that the momentum was computed with."
             )
         return state[theirs] / (sign * rate or 1.0)
 
@@ -146,7 +153,7 @@ def folded(ours: str, theirs: str, sign: float) -> Slot:
 
 
 def without_axis(ours: str, theirs: str, axis: int) -> Slot:
-    """A slot that has no axis there where ours has one of length 1."""
+    """Return a slot whose array lacks an axis that has length 1 in ours."""
     return Slot(
         ours,
         lambda state, x, rate, rule: np.expand_dims(state[theirs], axis),

@@ -1,4 +1,4 @@
-"""torch.optim. PyTorch is imported by `to_torch` alone."""
+"""Conversion from and to torch.optim. Only `to_torch` imports PyTorch."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -8,146 +8,13 @@ import keras
 import numpy as np
 
 from keras_optim import keras_private
-from keras_optim.algorithms.adadelta import Adadelta
-from keras_optim.algorithms.adagrad import Adagrad
-from keras_optim.algorithms.adam import Adam
-from keras_optim.algorithms.adamax import Adamax
-from keras_optim.algorithms.adamw import AdamW
-from keras_optim.algorithms.amsgrad import AMSGrad
-from keras_optim.algorithms.nadam import Nadam
-from keras_optim.algorithms.nadamw import NadamW
-from keras_optim.algorithms.radam import RAdam
-from keras_optim.algorithms.rmsprop import RMSprop
-from keras_optim.algorithms.rprop import Rprop
-from keras_optim.algorithms.sgd import SGD
 from keras_optim.convert import states
-from keras_optim.convert.counterparts import Library, Row, Slot
+from keras_optim.convert.counterparts import Row
+from keras_optim.convert.torch_rows import LIBRARY
 from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer
 from keras_optim.wrappers.rate_multipliers import RateMultipliers
 from keras_optim.wrappers.variable_rates import VariableRates
-
-_EPS = {"lr": "learning_rate", "eps": "epsilon"}
-_ADAM: dict[str, str | tuple[str, ...]] = {**_EPS, "betas": ("beta_1", "beta_2")}
-_DECAYED = {**_ADAM, "weight_decay": "weight_decay"}
-_TWO = {"exp_avg": "momentum", "exp_avg_sq": "velocity"}
-_THREE = {**_TWO, "max_exp_avg_sq": "max_velocity"}
-_L2 = {"weight_decay": 0}
-_BESIDE = {"decoupled_weight_decay": True}
-_SIGN = Slot("sign", lambda s, *_: np.sign(s["prev"]), lambda s, *_: s["sign"])
-_STEP_SIZE = Slot(
-    "step_size",
-    lambda s, *_: s["step_size"],
-    lambda s, x, rate, rule: np.where(s["step_size"] > 0.0, s["step_size"], rate),
-)
-
-LIBRARY = Library(
-    name="torch.optim",
-    rows=(
-        Row(
-            "SGD",
-            SGD,
-            {"lr": "learning_rate", "momentum": "momentum", "nesterov": "nesterov"},
-            {"momentum_buffer": "momentum"},
-            fixed={**_L2, "dampening": 0},
-            count="none",
-            note="It keeps no step count: ours stays 0.",
-        ),
-        Row(
-            "SGD",
-            SGD,
-            {"lr": "learning_rate", "weight_decay": "weight_decay"},
-            {},
-            fixed={"momentum": 0, "nesterov": False, "dampening": 0},
-            ours_fixed={"momentum": 0.0, "nesterov": False},
-            count="none",
-            note="Without momentum both kinds of decay are one.",
-        ),
-        Row("Adam", Adam, _ADAM, _TWO, fixed={**_L2, "amsgrad": False}),
-        Row("Adam", AMSGrad, _ADAM, _THREE, fixed={**_L2, "amsgrad": True}),
-        Row("AdamW", AdamW, _DECAYED, _TWO, fixed={"amsgrad": False}),
-        Row("AdamW", AMSGrad, _DECAYED, _THREE, fixed={"amsgrad": True}),
-        Row("AdamW", Adam, _DECAYED, _TWO, fixed={"amsgrad": False}),
-        Row("Adam", AdamW, _DECAYED, _TWO, fixed={"amsgrad": False, **_BESIDE}),
-        Row("Adam", AMSGrad, _DECAYED, _THREE, fixed={"amsgrad": True, **_BESIDE}),
-        Row("Adamax", Adamax, _ADAM, {"exp_avg": "momentum", "exp_inf": "maximum"}, fixed=_L2),
-        Row(
-            "NAdam",
-            Nadam,
-            {**_ADAM, "momentum_decay": "momentum_decay"},
-            _TWO,
-            scalars={"mu_product": "momentum_product"},
-            fixed=_L2,
-        ),
-        Row(
-            "NAdam",
-            NadamW,
-            {**_DECAYED, "momentum_decay": "momentum_decay"},
-            _TWO,
-            scalars={"mu_product": "momentum_product"},
-            fixed=_BESIDE,
-        ),
-        Row("RAdam", RAdam, _ADAM, _TWO, fixed=_L2, ours_fixed={"sma_threshold": 5.0}),
-        Row("RAdam", RAdam, _DECAYED, _TWO, fixed=_BESIDE, ours_fixed={"sma_threshold": 5.0}),
-        Row(
-            "RMSprop",
-            RMSprop,
-            {**_EPS, "alpha": "rho", "momentum": "momentum", "centered": "centered"},
-            {"square_avg": "velocity", "grad_avg": "mean", "momentum_buffer": "momentum"},
-            fixed=_L2,
-            count="kept",
-        ),
-        Row(
-            "Adagrad",
-            Adagrad,
-            {**_EPS, "initial_accumulator_value": "initial_accumulator_value"},
-            {"sum": "accumulator"},
-            fixed={**_L2, "lr_decay": 0},
-            ours_fixed={"epsilon_inside_sqrt": False},
-            count="kept",
-        ),
-        Row(
-            "Adadelta",
-            Adadelta,
-            {**_EPS, "rho": "rho"},
-            {"square_avg": "velocity", "acc_delta": "squared_steps"},
-            fixed=_L2,
-            count="kept",
-        ),
-        Row(
-            "Rprop",
-            Rprop,
-            {
-                "lr": "learning_rate",
-                "etas": ("eta_minus", "eta_plus"),
-                "step_sizes": ("min_step_size", "max_step_size"),
-            },
-            {"prev": _SIGN, "step_size": _STEP_SIZE},
-            count="kept",
-        ),
-    ),
-    refused={
-        "ASGD": "its rule is not here.",
-        "Adafactor": "its `eps[0]` is a floor, ours is added, and it factors other axes.",
-        "LBFGS": "it is a method of `keras_optim.minimize` here.",
-        "Muon": "its rule is not here.",
-        "SparseAdam": "`LazyRows(Adam())` has its rule, but for epsilon.",
-    },
-    ignored=frozenset(
-        {"params", "param_names", "initial_lr", "swa_lr"}
-        | {"foreach", "fused", "capturable", "differentiable"}
-        | {"decoupled_weight_decay"}  # fixed, where it matters
-    ),
-    fixed={"maximize": False},
-    advice={
-        "weight_decay": "it is part of the gradient there: give the layers the regularizer "
-        "`keras.regularizers.L2(weight_decay / 2)` and set it to 0 in the group",
-        "lr_decay": "take `keras.optimizers.schedules.InverseTimeDecay`, and set it to 0",
-        "clipnorm": "clip the gradients there, and set it to None",
-        "clipvalue": "clip the gradients there, and set it to None",
-        "global_clipnorm": "call `torch.nn.utils.clip_grad_norm_` there, and set it to None",
-    },
-)
 
 Axes = Sequence[Sequence[int] | None] | None
 
@@ -155,31 +22,31 @@ Axes = Sequence[Sequence[int] | None] | None
 def from_torch(
     optimizer: Any, variables: Sequence[Any], algorithm: str | None = None, axes: Axes = None
 ) -> Optimizer:
-    """Ours for `variables`, where an optimizer of torch.optim stands.
+    """Convert an optimizer of torch.optim to ours: arguments, state and step count.
 
-    Arguments, state and step count come along. Of parameter groups, those may differ in `lr`
-    (the result is then `RateMultipliers` around ours) and in whether their weights decay. A
-    scheduler stays behind, with a warning: set `learning_rate` to a schedule, which then sees the
-    step count.
+    Parameter groups may differ in `lr` (the result is then `RateMultipliers` around ours) and in
+    whether their weights decay. A scheduler is not converted, and a warning says so. Set
+    `learning_rate` to a schedule instead, which then sees the step count.
 
     Args:
         optimizer: One of torch.optim, or its `state_dict()`.
-        variables: The Keras variables, one for each parameter and in their order, `None` for a
-            parameter to be left out, as one that is frozen. They must have the weights already;
-            these are left as they are.
+        variables: The Keras variables, one for each parameter and in their order, or `None` to
+            leave out a parameter, such as a frozen one. They must have the weights already,
+            because the conversion does not change these.
         algorithm: Name of the class, for a state dict: `"AdamW"`.
         axes: For each variable `None`, or the order in which it has the parameter's axes, as
             `numpy.transpose` takes it: `(1, 0)` for the weight of `torch.nn.Linear` and the
-            kernel of `keras.layers.Dense`, `(2, 3, 1, 0)` for `Conv2d`. `None`: all as they are.
+            kernel of `keras.layers.Dense`, `(2, 3, 1, 0)` for `Conv2d`. Default `None`: all axes
+            are in the same order.
 
     Returns:
         An optimizer of keras_optim, built for `variables`.
 
     Raises:
-        ValueError: it has no counterpart here, or does not fit the variables; the message says
-            what is in the way.
+        ValueError: it has no counterpart here, or does not fit the variables; the message names
+            the reason.
 
-    Example: plain arrays will do.
+    Example: a state dict may hold plain arrays.
 
     >>> import numpy as np, keras, keras_optim
     >>> group = {"lr": 0.5, "momentum": 0.5, "nesterov": False, "params": [0]}
@@ -194,7 +61,7 @@ def from_torch(
     saved = optimizer if isinstance(optimizer, Mapping) else optimizer.state_dict()
     if saved is optimizer and algorithm is None:
         raise ValueError(
-            "from_torch: a state dict does not say which algorithm it is of; give its class, "
+            "from_torch: a state dict does not name its algorithm; give the class, "
             "as in `algorithm='AdamW'`."
         )
     algorithm = algorithm or type(optimizer).__name__
@@ -203,7 +70,7 @@ def from_torch(
     row, config, decayed, multipliers = _joined(algorithm, saved["param_groups"])
     if any("initial_lr" in group for group in saved["param_groups"]):
         warnings.warn(
-            "from_torch: the scheduler stays behind; the rate is the present one, "
+            "from_torch: the scheduler is not converted; the rate is the present one, "
             f"{config['learning_rate']}.",
             stacklevel=2,
         )
@@ -230,15 +97,15 @@ def from_torch(
 
 
 def to_torch(optimizer: Optimizer, parameters: Sequence[Any], axes: Axes = None) -> Any:
-    """An optimizer of torch.optim for `parameters`, where ours stands: the reverse of `from_torch`.
+    """Convert our optimizer to one of torch.optim for `parameters`.
 
-    `RateMultipliers` and exclusions from weight decay become parameter groups. Of a schedule only
-    the present rate comes along, with a warning.
+    This is the reverse of `from_torch`. `RateMultipliers` and exclusions from weight decay become
+    parameter groups. A schedule becomes its present rate, and a warning says so.
 
     Args:
         optimizer: One of keras_optim, built; `RateMultipliers` may be around it.
         parameters: PyTorch's parameters, one for each variable and in their order. They must have
-            the weights already; these are left as they are.
+            the weights already, because the conversion does not change these.
         axes: As in `from_torch`, for each variable.
 
     Returns:
@@ -258,7 +125,7 @@ def to_torch(optimizer: Optimizer, parameters: Sequence[Any], axes: Axes = None)
     states.check_lengths("to_torch", variables, parameters)
 
     groups: dict[Any, dict[str, Any]] = {}
-    for parameter, constants in zip(parameters, optimizer.state.constants, strict=True):
+    for parameter, constants in zip(parameters, states.constants_of(optimizer), strict=True):
         decayed, multiplier = constants["decayed"], constants.get("multiplier", 1.0)
         group = groups.setdefault((decayed, multiplier), {"params": [], "lr": rate * multiplier})
         if not decayed and arguments.get("weight_decay"):
@@ -291,7 +158,7 @@ def to_torch(optimizer: Optimizer, parameters: Sequence[Any], axes: Axes = None)
 def _joined(
     algorithm: str, groups: Sequence[Mapping[str, Any]]
 ) -> tuple[Row, dict[str, Any], list[bool], list[float]]:
-    """One row and our arguments for all groups; for each parameter whether it decays, its share."""
+    """Merge all groups: a row, our arguments, and for each parameter its decay and rate share."""
     found = [LIBRARY.read(algorithm, group) for group in groups]
     row, config = found[0]
     rates = [c["learning_rate"] for _, c in found]
@@ -321,7 +188,7 @@ def _joined(
 
 
 def _orders(axes: Axes, variables: Sequence[Any]) -> list[list[int]]:
-    """For each variable the order of the parameter's axes."""
+    """Return the order of the parameter's axes for each variable."""
     if axes is not None and len(axes) != len(variables):
         raise ValueError(
             f"`axes` must have one entry for each variable. Received: {len(axes)} entries, "
@@ -344,7 +211,7 @@ def _transposed(value: np.ndarray, order: list[int]) -> np.ndarray:
 
 
 def _arrays(state: Mapping[str, Any], order: list[int]) -> dict[str, np.ndarray]:
-    """Of tensors on any device, in any precision; of numbers or arrays."""
+    """Convert tensors on any device, of any precision, numbers and arrays to NumPy arrays."""
     arrays = {
         name: value.detach().double().cpu().numpy() if hasattr(value, "detach") else value
         for name, value in state.items()

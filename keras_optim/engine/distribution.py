@@ -127,6 +127,22 @@ def check_strategy(optimizer: Any, variables: Sequence[Any]) -> None:
             )
 
 
+def check_scaling(title: str) -> None:
+    """Refuse a second pass in the condition in which `LossScaleOptimizer` makes its steps.
+
+    Raises:
+        ValueError: under a strategy whose replicas are threads.
+    """
+    if BACKEND == "tensorflow" and tf().distribute.has_strategy():
+        strategy = tf().distribute.get_strategy()
+        if _runs_in_threads(strategy):
+            raise ValueError(
+                f"{title}: under {type(strategy).__name__}, a second pass cannot run inside of a "
+                'LossScaleOptimizer. Use the policy "mixed_bfloat16", or call `compile` with '
+                "auto_scale_loss=False."
+            )
+
+
 _UNMIRRORED = {
     "gradient_accumulation_steps": "Leave it out and use a larger batch.",
     "ema_overwrite_frequency": "Leave it out, or put keras_optim.EMA around the optimizer.",

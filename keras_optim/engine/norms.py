@@ -78,14 +78,23 @@ def note_variables(optimizer: Any, variables: Sequence[Any]) -> None:
         optimizer._recording.indices = indices
 
 
+def of_gradients(
+    recording: Recording,
+    grads: Sequence[Tensor],
+    total: Callable[[Tensor], Tensor] = lambda value: value,
+) -> dict[str, Tensor]:
+    """The norms of the gradient, before clipping; `total` is that of `step_all`."""
+    grads = [ops.cast(g, "float32") for g in grads]
+    found = {"recorded_gradient_norm": whole(global_norm(grads, total))}
+    if recording.layers:
+        found["recorded_layer_gradient_norm"] = layer_norms(recording, grads)
+    return found
+
+
 def note_gradient(optimizer: Any, grads: Sequence[Tensor]) -> None:
     """Keep the norm of the gradient, before clipping, until the step is made."""
-    shared = optimizer.state.shared
-    grads = [ops.cast(g, "float32") for g in grads]
-    shared["recorded_gradient_norm"].assign(whole(global_norm(grads)))
-    if optimizer._recording.layers:
-        norms = layer_norms(optimizer._recording, grads)
-        shared["recorded_layer_gradient_norm"].assign(norms)
+    for name, value in of_gradients(optimizer._recording, grads).items():
+        optimizer.state.shared[name].assign(value)
 
 
 def noted(

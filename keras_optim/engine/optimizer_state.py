@@ -1,6 +1,6 @@
 """The state of a built optimizer, and the dict `s` in which a rule sees it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,24 @@ from keras import ops
 
 from keras_optim import keras_private
 from keras_optim.tensors import BACKEND, HALF, Tensor, jax, tensors, widened
+from keras_optim.trees import INNER, Tree, flat_names, mapped, merged, nested
+
+_TAKEN = ("average", "gradient_accumulator", "iteration", "learning_rate", "format", "algorithm")
+"""Names in files that no state of a rule may have."""
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """What does not change from step to step for one variable."""
+
+    names: Tree
+    """The flat names of its slots."""
+    constants: Tree
+    """What a rule sees of it: the constants, the weight decay, how values are stored."""
+
+    def state(self, slots: dict[str, Tensor], *others: Tree) -> Tree:
+        """The dict `s`: the slots, which have flat names here, the constants, and `others`."""
+        return merged(nested(slots, self.names), *others, self.constants)
 
 
 @dataclass(frozen=True)
@@ -16,16 +34,25 @@ class OptimizerState:
     """The variables of a built optimizer; lists are aligned with those that it trains."""
 
     slots: list[dict[str, Any]]
-    """The slots of each variable."""
+    """The slots of each variable, by their flat names."""
+    slot_names: list[Tree]
+    """The flat names, as `trees.flat_names` has them."""
     shared: dict[str, Any]
-    """Scalars of all variables together."""
-    constants: list[dict[str, Any]]
+    """What belongs to all variables together, by flat names."""
+    owners: list[tuple[Any, dict[str, str]]]
+    """Each rule with the flat names of its shared state, as `named_rules` has them."""
+    constants: list[Tree]
     """What was decided for each variable when the optimizer was built."""
     native: Any
     """The compiled steps, where the backend has them, or `None`."""
     trained: dict[str, Any] = field(default_factory=dict)
     """The weights that are trained, and their slots, by their names in a file, while evaluation
     weights are in the model: see `keras_optim.state.evaluation_weights`."""
+
+    def shared_of(self, rule: Any) -> dict[str, Any]:
+        """The variables of the shared state that belongs to `rule`, by its own names."""
+        names = next(names for owner, names in self.owners if owner is rule)
+        return {name: self.shared[flat] for name, flat in names.items()}
 
 
 @dataclass(frozen=True)
@@ -54,31 +81,82 @@ def stored_by(variable: Any) -> Stored | None:
     return Stored(dtype, constraint) if constraint is not None or dtype in HALF else None
 
 
-def whole_state(
-    slots: dict[str, Tensor], shared: dict[str, Tensor], constants: dict[str, Any], like: Tensor
-) -> dict[str, Any]:
-    """The dict `s` of a variable: all that a rule may look at."""
-    scalars = {name: ops.cast(value, like.dtype) for name, value in shared.items()}
-    return {**slots, **scalars, **constants}
+def slot_names(starts: Tree) -> Tree:
+    """The flat names of the slots of a variable, from their starting values."""
+    return flat_names(starts, _TAKEN)
 
 
-def constants_of(optimizer: Any, indices: Sequence[int]) -> list[dict[str, Any]]:
-    """What is decided for each of the variables with these indices, weight decay included."""
+def shared_names(rule: Any) -> Tree:
+    """The flat names of the shared state of a rule and those inside."""
+    return flat_names(rule.shared_starts(), _TAKEN)
+
+
+def named_rules(rule: Any, names: Tree | None = None) -> Iterator[tuple[Any, dict[str, str]]]:
+    """Each rule, from outside to inside, with the flat names of the shared state that it has."""
+    names = shared_names(rule) if names is None else names
+    yield rule, {name: flat for name, flat in names.items() if not isinstance(flat, dict)}
+    inside = [value for value in names.values() if isinstance(value, dict)]
+    for child, its_names in zip(rule.children(), inside, strict=True):
+        yield from named_rules(child, its_names)
+
+
+def own_rates(optimizer: Any) -> dict[str, Any]:
+    """The rates that rules inside have of their own, by flat names: see `Rule.own_rates`."""
+    return {
+        names[name]: rate
+        for rule, names in named_rules(optimizer)
+        for name, rate in rule.own_rates().items()
+    }
+
+
+def scheduled_rates(optimizer: Any) -> dict[str, Any]:
+    """Those of them that are no variables, as they are in this step."""
+    rates = own_rates(optimizer)
+    scheduled = {n: r for n, r in rates.items() if not isinstance(r, keras.Variable)}
+    return {n: keras_private.rate_now(optimizer, rate) for n, rate in scheduled.items()}
+
+
+def shared_now(optimizer: Any) -> dict[str, Tensor]:
+    """The shared state by flat names, with the rates of this step."""
+    return {**tensors(optimizer.state.shared), **tensors(scheduled_rates(optimizer))}
+
+
+def fixed(optimizer: Any, indices: Sequence[int]) -> list[Fixed]:
+    """What is fixed for each of the variables with these indices, weight decay included."""
     decay, variables = optimizer.weight_decay or 0.0, keras_private.trainable_variables(optimizer)
+    state = optimizer.state
     return [
-        {
-            **c,
-            "weight_decay": decay if c["decayed"] else 0.0,
-            "decay": None,  # `Rule.step` replaces it
-            "stored": stored_by(variables[i]),
-        }
-        for c, i in ((optimizer.state.constants[i], i) for i in indices)
+        Fixed(
+            state.slot_names[i],
+            with_options(optimizer, state.constants[i], decay, stored_by(variables[i])),
+        )
+        for i in indices
     ]
 
 
-def state_of(optimizer: Any, i: int) -> dict[str, Any]:
-    """The dict `s` of the variable with index `i`, between two steps; empty if it has no slots."""
+def with_options(rule: Any, constants: Tree, decay: float, stored: Stored | None) -> Tree:
+    """The constants of a rule and those inside, with what is fixed by options and variables."""
+    whole = {
+        **constants,
+        "weight_decay": decay if constants.get("decayed") else 0.0,
+        "decay": None,  # `Rule.step` replaces it
+        "stored": stored,
+    }
+    if inner := rule.inside(constants):
+        decay = rule.decay_inside(constants, decay)
+        whole[INNER] = with_options(inner, constants[INNER], decay, stored)
+    return whole
+
+
+def state_of(optimizer: Any, i: int, **slots: Tensor) -> Tree:
+    """The dict `s` of the variable with index `i`, between two steps; empty if it has no slots.
+
+    Slots that are given stand for those that the optimizer has.
+    """
     state, x = optimizer.state, widened(keras_private.trainable_variables(optimizer)[i])
     if not state.slots[i]:
         return {}
-    return whole_state(tensors(state.slots[i]), tensors(state.shared), state.constants[i], like=x)
+    names = shared_names(optimizer)
+    shared = mapped(lambda v: ops.cast(v, x.dtype), nested(shared_now(optimizer), names))
+    [known] = fixed(optimizer, [i])
+    return known.state({**tensors(state.slots[i]), **slots}, shared)

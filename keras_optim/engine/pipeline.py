@@ -1,69 +1,92 @@
-"""The `apply` of Keras for one variable as a pure function, on PyTorch.
-
-Loss scale, accumulation, clipping, the rule, the moving average and the count of steps are written
-here a second time, so that a kernel can be made of all of it.
+"""The `apply` of Keras as one pure function of tensors: loss scale, accumulation, clipping, the
+rule, the moving average and the count of steps.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from keras import ops
 
 from keras_optim import keras_private
-from keras_optim.engine import rule
+from keras_optim.engine import norms, rule
+from keras_optim.engine.optimizer_state import Fixed
+from keras_optim.tensors import saturated
 
 Tensor = Any
 Tensors = Mapping[str, Tensor]
-Function = Callable[[Tensors, Tensors, Any, Any], tuple[Mapping[str, Any], Mapping[str, Any]]]
-SLOT, SCALAR = "slot_", "scalar_"
-"""Before the names of slots among the arrays, and of shared scalars among what is shared."""
+Total = Callable[[Tensor], Tensor]
+SLOT, SHARED = "slot_", "shared_"
+"""Before the names of slots among the arrays, and of shared state among what is shared."""
 
 
-def whole_apply(optimizer: Any, full: bool) -> Function:
-    """The pure function of one variable.
+def whole_apply(optimizer: Any, full: bool) -> Callable[..., Any]:
+    """Return the function `(items, shared, fixed, total) -> (new items, new shared)`.
+
+    An item is what belongs to a variable: `g`, `x`, its slots, `average` and `accumulator`. Shared
+    are `rate`, `iterations` and the rule's shared state. `total` sums a number over all variables,
+    if the items are some of many.
 
     Args:
         optimizer: Built.
-        full: Whether the weights change, or the gradient is only accumulated.
+        full: Whether the weights change, or the gradients are only accumulated.
     """
     period = optimizer.gradient_accumulation_steps or 1
 
     def apply(
-        arrays: Tensors, shared: Tensors, constants: dict[str, Any], total: Any
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        new_arrays, new_shared = dict(arrays), dict(shared)
-        g, x, iterations = arrays["g"], arrays["x"], shared["iterations"]
+        items: Sequence[Tensors],
+        shared: Tensors,
+        fixed: Sequence[Fixed],
+        total: Total = lambda value: value,
+    ) -> tuple[list[dict[str, Tensor]], dict[str, Tensor]]:
+        new_items, new_shared = [dict(item) for item in items], dict(shared)
+        iterations = shared["iterations"]
         count = iterations // period if period > 1 else iterations
-        if optimizer.loss_scale_factor is not None:
-            g = g / optimizer.loss_scale_factor
+        gs = [_unscaled(optimizer, item["g"]) for item in items]
         if period > 1:
-            g = g + arrays["accumulator"]
-            new_arrays["accumulator"] = ops.zeros_like(g) if full else g
-            g = g / period
+            gs = [g + item["accumulator"] for g, item in zip(gs, items, strict=True)]
+            for g, new in zip(gs, new_items, strict=True):
+                new["accumulator"] = ops.zeros_like(g) if full else g
+            gs = [g / period for g in gs]
         if full:
-            scalars = _named(shared, SCALAR)
+            own = _named(shared, SHARED)
             if optimizer._recording:
-                norm = ops.sqrt(total(ops.sum(ops.square(ops.cast(g, "float32")))))
-                scalars["recorded_gradient_norm"] = norm
-            [change], [slots], scalars = rule.step_all(
+                own |= norms.of_gradients(optimizer._recording, gs, total)
+            changes, slots, own = rule.step_all(
                 optimizer,
-                [_clipped(optimizer, g, total)],
-                [x],
-                [_named(arrays, SLOT)],
-                scalars,
-                count + 1,
+                _clipped(optimizer, gs, total),
+                [item["x"] for item in items],
+                [_named(item, SLOT) for item in items],
+                own,
+                saturated(count + 1),
                 shared["rate"],
-                [constants],
+                fixed,
                 total,
             )
-            x = x + change
-            new_arrays |= {f"{SLOT}{name}": slots[name] for name in _named(arrays, SLOT)}
-            new_shared |= {f"{SCALAR}{name}": scalars[name] for name in _named(shared, SCALAR)}
+            for new, change, kept in zip(new_items, changes, slots, strict=True):
+                new["x"] = ops.cast(new["x"] + change, new["x"].dtype)
+                new |= {f"{SLOT}{name}": value for name, value in kept.items()}
+            new_shared |= {f"{SHARED}{name}": own[name] for name in _named(shared, SHARED)}
         if optimizer.use_ema:
-            x, new_arrays["average"] = _averaged(optimizer, x, arrays["average"], count)
-        new_arrays["x"] = x
+            for new in new_items:
+                new["x"], new["average"] = averaged(optimizer, new["x"], new["average"], count)
         new_shared["iterations"] = ops.minimum(iterations, 2**31 - 2) + 1
-        return new_arrays, new_shared
+        return new_items, new_shared
+
+    return apply
+
+
+def of_one_variable(optimizer: Any, full: bool) -> Callable[..., Any]:
+    """Return the same function for one variable of many, as kernels are traced from it.
+
+    What is fixed comes as a dict, see `Fixed`.
+    """
+    whole = whole_apply(optimizer, full)
+
+    def apply(
+        arrays: Tensors, shared: Tensors, fixed: dict[str, Any], total: Total
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        [new], new_shared = whole([arrays], shared, [Fixed(**fixed)], total)
+        return new, new_shared
 
     return apply
 
@@ -72,16 +95,22 @@ def _named(tensors: Tensors, prefix: str) -> dict[str, Tensor]:
     return {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
 
 
-def _clipped(optimizer: Any, g: Tensor, total: Any) -> Tensor:
+def _unscaled(optimizer: Any, g: Tensor) -> Tensor:
+    scale = optimizer.loss_scale_factor
+    return g if scale is None else g / scale
+
+
+def _clipped(optimizer: Any, gs: Sequence[Tensor], total: Total) -> Sequence[Tensor]:
     if optimizer.global_clipnorm and not optimizer.clipnorm:
-        norm, longest = ops.sqrt(total(ops.sum(ops.square(g)))), optimizer.global_clipnorm
+        norm, longest = norms.global_norm(gs, total), optimizer.global_clipnorm
         scale = longest * ops.minimum(1.0 / norm, 1.0 / longest)
-        return g * (scale + (norm - norm))  # NaN for a norm that is not finite, as in Keras
-    [g] = keras_private.clipped(optimizer, [g])
-    return g
+        scale = scale + (norm - norm)  # NaN for a norm that is not finite, as in Keras
+        return [g * scale for g in gs]
+    return keras_private.clipped(optimizer, gs)
 
 
-def _averaged(optimizer: Any, x: Tensor, average: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+def averaged(optimizer: Any, x: Tensor, average: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a variable and its average after `use_ema`, in step number `count` from 0."""
     started = ops.cast(ops.not_equal(count, 0), x.dtype)
     momentum = started * optimizer.ema_momentum
     average = momentum * average + (1 - momentum) * x

@@ -11,9 +11,10 @@ from typing import Any
 from keras import ops
 
 from keras_optim.engine import norms
-from keras_optim.engine.optimizer_state import whole_state
+from keras_optim.engine.optimizer_state import Fixed, shared_names
 from keras_optim.engine.tensorflow_memory import Turns
 from keras_optim.tensors import Tensor, widened
+from keras_optim.trees import Tree, flattened, mapped, merged, nested
 
 
 def step_all(
@@ -24,33 +25,51 @@ def step_all(
     shared: dict[str, Tensor],
     t: Tensor,
     lr: Tensor,
-    constants: Sequence[dict[str, Any]],
+    fixed: Sequence[Fixed],
     total: Callable[[Tensor], Tensor] = lambda value: value,
 ) -> tuple[list[Tensor], list[dict[str, Tensor]], dict[str, Tensor]]:
     """One step of `rule` on all variables: their changes, new slots, new shared state. Pure.
 
     Gradients, variables and slots that are narrower than float32 are raised to it; so are the
     results, which are cast when they are stored. `total` sums a number over all variables, if the
-    lists hold one variable of many.
+    lists hold one variable of many. Slots and shared state have flat names.
     """
     gs, xs = [widened(g, like=x) for g, x in zip(gs, xs, strict=True)], [widened(x) for x in xs]
     rates = [ops.cast(lr, x.dtype) for x in xs]
+    names = shared_names(rule)
+    seen = nested(shared, names)
 
-    def state(i: int) -> dict[str, Any]:
-        return whole_state(states[i], shared, constants[i], like=xs[i])
+    def state(i: int, *more: Tree) -> Tree:
+        return fixed[i].state(states[i], *(_cast(tree, xs[i]) for tree in (seen, *more)))
 
-    totals: dict[str, Tensor] = {}
+    sums: Tree = {}
+    carried: list[Tree] = []
     for i, (g, x, rate) in enumerate(zip(gs, xs, rates, strict=True)):
-        for name, value in rule.measure(g, x, state(i), t, rate).items():
-            totals[name] = totals[name] + value if name in totals else value
-    totals = {name: total(value) for name, value in totals.items()}
-    shared = {**shared, **rule.pool(totals, shared, t, widened(lr))}
+        measured, carry = rule.measure(g, x, state(i), t, rate)
+        sums = _added(sums, measured)
+        carried.append(carry)
+    kept, passing = rule.pool(mapped(total, sums), seen, t, widened(lr))
+    seen = merged(seen, kept)
+    shared = {**shared, **flattened(seen, names)}
 
     changes, new_states, turns = list(xs), list(states), Turns()
     for i in reversed(range(len(xs))):
         with turns.of(xs[i], states[i]):
-            changes[i], new_states[i] = rule.step(gs[i], xs[i], state(i), t, rates[i])
+            s = merged(state(i, passing), carried[i])
+            changes[i], new = rule.step(gs[i], xs[i], s, t, rates[i])
+            new_states[i] = flattened(new, fixed[i].names)
         turns.end(changes[i])
     if norms.STEPS in shared:
         shared = {**shared, **norms.noted(rule._recording, shared, changes, lr, total)}
     return changes, new_states, shared
+
+
+def _cast(tree: Tree, x: Tensor) -> Tree:
+    return mapped(lambda value: ops.cast(value, x.dtype), tree)
+
+
+def _added(a: Tree, b: Tree) -> Tree:
+    """The sum of two trees, of which each may lack names of the other."""
+    both = {n for n in a if n in b}
+    sums = {n: _added(a[n], b[n]) if isinstance(a[n], dict) else a[n] + b[n] for n in both}
+    return {**a, **b, **sums}

@@ -1,25 +1,30 @@
 """One step of an optimizer: reads variables, runs the rule, writes variables."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
+
 from keras_optim import callers, keras_private
-from keras_optim.engine import distribution, sparse_rows
-from keras_optim.engine.optimizer_state import constants_of
+from keras_optim.engine import distribution, second_pass, sparse_rows, validation
+from keras_optim.engine.optimizer_state import fixed, shared_now
 from keras_optim.engine.rule import step_all
 from keras_optim.tensors import (
     BACKEND,
     Tensor,
     native_value,
     no_gradients,
+    saturate,
     saturated,
+    shaped,
     tensor,
-    tensors,
     widened,
 )
 
 if BACKEND == "torch":
     from keras_optim.engine.torch_native import Steps
+if BACKEND == "jax":
+    from keras_optim.engine import jax_steps
 
 
 def native_steps(base: type) -> Any:
@@ -31,18 +36,67 @@ def native_steps(base: type) -> Any:
     return Steps(base) if BACKEND == "torch" else None
 
 
-def run_natively(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any] | None) -> bool:
+def apply(
+    optimizer: Any,
+    base: type,
+    grads: Sequence[Any],
+    variables: Sequence[Any] | None,
+    through_keras: Callable[..., None],
+) -> None:
+    """Make one step: natively on PyTorch, at once on JAX, else through Keras.
+
+    Args:
+        optimizer: Built, or to be built for `variables`.
+        base: As of `native_steps`.
+        grads: As its `apply` gets them.
+        variables: The same; `None`: all that it is built for.
+        through_keras: Keras's `apply`.
+    """
+    if optimizer.built and _natively(optimizer, grads, variables):
+        return
+    title = type(optimizer).__name__
+    known = keras_private.trainable_variables(optimizer) if optimizer.built else None
+    if variables is not None:
+        known = variables = validation.checked_variables(title, "trainable_variables", variables)
+    if known is not None:
+        grads = validation.checked_gradients(title, grads, known)
+    if variables and not optimizer.built:
+        with keras.name_scope(optimizer.name, caller=optimizer):
+            optimizer.build(variables)
+        if _natively(optimizer, grads, variables):
+            return
+    if optimizer.built:
+        known = variables or keras_private.trainable_variables(optimizer)
+        keras_private.check_known(optimizer, known)
+        grads = [
+            shaped(sparse_rows.gathered(optimizer, g, v), v)
+            for g, v in zip(grads, known, strict=True)
+        ]
+        if _at_once(optimizer, base, grads, known):
+            return
+    if optimizer.gradient_accumulation_steps:  # in the type of the accumulators
+        grads = [g if g is None else widened(g) for g in grads]
+    through_keras(grads, variables)
+    saturate(keras_private.iterations(optimizer))
+
+
+def _natively(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any] | None) -> bool:
     """Make the whole `apply` in one native call, if the backend has one; whether it was made."""
     native = optimizer.state.native
     return native is not None and native.apply(optimizer, grads, variables)
+
+
+def _at_once(optimizer: Any, base: type, grads: Sequence[Any], variables: Sequence[Any]) -> bool:
+    """Make the whole `apply` without Keras, on JAX and of dense gradients; whether it was made."""
+    if BACKEND != "jax" or any(isinstance(g, sparse_rows.Rows) for g in grads):
+        return False
+    return jax_steps.apply(optimizer, base, grads, variables)
 
 
 def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning_rate: Any) -> None:
     """Make one step of `optimizer` on its `variables`, in place."""
     state = optimizer.state
     indices = [keras_private.index_of(optimizer, v) for v in variables]
-    constants = constants_of(optimizer, indices)
-
     states = [state.slots[i] for i in indices]
 
     def read(variable: Any, gradient: Any) -> Tensor:
@@ -55,7 +109,7 @@ def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning
             {name: read(v, g) for name, v in slots.items()}
             for slots, g in zip(states, grads, strict=True)
         ]
-        old_shared = tensors(state.shared)
+        old_shared = shared_now(optimizer)
         changes, new_states, new_shared = step_all(
             optimizer,
             [g.values if isinstance(g, sparse_rows.Rows) else g for g in grads],
@@ -64,9 +118,13 @@ def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning
             old_shared,
             saturated(tensor(optimizer.iterations) + 1),
             tensor(learning_rate),
-            constants,
+            fixed(optimizer, indices),
         )
-        values = [(v, new_shared[name]) for name, v in state.shared.items()]
+        values = [
+            (v, new_shared[name])
+            for name, v in state.shared.items()
+            if new_shared[name] is not old_shared[name]
+        ]
         for i, (gradient, x) in enumerate(zip(grads, variables, strict=True)):
             new = [(v, new_states[i][name]) for name, v in states[i].items()]
             few = isinstance(gradient, sparse_rows.Rows)
@@ -81,13 +139,15 @@ def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning
 
 
 def refuse_another_model(optimizer: Any) -> None:
-    """Raise a ValueError where the JAX trainer fetches the state for another model's variables.
+    """Raise a ValueError where the JAX trainer fetches the state for a model that cannot train.
 
     That trainer hands over values, not variables, so a second model would train with the moments
-    of the first. Asking the caller here is the last chance before it clears the model's weights.
+    of the first. Another reason is a step without the second pass that the optimizer needs. Asking
+    the caller here is the last chance before it clears the model's weights.
     """
     if BACKEND != "jax" or not optimizer.built:
         return
     model = callers.model_that_fetches()
     if model is not None:
         keras_private.check_known(optimizer, model.trainable_variables)
+        second_pass.refuse_plain(optimizer, model)

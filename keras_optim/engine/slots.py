@@ -1,13 +1,17 @@
-"""Keras variables for the slots of each variable."""
+"""Keras variables for the slots of each variable, and for the state that all of them share."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_optim import keras_private, tensors
+from keras_optim.arguments import rule_checks
 from keras_optim.engine import distribution
+from keras_optim.engine.optimizer_state import own_rates, shared_names, slot_names
+from keras_optim.trees import Tree, flattened
 from keras_optim.variables.paths import path_of
 
 Tensor = Any
@@ -24,19 +28,25 @@ class _Start(keras.initializers.Initializer):
         return keras.ops.copy(keras.ops.cast(self.value(), dtype))
 
 
-def created(optimizer: Any, variable: Any) -> dict[str, keras.Variable]:
-    """Create the slots of `variable`, with the starting values that `init` gives them."""
+def created(optimizer: Any, variable: Any, constants: Tree) -> tuple[Tree, dict[str, Any]]:
+    """Create the slots of `variable`, with the values at which its rule starts them.
+
+    Returns:
+        Their flat names as a tree, and the Keras variables by these names.
+    """
     if keras_private.takes_its_gradient(optimizer, variable):
-        return {}
+        return {}, {}
+    first = optimizer.slot_starts(tensors.widened(variable), constants)
+    rule_checks.check_names(optimizer, first, constants)
+    names = slot_names(first)
 
     def start(slot: str) -> Tensor:
-        return optimizer.init(tensors.widened(variable))[slot]
+        again = optimizer.slot_starts(tensors.widened(variable), constants)
+        return flattened(again, names)[slot]
 
-    x = tensors.widened(variable)
-    first = optimizer.init(x)
-    return {
-        slot: _created(optimizer, variable, slot, first.get(slot), functools.partial(start, slot))
-        for slot in optimizer.slot_names(x)
+    return names, {
+        slot: _created(optimizer, variable, slot, value, functools.partial(start, slot))
+        for slot, value in flattened(first, names).items()
     }
 
 
@@ -54,3 +64,24 @@ def _created(
         layout=distribution.replicated(variable, len(first.shape)),
         name=f"{path_of(variable)}_{slot}".replace("/", "_").replace(":", "_"),
     )
+
+
+def created_shared(optimizer: Any, variables: Sequence[Any]) -> dict[str, keras.Variable]:
+    """Create the state that all variables share, by its flat names."""
+    starts = optimizer.shared_starts()
+    shared, rates = {}, own_rates(optimizer)
+    for name, start in flattened(starts, shared_names(optimizer)).items():
+        if name in rates:
+            if isinstance(rates[name], keras.Variable):
+                keras_private.track(optimizer, rates[name])
+                shared[name] = rates[name]
+            continue  # else the rate of each step is asked for
+        value = np.asarray(start)
+        shared[name] = optimizer.add_variable(
+            value.shape,
+            _Start(functools.partial(keras.ops.convert_to_tensor, value)),
+            dtype=tensors.widest(variables),
+            aggregation="only_first_replica",
+            name=name,
+        )
+    return shared

@@ -1,30 +1,29 @@
 """The whole `apply` of an optimizer as one native call: PyTorch, dense tensors, on CPU or CUDA.
 
-The function is that of `pipeline`; anything unsupported falls back to Keras. A kernel knows its
-tensors by their addresses, so each step looks after them: what is not proved to be as it was when
-the addresses were taken is bound again, or falls back to Keras as well.
+The function is that of `pipeline`. Variables whose rule cannot be compiled are stepped operation
+by operation beside the others; anything else that is unsupported falls back to Keras. A kernel
+knows its tensors by their addresses, so each step looks after them: what is not proved to be as it
+was when the addresses were taken is bound again, or falls back to Keras as well.
 
 The environment variable `KERAS_OPTIM_TORCH` chooses, when an optimizer makes its first step:
 
 * `auto` (as without it): natively where that is possible, else as `eager`,
-* `native`: natively, or an error that says why not,
+* `native`: natively for all variables, or an error that says why not,
 * `eager`: the rule runs operation by operation.
 """
 
-import bisect
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import torch
 
 from keras_optim import codegen, keras_private, tensors
-from keras_optim.codegen.guards import Alike
-from keras_optim.engine import optimizer_state, sparse_rows
-from keras_optim.engine.pipeline import SCALAR, SLOT, whole_apply
+from keras_optim.engine import optimizer_state
+from keras_optim.engine.pipeline import SHARED, SLOT, of_one_variable, whole_apply
+from keras_optim.engine.torch_binding import Bound, values
 
 Tensor = Any
 SETTING = "KERAS_OPTIM_TORCH"
@@ -89,7 +88,7 @@ def begin(optimizer: Any, full: bool, base: type) -> "Step | None":
         return None
     title = type(optimizer).__name__
     try:
-        return Step(optimizer, full, base)
+        return Step(optimizer, full, base, whole=setting == "native")
     except codegen.Refused as reason:
         _log.debug("%s: the rule runs operation by operation: %s", title, reason)
         problem: Exception = reason
@@ -104,39 +103,67 @@ def begin(optimizer: Any, full: bool, base: type) -> "Step | None":
 
 
 class Step:
-    """One native step of an optimizer, for whichever of its variables have gradients.
+    """One native step of an optimizer, for those of its variables that have gradients.
+
+    Args:
+        optimizer: Built.
+        full: Whether the weights change, or the gradients are only accumulated.
+        base: As of `Steps`.
+        whole: Whether all variables must be stepped by the kernel.
 
     Raises:
         codegen.Refused: there is none.
         codegen.BuildError: no compiler.
     """
 
-    def __init__(self, optimizer: Any, full: bool, base: type):
+    def __init__(self, optimizer: Any, full: bool, base: type, whole: bool):
         _refuse_what_is_overridden(optimizer, base)
         self.optimizer = optimizer
         self.variables = list(keras_private.trainable_variables(optimizer))
         self.index = {id(v): i for i, v in enumerate(self.variables)}
         self.kept = [_kept(optimizer, i) for i in range(len(self.variables))]
-        self.shared = {f"{SCALAR}{name}": v for name, v in optimizer.state.shared.items()}
+        self.shared = {f"{SHARED}{name}": v for name, v in optimizer.state.shared.items()}
         self.shared["iterations"] = keras_private.iterations(optimizer)
         self.constraints = [v.constraint for v in self.variables]
         rate = keras_private.learning_rate(optimizer)
         self.scheduled = not isinstance(rate, keras.Variable)
-        self.asked = self.scheduled and full
-        """Whether each step asks a schedule or a callable for its rate."""
+        self.full = full
         self.rate = self._own_rate() if self.scheduled else keras_private.value(rate)
-        self.calls: dict[tuple[int, ...], _Bound] = {}
-        arrays = [_values(kept) for kept in self.kept]
+        self.own_rates = {
+            f"{SHARED}{name}": self._own_rate()
+            for name in (optimizer_state.scheduled_rates(optimizer) if full else ())
+        }
+        """Rates of rules inside that each step asks for."""
+        self.calls: dict[tuple[int, ...], Bound] = {}
+        self.function = whole_apply(optimizer, full)
+        self.fixed = optimizer_state.fixed(optimizer, range(len(self.variables)))
+        arrays = [values(kept) for kept in self.kept]
         for item in arrays:
             for name, value in item.items():
                 codegen.check(name, value)
-        self.kernel = codegen.Kernel(
-            whole_apply(optimizer, full),
-            [{"g": item["x"], **item} for item in arrays],
-            optimizer_state.constants_of(optimizer, range(len(arrays))),
-            {**_values(self.shared), "rate": self.rate},
-            leading="g",
-        )
+        self._compile([{"g": item["x"], **item} for item in arrays], whole)
+
+    def _compile(self, items: list[dict[str, Tensor]], whole: bool) -> None:
+        """Make a kernel of all variables, or of those whose rule can be traced."""
+        function = of_one_variable(self.optimizer, self.full)
+        constants, shared = [vars(one) for one in self.fixed], self.shared_values()
+        able: Sequence[int] = range(len(items))
+        try:
+            self.kernel = codegen.Kernel(function, items, constants, shared, leading="g")
+        except codegen.Refused as refusal:
+            able = codegen.supported(function, items, constants, shared, leading="g")
+            if whole or not 0 < len(able) < len(items):
+                raise
+            items, constants = [items[i] for i in able], [constants[i] for i in able]
+            self.kernel = codegen.Kernel(function, items, constants, shared, leading="g")
+            if self.kernel.sums:
+                raise codegen.Refused(
+                    f"{refusal}; and others need sums over all variables"
+                ) from None
+            others = len(self.variables) - len(able)
+            _log.debug("%d variables operation by operation: %s", others, refusal)
+        self.items = {i: k for k, i in enumerate(able)}
+        """The variables that the kernel steps, and their numbers there."""
 
     def apply(self, grads: Sequence[Any], variables: Sequence[Any] | None) -> bool:
         """Make the step, unless variables or gradients are of a kind that no kernel can take."""
@@ -156,11 +183,12 @@ class Step:
         if bound is None:
             if not set(key) <= set(self.index) or len(set(key)) < len(key) or not key:
                 return False
-            if self.optimizer.use_ema and len(set(key)) < len(self.variables):
-                return False  # averages move without a gradient too
+            kept = self.optimizer.use_ema or self.optimizer.gradient_accumulation_steps
+            if kept and len(set(key)) < len(self.variables):
+                return False  # averages move without a gradient too, and accumulators are emptied
             if len(self.calls) > 50:
                 self.calls.clear()
-            bound = self.calls[key] = _Bound(self, [self.index[i] for i in key])
+            bound = self.calls[key] = Bound(self, [self.index[i] for i in key])
         return bound.apply(grads)
 
     @property
@@ -169,114 +197,23 @@ class Step:
         return [v.constraint for v in self.variables] != self.constraints
 
     def ask(self) -> None:
-        """Ask for the rate of this step, once it is certain that the kernel will make it."""
-        if self.asked:
+        """Ask for the rates of this step, once it is certain that the kernel will make it."""
+        if not self.full:
+            return
+        if self.scheduled:
             self.rate.copy_(tensors.tensor(keras_private.current_rate(self.optimizer)))
+        if self.own_rates:
+            for name, rate in optimizer_state.scheduled_rates(self.optimizer).items():
+                self.own_rates[f"{SHARED}{name}"].copy_(tensors.tensor(rate))
+
+    def shared_values(self) -> dict[str, Tensor]:
+        """Return the tensors that all variables share, with the rates of the step."""
+        return {**values(self.shared), "rate": self.rate, **self.own_rates}
 
     def _own_rate(self) -> Tensor:
         """Create a tensor for the rate: what a callable returns belongs to its caller."""
         dtype = getattr(torch, tensors.widest(self.variables))
         return torch.zeros((), dtype=dtype, device=keras_private.value(self.variables[0]).device)
-
-
-class _Bound:
-    """A kernel bound to some of the variables, whose addresses are checked in each step."""
-
-    def __init__(self, step: Step, indices: list[int]):
-        self.step = step
-        self.indices = indices
-        self.variables = [step.variables[i] for i in indices]
-        self.constrained = [v for v in self.variables if v.constraint is not None]
-        self.holders = [v for i in indices for v in step.kept[i].values()]
-        self.holders += step.shared.values()
-        self.addresses: list[int] | None = None
-        self.last: list[int] = []
-        """The addresses of the last gradients, which overlap with no variable and no state."""
-        self.sizes: list[int] = []
-        self.alike: Alike
-        self.gradients_alike: Alike
-        self.memory: _Memory
-        self.call: codegen.Call | None = None
-
-    def apply(self, grads: Sequence[Any]) -> bool:
-        tensors = list(map(keras_private.value, self.holders))
-        addresses = [t.data_ptr() for t in tensors]
-        if addresses != self.addresses or not self.alike(tensors):
-            self._bind(tensors, addresses)
-        if self.call is None:
-            return False
-        found = self._found(grads)
-        if found is None:
-            if not all(map(self._convertible, grads)):
-                return False
-            grads = [_plain(g, x) for g, x in zip(grads, self.xs, strict=True)]
-            found = self._found(grads)
-            if found is None:
-                return False
-        self.step.ask()
-        self.call(found)
-        torch.autograd.graph.increment_version(self.xs)
-        for v in self.constrained:
-            v.assign(v.constraint(v))
-        return True
-
-    def _found(self, grads: Sequence[Any]) -> list[int] | None:
-        """Where the gradients are; `None`, if one is not as the kernel wants it."""
-        if not self.gradients_alike(grads):
-            return None
-        found = [g.data_ptr() for g in grads]
-        if found == self.last or all(map(self.memory.apart, found, self.sizes)):
-            self.last = found
-            return found
-        return None
-
-    def _convertible(self, g: Any) -> bool:
-        if isinstance(g, torch.Tensor):
-            return bool(g.is_floating_point() and g.device == self.xs[0].device)
-        return isinstance(g, np.ndarray) and g.dtype.kind == "f"
-
-    def _bind(self, tensors: list[Tensor], addresses: list[int]) -> None:
-        step = self.step
-        self.addresses, self.alike, self.last = addresses, Alike(tensors), []
-        self.memory = _Memory(tensors)
-        self.xs = list(map(keras_private.value, self.variables))
-        self.sizes = [x.numel() * x.element_size() for x in self.xs]
-        self.call = None
-        try:
-            if self.memory.overlap:
-                raise codegen.Refused("tensors share their memory")
-            self.call = step.kernel.bind(
-                self.indices,
-                [_values(step.kept[i]) for i in self.indices],
-                {**_values(step.shared), "rate": step.rate},
-            )
-        except codegen.Refused:
-            return
-        self.gradients_alike = Alike([x.detach() for x in self.xs])
-
-
-class _Memory:
-    """The ranges of memory that tensors occupy."""
-
-    def __init__(self, tensors: Sequence[Tensor]):
-        places = [(t.data_ptr(), t.numel() * t.element_size()) for t in tensors]
-        taken = sorted((start, start + size) for start, size in places if size)
-        self.starts = [start for start, _ in taken]
-        self.ends = [end for _, end in taken]
-        self.overlap = any(map(int.__gt__, self.ends, self.starts[1:]))
-        """Whether two of the ranges overlap."""
-
-    def apart(self, address: int, size: int) -> bool:
-        """Whether `size` bytes from `address` exist and overlap with none of the ranges."""
-        if not (address and size):
-            return not size
-        before = bisect.bisect_left(self.starts, address + size)
-        return not before or self.ends[before - 1] <= address
-
-
-def _calls(optimizer: Any) -> int:
-    """Return how often `apply` has been called, this call included."""
-    return int(keras_private.value(keras_private.iterations(optimizer))) + 1
 
 
 def _kept(optimizer: Any, i: int) -> dict[str, Any]:
@@ -292,22 +229,9 @@ def _kept(optimizer: Any, i: int) -> dict[str, Any]:
     return kept
 
 
-def _values(holders: Mapping[str, Any]) -> dict[str, Tensor]:
-    return {name: keras_private.value(v) for name, v in holders.items()}
-
-
-def _plain(g: Any, x: Tensor) -> Any:
-    """Copy a gradient into a plain tensor of its own; one of another shape is returned as it is."""
-    g = sparse_rows.dense(tensors.tensor(g)).detach()
-    if g.shape != x.shape:
-        return g
-    return torch.empty(x.shape, dtype=x.dtype, device=x.device).copy_(g)
-
-
 def _refuse_what_is_overridden(optimizer: Any, base: type) -> None:
     """A subclass may go another way through Keras's `apply`, or norms be wanted; then so do we."""
     if optimizer._recording and optimizer._recording.layers:
         raise codegen.Refused("norms are recorded by layer")
-    for name in (*keras_private.HOOKS, *keras_private.OWN_HOOKS):
-        if getattr(type(optimizer), name) is not getattr(base, name):
-            raise codegen.Refused(f"{type(optimizer).__name__} has its own `{name}`")
+    if name := keras_private.override(optimizer, base):
+        raise codegen.Refused(f"{type(optimizer).__name__} has its own `{name}`")

@@ -1,4 +1,4 @@
-"""Nonlinear conjugate gradients: each direction keeps what the last one gained."""
+"""Nonlinear conjugate gradients: each direction is conjugate to the last one."""
 
 from typing import Literal
 
@@ -39,7 +39,7 @@ class ConjugateGradient(Method):
     $-g$ when a direction hardly falls ($-g^\top d < 0.01\, g^\top g$) and after `restart_period`
     steps. Needs the least memory of the methods here and a more exact search, so about two
     evaluations per iteration; `LBFGS` is usually faster. `"polak_ribiere"` and `"hager_zhang"`
-    are the formulas to use, the others are there for comparison.
+    are the formulas to use, the others serve for comparison.
 
     Args:
         formula: `"polak_ribiere"` (default), `"hestenes_stiefel"`, `"fletcher_reeves"`,
@@ -85,7 +85,7 @@ class ConjugateGradient(Method):
         self._check_wolfe()
 
     def steps(self, objective: Objective, point: Point) -> Steps:
-        """Against the gradient first, then along conjugate directions."""
+        """Step against the gradient first, then along conjugate directions."""
         period = self.restart_period or objective.size
         step, since = downhill(point), 0
         while True:
@@ -102,7 +102,7 @@ class ConjugateGradient(Method):
 
 
 def conjugate(formula: Formula, d: Vector, g: Vector, new: Vector) -> Vector:
-    """The next direction, from the last one `d` and the gradients before and after it."""
+    """Return the next direction, from the last one `d` and the gradients before and after it."""
     y = new - g
     with np.errstate(divide="ignore", invalid="ignore"):  # the caller restarts
         if formula == "polak_ribiere":

@@ -1,4 +1,4 @@
-"""Data of a model's loss: arrays from what callers give, cut into chunks."""
+"""Data of a model's loss: the caller's data as arrays, cut into chunks."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ Arguments = tuple[Any, Any, Any]
 
 @dataclass(frozen=True)
 class Samples:
-    """All of the data as NumPy arrays, cut into chunks.
+    """Samples as NumPy arrays, cut into chunks.
 
-    Example: a model of a fixed batch size of 2 sees three samples as two chunks. What is missing
-    in the second is filled up with samples of weight 0, and the others count for more.
+    Example: a model of a fixed batch size of 2 sees three samples as two chunks. A sample of weight
+    0 fills up the second, and the others count for more.
 
     >>> samples = Samples.of((np.ones((3, 4)), np.ones(3)), batch_size=None, fixed=2)
     >>> [(round(share, 2), x.shape, weights) for share, (x, y, weights) in samples.parts(np.array)]
@@ -33,7 +33,7 @@ class Samples:
 
     @classmethod
     def of(cls, data: Any, batch_size: int | None, fixed: int | None) -> "Samples":
-        """From what a caller gave.
+        """Read the data of a caller.
 
         Args:
             data: `(x, y)` or `(x, y, sample_weight)`.
@@ -41,7 +41,7 @@ class Samples:
             fixed: The only size of a batch that the model takes, or `None`.
 
         Raises:
-            TypeError: `data` is no such tuple, or holds something else than numbers.
+            TypeError: `data` is no such tuple, or holds other values than numbers.
             ValueError: arrays of different lengths; or another `batch_size` than the model's.
         """
         if fixed and batch_size not in (None, fixed):
@@ -59,7 +59,7 @@ class Samples:
         return self.fixed and self.count % self.size > 0
 
     def parts(self, convert: Callable[[Any], Any]) -> Iterable[tuple[float, Arguments]]:
-        """Each chunk, its arrays converted, with its share of the samples."""
+        """Yield each chunk, its arrays converted, with its share of the samples."""
         return (self._part(start, convert) for start in range(0, self.count, self.size))
 
     def _part(self, start: int, convert: Callable[[Any], Any]) -> tuple[float, Arguments]:
@@ -76,7 +76,7 @@ class Samples:
 
 
 def fixed_batch_size(model: Any) -> int | None:
-    """The only batch size that a model takes, as its inputs say; `None` if it takes any.
+    """Return the only batch size that a model's inputs allow; `None` if they allow any.
 
     >>> x = keras.Input(batch_shape=(8, 3))
     >>> fixed_batch_size(keras.Model(x, keras.layers.Dense(1)(x)))
@@ -91,12 +91,12 @@ def _map(function: Callable[[Any], Any], arrays: Any) -> Any:
 
 
 def _ones(y: Any) -> Any:
-    """A weight for each sample, in a shape that Keras brings to that of the losses of `y`."""
+    """Return a weight of 1 for each sample, in a shape that broadcasts to the losses of `y`."""
     return np.ones((len(y), *[1] * (y.ndim - 1)), keras.config.floatx())
 
 
 def _repeated(array: Any, times: int, factor: int = 1) -> Any:
-    """`array`, and its last sample `times` more, multiplied by `factor`."""
+    """Append the last sample `times` more, multiplied by `factor`."""
     more = np.repeat(array[-1:], times, axis=0)
     return np.concatenate([array, more if factor else np.zeros_like(more)])
 
@@ -113,7 +113,7 @@ def _unpacked(data: Any) -> Arguments:
 
 
 def _arrays(name: str, value: Any) -> Any:
-    """`value` with arrays for leaves. A list of numbers, or of such lists, is one array."""
+    """Convert the leaves of `value` to arrays. A list of numbers, or of such lists, is one."""
     if value is None:
         return None
     if isinstance(value, Mapping):
@@ -128,7 +128,7 @@ def _arrays(name: str, value: Any) -> Any:
     if array.dtype.kind == "O" or isinstance(value, str | bytes):
         raise TypeError(
             f"minimize: `data` must hold arrays of numbers, or lists of equally long rows. "
-            f"Received: a {type(value).__name__} of something else as {name}"
+            f"Received: a {type(value).__name__} of other values as {name}"
         )
     return array.astype(keras.config.floatx()) if array.dtype.kind == "f" else array
 

@@ -1,4 +1,4 @@
-"""The loop that all methods share: a step, a line search along it, the rules to stop by."""
+"""Descent, the loop of all methods: a step, a line search along it, the rules to stop by."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from keras_optim.full_batch.result import Reason, Result, State
 
 @dataclass(frozen=True)
 class Rules:
-    """When to stop, and whom to tell; see `keras_optim.minimize`."""
+    """Rules to stop by, and the caller's callback; see `keras_optim.minimize`."""
 
     max_iterations: int
     gradient_tolerance: float
@@ -27,8 +27,8 @@ class Rules:
 def descend(objective: Objective, method: Method, rules: Rules) -> Result:
     """Minimise `objective` by `method` until one of the `rules` says stop.
 
-    Where a search along the method's direction finds nothing lower, or it does not fall, the
-    gradient's own direction is tried and the method begins anew.
+    If the loss does not fall along the method's direction, or the search there finds no lower
+    point, the loop searches against the gradient and restarts the method.
 
     Raises:
         ValueError: the loss does not depend on its variables, or value or gradient are not finite
@@ -71,14 +71,14 @@ def descend(objective: Objective, method: Method, rules: Rules) -> Result:
 
 
 def search(objective: Objective, method: Method, point: Point, step: Step) -> Point | None:
-    """A lower point along a step, good enough for the method; `None` if there is none."""
+    """Return a lower point along a step, good enough for the method; `None` without one."""
     direction = step.direction
     slope = float(point.gradient @ direction)
     if not (slope < 0.0 and np.isfinite(direction).all()):
         return None
 
     def phi(length: float) -> Trial:
-        with np.errstate(over="ignore", invalid="ignore"):  # too long: the search comes back
+        with np.errstate(over="ignore", invalid="ignore"):  # the search shortens too long a step
             trial = objective.at(point.x + length * direction)
             slope = float(trial.gradient @ direction) if trial.finite else np.nan
         return Trial(length, trial.value, slope, trial)
@@ -97,7 +97,7 @@ def search(objective: Objective, method: Method, point: Point, step: Step) -> Po
 
 
 class _Watch:
-    """Keeps the history, shows the progress, and decides when to stop."""
+    """A watch over the run: it keeps the history, shows the progress, and decides when to stop."""
 
     def __init__(self, objective: Objective, rules: Rules):
         self.objective = objective
@@ -112,7 +112,7 @@ class _Watch:
 
     @property
     def state(self) -> State:
-        """Where the run stands."""
+        """The state of the run."""
         history = self.history
         return State(
             iteration=len(history["value"]) - 1,
@@ -122,7 +122,7 @@ class _Watch:
         )
 
     def see(self, point: Point) -> Reason | None:
-        """Note a new point; why to stop there, or `None`."""
+        """Note a new point; return the reason to stop there, or `None`."""
         self.history["value"].append(point.value)
         self.history["gradient_norm"].append(point.gradient_norm)
         self.history["evaluations"].append(self.objective.evaluations)
@@ -140,7 +140,7 @@ class _Watch:
         return "max_iterations" if state.iteration >= rules.max_iterations else None
 
     def result(self, reason: Reason) -> Result:
-        """The outcome."""
+        """Return the result of the run."""
         state = self.state
         return Result(
             value=state.value,
@@ -162,6 +162,6 @@ class _Watch:
         self.bar.update(state.iteration, shown, finalize=last)
 
     def close(self) -> None:
-        """End the line of progress."""
+        """Complete the progress bar."""
         if self.rules.verbose and self.history["value"]:
             self._show(self.state, last=True)

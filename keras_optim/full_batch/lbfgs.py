@@ -68,7 +68,7 @@ class LBFGS(Method):
         self._check_wolfe()
 
     def steps(self, objective: Objective, point: Point) -> Steps:
-        """Against the gradient first, then along quasi-Newton directions."""
+        """Step against the gradient first, then along quasi-Newton directions."""
         pairs: deque[tuple[Vector, Vector]] = deque(maxlen=self.history_size)
         while True:
             if pairs:
@@ -82,7 +82,7 @@ class LBFGS(Method):
 
 
 def inverse_hessian_product(vector: Vector, pairs: deque[tuple[Vector, Vector]]) -> Vector:
-    """The L-BFGS inverse Hessian times `vector`, by the two-loop recursion.
+    """Multiply `vector` by the L-BFGS inverse Hessian, by the two-loop recursion.
 
     It maps the last y to the last s, as the inverse Hessian of a quadratic would:
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from keras_optim.full_batch.objective import Point
 
 EVALUATIONS = 30
-"""Trials in one search; good searches take one to three."""
+"""The most trials of one search; good searches take one to three."""
 
 
 @dataclass(frozen=True)
@@ -45,19 +45,19 @@ def strong_wolfe(
     noise: float = 0.0,
     evaluations: int = EVALUATIONS,
 ) -> Trial | None:
-    """A trial that meets the strong Wolfe conditions, or the lowest one found, or `None`.
+    """Find a trial that meets the strong Wolfe conditions, or else the lowest one, or `None`.
 
     Args:
-        phi: The function along the direction. It may return what is not finite: that counts as
-            too high, so the search comes back.
+        phi: The function along the direction. A value that is not finite counts as too high, so the
+            search comes back.
         start: The trial at length 0; its slope is negative.
         first: Length to try first, > 0.
         decrease: $c_1$, in (0, 1).
         curvature: $c_2$, in (c_1, 1); the smaller, the more exact the search.
-        noise: Differences of values up to this mean nothing (rounding): the conditions on
-            values allow for it, and the slope decides. Without it a search in single precision
-            fails long before the gradient does.
-        evaluations: Trials allowed. If none is flat enough by then, the lowest is returned.
+        noise: Rounding of values. The conditions on values allow for differences up to this, and
+            the slope decides. Without it a search in single precision fails long before the
+            gradient does.
+        evaluations: The most trials. If none of them is flat enough, the lowest is returned.
 
     Returns:
         The accepted trial; `None` if no point lower than the start was found.
@@ -99,7 +99,7 @@ def strong_wolfe(
 
     while left > 0:
         if not low_enough(high) and abs(low.slope * (high.length - low.length)) <= noise:
-            break  # it rises where the slope promises less than can be seen
+            break  # the rest of the fall that the slope promises is below the noise
         trial = phi(_between(low, high, noise))
         left -= 1
         if not low_enough(trial) or trial.value > low.value + noise:
@@ -114,7 +114,7 @@ def strong_wolfe(
 
 
 def cubic_minimum(a: Trial, b: Trial, noise: float = 0.0) -> float:
-    """Where the cubic through the values and slopes of two trials is lowest; NaN if nowhere.
+    """Return the length at which the cubic through two trials is lowest; NaN if it has no minimum.
 
     If the values differ by no more than `noise`, only the slopes count: a secant step.
 
@@ -138,7 +138,7 @@ def cubic_minimum(a: Trial, b: Trial, noise: float = 0.0) -> float:
 
 
 def _longer(previous: Trial, trial: Trial, noise: float) -> float:
-    """Beyond `trial`: where a cubic expects the minimum, 1.1 to 10 times as far."""
+    """Return a length beyond `trial`: the minimum of a cubic, 1.1 to 10 times as far."""
     guess = cubic_minimum(previous, trial, noise)
     # NaN, or a minimum that lies behind: the function falls ever more steeply.
     if not guess > trial.length:
@@ -147,7 +147,7 @@ def _longer(previous: Trial, trial: Trial, noise: float) -> float:
 
 
 def _between(low: Trial, high: Trial, noise: float) -> float:
-    """Where a cubic expects the minimum, at least a tenth of the interval from its ends."""
+    """Return the minimum of a cubic, at least a tenth of the interval from its ends."""
     guess = cubic_minimum(low, high, noise)
     if math.isnan(guess):
         return 0.5 * (low.length + high.length)

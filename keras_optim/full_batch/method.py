@@ -1,4 +1,4 @@
-"""The contract of a full-batch method: hyper-parameters, and a generator of steps."""
+"""Contract of a full-batch method: hyper-parameters, and a generator of steps."""
 
 from collections.abc import Generator
 from typing import Annotated, Any, NamedTuple
@@ -13,22 +13,22 @@ Share = Annotated[float, ranges.Range(0, 1, open="both")]
 
 
 class Step(NamedTuple):
-    """Where to search next: a direction, and the length along it to try first."""
+    """A direction to search next, and the length along it to try first."""
 
     direction: Vector
     length: float
 
 
 Steps = Generator[Step, Point, None]
-"""Yields where to search and is sent the point found there."""
+"""A generator that yields steps and receives the point found along each."""
 
 
 class Method:
     """Base of the methods of `keras_optim.minimize`.
 
     A subclass stores its hyper-parameters under their own names, among them `decrease` and
-    `curvature` for the line search, and writes `steps`. All that it learns during a run lives in
-    that generator: so a method can be used again, and a restart is a new generator.
+    `curvature` for the line search, and writes `steps`. That generator holds all that the method
+    learns during a run. So a method can be used again, and a restart is a new generator.
 
     Example: steepest descent.
 
@@ -48,7 +48,7 @@ class Method:
     curvature: float
 
     def steps(self, objective: Objective, point: Point) -> Steps:
-        """Steps from `point` on: each `yield` of a step returns the point that was found."""
+        """Yield steps from `point` on; each `yield` returns the point that the search found."""
         raise NotImplementedError(f"{type(self).__name__} must define `steps`.")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -69,7 +69,7 @@ class Method:
         return f"{type(self).__name__}({arguments})"
 
     def __str__(self) -> str:
-        # Keras puts this into its error when one is given to `compile`.
+        # Keras puts this into its error if `compile` gets a method.
         return (
             f"{self!r}, a full-batch method, which does not go into `compile`: "
             f"call keras_optim.minimize(model, data, method={type(self).__name__}(...)) instead "
@@ -78,7 +78,7 @@ class Method:
 
 
 def downhill(point: Point) -> Step:
-    """Against the gradient, at first by a step of length one at most."""
+    """Return the step against the gradient, whose first trial moves by at most one."""
     length = float(np.linalg.norm(point.gradient))
     return Step(-point.gradient, min(1.0, 1.0 / length) if length else 1.0)
 

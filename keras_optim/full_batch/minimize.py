@@ -1,4 +1,4 @@
-"""`keras_optim.minimize`: the entry point, and the loop that all methods share."""
+"""Entry point `keras_optim.minimize`: its arguments, their checks, and the methods by name."""
 
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -47,31 +47,31 @@ def minimize(
     physics-informed losses, fitting parameters, the last digits after `fit`. Large data with
     redundancy is better served by `fit` and a stochastic optimizer.
 
-    A model is run with `training=False`, as `evaluate` runs it: a line search needs one function,
+    A model runs with `training=False`, as in `evaluate`, because a line search needs one function,
     not a new one each time. So dropout and noise layers are off, and BatchNormalization uses its
     moving statistics and does not update them (its scale and offset are trained). Regularization
     and `add_loss` terms are included. Frozen variables stay as they are.
 
-    However the run ends, by a tolerance, an exception in the loss or Ctrl-C (both are raised
-    again), the variables hold the best point so far: the last one that a line search accepted.
+    After every end of the run, the variables hold the best point so far: the last one that a line
+    search accepted. This includes an exception in the loss and Ctrl-C, which are raised again.
 
     Work in double precision (`keras.config.set_floatx("float64")`) if more than about 4 digits of
     the weights matter. In single precision the line search allows for rounding.
 
     Args:
         target: A Keras model, compiled or not; or a function without arguments that returns a
-            scalar loss of `variables`. JAX and TensorFlow trace it once, so what else it reads is
-            constant.
+            scalar loss of `variables`. JAX and TensorFlow trace it once, so everything else that it
+            reads is constant.
         data: For a model: `(x, y)` or `(x, y, sample_weight)`, as arrays (or structures of them).
             A list of numbers, or of equally long lists of numbers, is an array.
         method: `"lbfgs"`, `"conjugate_gradient"`, `"truncated_newton"`, or an object:
             `keras_optim.LBFGS(history_size=20)`.
-        variables: What to change. Needed for a function; for a model, some of its weights.
+        variables: The variables to change. Needed for a function; for a model, some of its weights.
             Default: all its trainable ones.
         loss: For a model: a Keras loss, its name or a function. Default: the compiled one.
         batch_size: For a model: samples at a time, >= 1. The chunks add up to the loss of the whole
-            set; use it when that does not fit in memory. Default `None`: all at once, or what a
-            model of a fixed batch size takes.
+            set; use it when that does not fit in memory. Default `None`: all at once, or the batch
+            size of a model that has a fixed one.
         max_iterations: >= 1. Default 100.
         max_evaluations: >= 1 or `None` (default): passes over the data, gradients and
             Hessian-vector products.

@@ -1,4 +1,4 @@
-"""The loss of a Keras model over a whole data set, in chunks that add up to it exactly."""
+"""Loss of a Keras model over a whole data set, in chunks that add up to it exactly."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,13 +20,12 @@ def model_loss(
     batch_size: int | None = None,
     variables: Sequence[Any] | None = None,
 ) -> Loss:
-    """The loss of `model` over all of `data`, as a function of its trainable weights.
+    """Return the loss of `model` over all of `data`, as a function of its trainable weights.
 
-    It is what `model.evaluate` reports as the loss: the compiled loss (or `loss`) plus everything
-    in `model.losses`, with `training=False`. The loss of a chunk counts by its share of the
-    samples, so the sum is the mean over all of them; a regularizer, part of each, counts once.
-    A model of a fixed batch size sees chunks of that size, the last one filled up with samples of
-    weight 0.
+    It is the loss that `model.evaluate` reports: the compiled loss (or `loss`) plus everything in
+    `model.losses`, with `training=False`. The loss of a chunk counts by its share of the samples.
+    So the sum is the mean over all samples, and a regularizer, which is part of each, counts once.
+    A model of a fixed batch size sees chunks of that size; samples of weight 0 fill up the last.
 
     Args:
         model: A Keras model.
@@ -52,7 +51,7 @@ def model_loss(
                 total = total + ops.cast(extra, total.dtype)
         return total
 
-    # Not compiled, and one sample if that can be: builds model and loss, shows what is wrong.
+    # Build model and loss, and show errors early: uncompiled, with one sample if possible.
     first = next(iter(samples.parts(ops.convert_to_tensor)))[1]
     if not samples.fixed:
         first = tree.map_structure(lambda a: None if a is None else a[:1], first)
@@ -79,7 +78,7 @@ def model_loss(
 
 
 def _losing(model: Any, loss: Any, y: Any) -> Any:
-    """Whose `compute_loss` to use: the model's, or that of an empty one compiled with `loss`."""
+    """Return the model whose `compute_loss` to use: this, or an empty one compiled with `loss`."""
     custom = type(model).compute_loss is not keras.Model.compute_loss
     if loss is None and not custom and not (model.compiled and getattr(model, "loss", None)):
         raise ValueError(
@@ -113,22 +112,23 @@ def _check_splits(losing: Any, outputs: Any, weighted: bool) -> None:
 
 
 def _check_stateless(model: Any) -> None:
-    """Refuse a model whose loss depends on what it saw before: a line search needs one function."""
+    """Refuse a model whose loss depends on earlier calls: a line search needs one function."""
     for layer in model._flatten_layers():
         if getattr(layer, "stateful", False) is True:
             raise ValueError(
-                f"minimize: the layer {layer.name!r} is stateful: what it returns depends on the "
-                "batch before. Make it with stateful=False."
+                f"minimize: the layer {layer.name!r} is stateful: its output depends on the batch "
+                "before. Make it with stateful=False."
             )
 
 
 def _check_fills(model: Any, losing: Any, samples: Samples) -> None:
-    """Refuse what counts samples of weight 0; `model.losses` are those of a call just made."""
+    """Refuse losses that count samples of weight 0; `model.losses` must be of the last call."""
     weights = [v for v in model.trainable_variables if getattr(v, "regularizer", None)]
     custom = losing is model and type(model).compute_loss is not keras.Model.compute_loss
     if custom or len(model.losses) > len(weights):
         raise ValueError(
             f"minimize: the model takes batches of {samples.size} samples only, and a loss of its "
-            "own (`compute_loss`, `add_loss` or an activity regularizer) counts what fills up the "
-            f"last one. Pass a multiple of {samples.size} samples. Received: {samples.count}"
+            "own (`compute_loss`, `add_loss` or an activity regularizer) would count the samples "
+            "that fill up the last one. "
+            f"Pass a multiple of {samples.size} samples. Received: {samples.count}"
         )

@@ -1,8 +1,8 @@
-"""The objective: a function of one long vector, evaluated on the backend in use.
+"""Objective: a function of one long vector, evaluated on the backend in use.
 
 The loop, the line search and the directions work on NumPy vectors in float64 on the host: all
 variables, flattened and joined. Each evaluation copies the weights to the device and the gradient
-back: a millisecond per million weights on a CPU, little beside a pass over a full batch.
+back. This takes a millisecond per million weights on a CPU, little beside a pass over a full batch.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -22,12 +22,12 @@ Vector = NDArray[np.float64]
 
 
 class OutOfEvaluations(Exception):
-    """The number of evaluations that was allowed is used up."""
+    """The allowed number of evaluations is used up."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A place, the value of the objective there, and its gradient."""
+    """A vector of weights, with the value and the gradient of the objective there."""
 
     x: Vector
     value: float
@@ -55,14 +55,14 @@ class Loss:
     parts: Callable[[], Iterable[tuple[float, tuple[Any, ...]]]] = lambda: [(1.0, ())]
     """Yields the weight and the arguments of each part."""
     precision: str | None = None
-    """The dtype that it is computed in; `None`: the narrowest of the variables."""
+    """The dtype of its arithmetic; `None`: the narrowest of the variables."""
 
 
 class Objective:
     """A loss as a function of a vector, which counts its evaluations.
 
     Args:
-        loss: What to evaluate, and by which variables to differentiate.
+        loss: The loss to evaluate, and its variables.
         limit: Evaluations allowed, or `None`.
 
     Raises:
@@ -88,7 +88,7 @@ class Objective:
         self.evaluations = 0
         """Passes over the data: gradients and Hessian-vector products."""
         self.products = 0
-        """How many of them were Hessian-vector products."""
+        """The Hessian-vector products among them."""
         self._shapes = [tuple(v.shape) for v in loss.variables]
         self._dtypes = [keras.backend.standardize_dtype(v.dtype) for v in loss.variables]
         precisions = [loss.precision] if loss.precision else self._dtypes
@@ -99,14 +99,16 @@ class Objective:
         self._derivatives = derivatives(loss.function, loss.variables, loss.others)
 
     def noise(self, point: Point) -> float:
-        """How much rounding may change the value near `point`: a few units in the last place of
-        the value itself, and half a unit in the last place of each weight.
+        """Return how much rounding may change the value near `point`.
+
+        It is a few units in the last place of the value itself, and half a unit in the last place
+        of each weight.
         """
         moved = 0.5 * self.epsilon * float(np.abs(point.gradient) @ np.abs(point.x))
         return 10.0 * self.epsilon * abs(point.value) + moved
 
     def at(self, x: Vector) -> Point:
-        """Value and gradient at `x`, rounded to what the variables can hold."""
+        """Return value and gradient at `x`, rounded to the variables' dtypes."""
         x = self.assign(x)
         self._count()
         value, gradient = 0.0, np.zeros(self.size)
@@ -117,7 +119,7 @@ class Objective:
         return Point(x, value, gradient)
 
     def check_reached(self) -> None:
-        """Refuse a loss that depends on none of its variables, once it has been evaluated.
+        """Refuse a loss that depends on none of its variables; call this after an evaluation.
 
         Raises:
             ValueError: its derivative is zero everywhere, so that no point is better than another.
@@ -131,7 +133,7 @@ class Objective:
             )
 
     def hessian_product(self, point: Point, vector: Vector) -> Vector:
-        """The Hessian at `point` times `vector`."""
+        """Return the Hessian at `point` times `vector`."""
         self.assign(point.x)
         self._count()
         self.products += 1
@@ -144,11 +146,11 @@ class Objective:
         return length * product
 
     def present(self) -> Vector:
-        """The values that the variables have now."""
+        """Return the present values of the variables."""
         return _join([v.value for v in self.loss.variables])
 
     def assign(self, x: Vector) -> Vector:
-        """Give the variables the values `x`; returns them as the variables' dtypes hold them."""
+        """Give the variables the values `x`, and return them rounded to the variables' dtypes."""
         pieces = self._split(x)
         for variable, piece in zip(self.loss.variables, pieces, strict=True):
             variable.assign(piece)
@@ -156,7 +158,7 @@ class Objective:
 
     def _split(self, x: Vector) -> list[NDArray[Any]]:
         parts = zip(np.split(x, self._cuts), self._shapes, self._dtypes, strict=True)
-        with np.errstate(over="ignore"):  # too long a step: infinite, and the search shortens it
+        with np.errstate(over="ignore"):  # too long a step overflows, and the search shortens it
             return [part.reshape(shape).astype(dtype) for part, shape, dtype in parts]
 
     def _count(self) -> None:
@@ -166,11 +168,12 @@ class Objective:
 
 
 def check_variables(variables: Sequence[Any]) -> None:
-    """Refuse what cannot be minimised by, with the variable's name.
+    """Refuse variables that `minimize` cannot change; the message names the variable.
 
     Raises:
-        TypeError: not a Keras variable.
-        ValueError: none at all, one that is frozen, constrained, not float32 or float64, or twice.
+        TypeError: one is no Keras variable.
+        ValueError: the list is empty, or one is frozen, constrained, not float32 or float64, or
+            listed twice.
     """
     if not variables:
         raise ValueError("minimize: there are no variables to change.")

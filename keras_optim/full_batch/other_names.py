@@ -1,4 +1,4 @@
-"""Argument names of scipy, torch, optax and Keras, and the names that `minimize` has for them."""
+"""Argument names of scipy, torch, optax and Keras, and the names in `minimize`."""
 
 import functools
 import inspect
@@ -44,7 +44,7 @@ ADVICE = {word: advice for advice, theirs in _ADVICE.items() for word in theirs}
 
 
 def refused(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` with an error for each unknown argument that says what it is called here.
+    """Wrap `function`: its error about an unknown argument suggests our name for it.
 
     Raises:
         TypeError: when called with an argument that `function` does not have, or without one

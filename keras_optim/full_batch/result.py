@@ -1,4 +1,4 @@
-"""The result of `keras_optim.minimize`, and the state that a callback sees on the way."""
+"""Result of `keras_optim.minimize`, and the state that a callback sees on the way."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,7 +8,7 @@ Reason = Literal["gradient", "value", "precision", "max_iterations", "max_evalua
 
 @dataclass(frozen=True)
 class State:
-    """Where a run stands after an iteration; the variables hold the point."""
+    """The state of a run after an iteration; the variables hold the point."""
 
     iteration: int
     evaluations: int
@@ -30,12 +30,13 @@ class Result:
     evaluations: int
     """Passes over the data: gradients and Hessian-vector products."""
     products: int
-    """How many of these were Hessian-vector products."""
+    """The Hessian-vector products among them."""
     converged: bool
     """Whether a tolerance was met."""
     reason: Reason
-    """Why it stopped. `"gradient"`, `"value"`: that tolerance is met. `"precision"`: no lower
-    point can be found, not even against the gradient; rounding hides it, or the loss has a kink.
-    `"max_iterations"`, `"max_evaluations"`: the limit is reached. `"callback"`: it said so."""
+    """Why it stopped. `"gradient"`, `"value"`: that tolerance is met. `"precision"`: the search
+    found no lower point, not even against the gradient; rounding hides it, or the loss has a kink.
+    `"max_iterations"`, `"max_evaluations"`: the limit is reached. `"callback"`: it returned
+    `True`."""
     history: dict[str, list[float]] = field(repr=False)
     """`"value"`, `"gradient_norm"` and `"evaluations"` at the start and after each iteration."""

@@ -77,14 +77,14 @@ class TruncatedNewton(Method):
         self._check_wolfe()
 
     def steps(self, objective: Objective, point: Point) -> Steps:
-        """Along truncated Newton directions."""
+        """Step along truncated Newton directions."""
         first = float(np.linalg.norm(point.gradient))
         while True:
             share = float(np.linalg.norm(point.gradient)) / first if first else 0.0
             point = yield self._solve(objective, point, min(self.forcing, share**0.5))
 
     def _solve(self, objective: Objective, point: Point, forcing: float) -> Step:
-        """Linear conjugate gradients on the Newton equation, until the residual is small."""
+        """Solve the Newton equation by linear conjugate gradients, until the residual is small."""
         solution, residual = np.zeros(objective.size), point.gradient
         d = -residual
         square = goal = residual @ residual

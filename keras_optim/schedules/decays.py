@@ -1,4 +1,4 @@
-"""Schedules that fall once: in stairs, exponentially, along a cosine, rationally, by a root."""
+"""Schedules that fall once: in steps, exponentially, along a cosine, rationally, by a root."""
 
 import math
 from typing import Annotated
@@ -11,7 +11,7 @@ from keras_optim.schedules.schedule import Schedule, Tensor, between, floating, 
 
 
 class StepDecay(Schedule):
-    r"""Multiply the rate by a constant every so many steps.
+    r"""Decay by a constant factor every so many steps.
 
     $$
     \eta_t = \eta_0\, \gamma^{\lfloor t / n \rfloor}
@@ -148,7 +148,7 @@ class REX(Schedule):
     Args:
         initial_learning_rate: >= 0, the rate at step 0.
         decay_steps: >= 1, $T$: the rate ends at this step.
-        end_learning_rate: >= 0, what the rate falls to. Default 0.
+        end_learning_rate: >= 0, the last rate. Default 0.
 
     Example:
 
@@ -215,10 +215,11 @@ class Noam(Schedule):
 
 
 def half_cosine(share: Tensor) -> Tensor:
-    r"""From 1 at `share` 0 to 0 at 1: $(1 + \cos(\pi\,\text{share})) / 2$, exact at both ends.
+    r"""Fall from 1 to 0: $(1 + \cos(\pi\,\text{share})) / 2$, exact at both ends.
 
-    By $\sin^2(\pi/2 \cdot \text{distance to the nearer end})$, which loses nothing to
-    cancellation, with a series for the sine: `ops.cos` of Keras 3.15 rounds to single on JAX.
+    It is computed as $\sin^2(\pi/2 \cdot \text{distance to the nearer end})$, which loses nothing
+    to cancellation. The sine is a series, because `ops.cos` of Keras 3.15 rounds to single
+    precision on JAX.
 
     >>> from keras import ops
     >>> [round(float(half_cosine(ops.convert_to_tensor(z))), 4) for z in (0.0, 0.5, 1.0)]

@@ -1,8 +1,8 @@
-"""What every schedule has in common: checked arguments, a derived configuration, exact steps.
+"""Base of the schedules: checked arguments, a derived configuration, exact steps.
 
-Steps are counted from 0, as in Keras: the first update uses the rate at step 0. All arithmetic on
-steps is done in integers, so that no period and no boundary is lost where single precision can no
-longer tell one step from the next (above 2**24); only a finished quotient becomes a float.
+Steps are counted from 0, as in Keras: the first update uses the rate at step 0. Arithmetic on steps
+uses integers, because single precision cannot tell one step from the next above 2**24. Only a
+finished quotient becomes a float.
 """
 
 from typing import Annotated, Any, TypeAlias
@@ -52,29 +52,29 @@ class Schedule(LearningRateSchedule):
         keras.saving.register_keras_serializable(cls.__module__.partition(".")[0])(cls)
 
     def rate(self, step: Tensor) -> Tensor:
-        """The rate at `step`, an integer tensor counted from 0."""
+        """Return the rate at `step`, an integer tensor counted from 0."""
         raise NotImplementedError(f"{type(self).__name__} must define `rate`.")
 
     def __call__(self, step: Any) -> Tensor:
-        """The rate at `step`: an integer, a tensor or a variable."""
+        """Return the rate at `step`: an integer, a tensor or a variable."""
         return self.rate(tensors.tensor(step))
 
     def __repr__(self) -> str:
         return descriptions.schedule(self)
 
     def get_config(self) -> dict[str, Any]:
-        """Every argument of the constructor; schedules inside are serialised as well."""
+        """Return every argument of the constructor; schedules inside are serialised as well."""
         names = hyperparameters.own_parameters(type(self).__init__)
         return {n: keras.saving.serialize_keras_object(getattr(self, n)) for n in names}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Schedule":
-        """The schedule that `get_config` described."""
+        """Build the schedule that `get_config` described."""
         return cls(**{n: keras.saving.deserialize_keras_object(v) for n, v in config.items()})
 
 
 def check_sum(owner: str, **steps: int) -> None:
-    """Raise a ValueError where the sum of numbers of steps is more than a count of steps holds."""
+    """Raise a ValueError if the sum of numbers of steps is more than an int32 holds."""
     if sum(steps.values()) > LARGEST[int]:
         names = " and ".join(f"`{name}`" for name in steps)
         received = ", ".join(f"{name}={value}" for name, value in steps.items())
@@ -84,12 +84,12 @@ def check_sum(owner: str, **steps: int) -> None:
 
 
 def floating() -> str:
-    """The dtype of rates: Keras's default one, at least float32."""
+    """Return the dtype of rates: Keras's default one, at least float32."""
     return tensors.wide(keras.config.floatx()) or "float32"
 
 
 def progress(step: Tensor, start: int, length: int) -> Tensor:
-    """The share of `length` steps that is over: 0 until `start`, 1 from `start + length` on.
+    """Return the share of `length` steps that is over: 0 until `start`, 1 from its end on.
 
     >>> [float(progress(ops.convert_to_tensor(t), start=10, length=4)) for t in (9, 10, 13, 14, 15)]
     [0.0, 0.0, 0.75, 1.0, 1.0]
@@ -103,7 +103,7 @@ def progress(step: Tensor, start: int, length: int) -> Tensor:
 
 
 def between(a: Any, b: Any, share: Tensor) -> Tensor:
-    """From `a` at `share` 0 to `b` at 1, exact at both ends.
+    """Interpolate between `a`, at `share` 0, and `b`, at 1, exactly at both ends.
 
     >>> between(0.1, 0.7, 1.0)
     0.7
@@ -112,9 +112,9 @@ def between(a: Any, b: Any, share: Tensor) -> Tensor:
 
 
 def warmed(step: Tensor, peak: Any, start: float | None, length: int) -> Tensor:
-    """A straight line from `start` at step 0 to `peak` at step `length`, and `peak` from there on.
+    """Rise in a line from `start` at step 0 to `peak` at step `length`, and stay at `peak`.
 
-    Without a start it is the first of `length + 1` equal strides: no step is wasted on a zero.
+    Without a start, the rate takes `length + 1` equal strides, so that no step has a rate of zero.
 
     >>> [float(warmed(ops.convert_to_tensor(t), 1.0, None, length=3)) for t in (0, 1, 2, 3, 4)]
     [0.25, 0.5, 0.75, 1.0, 1.0]
@@ -124,7 +124,7 @@ def warmed(step: Tensor, peak: Any, start: float | None, length: int) -> Tensor:
 
 
 def rate_at(schedule: Any, step: Tensor) -> Tensor:
-    """The rate of a schedule, or of a number, at `step`."""
+    """Return the rate of a schedule at `step`; a number is a constant rate."""
     if isinstance(schedule, LearningRateSchedule):
         return ops.cast(schedule(step), floating())
     return ops.convert_to_tensor(schedule, dtype=floating())

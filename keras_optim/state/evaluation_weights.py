@@ -15,6 +15,7 @@ from keras import ops
 from keras_optim import callers, keras_private, tensors
 from keras_optim.engine import optimizer_state
 from keras_optim.engine.distribution import alike, whole
+from keras_optim.trees import flattened
 
 PREFIX = "trained."
 """Begins the names of what is kept: `trained.3` is a weight, `trained.lag.3` a slot of it."""
@@ -66,8 +67,8 @@ def swap_out(optimizer: Any) -> None:
                 slots = {
                     n: kept[_name(n, i)] for n in optimizer.state.slots[i] if _name(n, i) in kept
                 }
-                x, state = kept[_name("", i)], optimizer_state.state_of(optimizer, i)
-                expected = optimizer.evaluate(tensors.widened(x), {**state, **slots})
+                x, state = kept[_name("", i)], optimizer_state.state_of(optimizer, i, **slots)
+                expected = optimizer.evaluate(tensors.widened(x), state)
                 if _close(ops.cast(expected, variable.dtype), tensors.tensor(variable)):
                     back.append((variable, x))
                     back += [(optimizer.state.slots[i][n], value) for n, value in slots.items()]
@@ -143,8 +144,10 @@ def _name(slot: str, i: int) -> str:
 
 
 def _settled(optimizer: Any, i: int, x: Any, state: Any) -> dict[str, tuple[Any, Any]]:
-    slots = optimizer.state.slots[i]
-    return {name: (slots[name], v) for name, v in optimizer.settle(x, state).items()}
+    """The slots that change with the weights, by their flat names, and their new values."""
+    slots, names = optimizer.state.slots[i], optimizer.state.slot_names[i]
+    changed = flattened(optimizer.settle(x, state), names)
+    return {name: (slots[name], value) for name, value in changed.items()}
 
 
 def _iteration(optimizer: Any) -> int:

@@ -15,12 +15,14 @@ import numpy as np
 from keras import ops
 
 from keras_optim import keras_private
-from keras_optim.contract import layers
+from keras_optim.contract import innermost, layers
 from keras_optim.engine import norms
 from keras_optim.engine.distribution import alike, whole
+from keras_optim.engine.optimizer_state import named_rules, own_rates, shared_names
 from keras_optim.formatting import shown
 from keras_optim.state import evaluation_weights
 from keras_optim.tensors import BACKEND, eagerly, tensor
+from keras_optim.trees import flattened
 
 FORMAT = 1
 
@@ -51,8 +53,7 @@ def named_state(optimizer: Any) -> dict[str, Any]:
 def save(optimizer: Any, store: Any) -> None:
     """Write the state of `optimizer` into `store`, a mapping from names to arrays."""
     store["format"] = np.array(FORMAT)
-    *_, innermost = layers(optimizer)
-    store["algorithm"] = np.frombuffer(type(innermost).__name__.encode(), "uint8")
+    store["algorithm"] = np.frombuffer(type(innermost(optimizer)).__name__.encode(), "uint8")
     named, kept = named_state(optimizer), evaluation_weights.kept_state(optimizer)
     named = {name: v for name, v in named.items() if evaluation_weights.PREFIX + name not in kept}
     for name, variable in (named | kept).items():
@@ -128,8 +129,11 @@ def _check_numbers(title: str, arrays: dict[str, Any]) -> None:
 def _check_scalars(optimizer: Any, arrays: dict[str, Any]) -> None:
     """Raise a ValueError for a count, rate or other scalar that no training can have had."""
     title = type(optimizer).__name__
-    never_negative = {name for rule in layers(optimizer) for name in type(rule).non_negative}
-    for name in ("iteration", "learning_rate", *optimizer.scalars):
+    rules = list(named_rules(optimizer))
+    never_negative = {names[own] for rule, names in rules for own in rule.non_negative}
+    starts = flattened(optimizer.shared_starts(), shared_names(optimizer))
+    numbers = [name for name, start in starts.items() if not np.ndim(start)]
+    for name in ("iteration", "learning_rate", *numbers):
         array = arrays.get(name)
         if array is None:
             continue
@@ -156,15 +160,15 @@ def _check_scalars(optimizer: Any, arrays: dict[str, Any]) -> None:
 
 def _another(optimizer: Any, arrays: dict[str, Any]) -> str | None:
     """Whose state it is, if it is not that of `optimizer`; takes the name out of `arrays`."""
-    *_, innermost = rules = list(layers(optimizer))
+    algorithm = innermost(optimizer)
     if "algorithm" in arrays:
         name = bytes(arrays.pop("algorithm").astype("uint8").ravel()).decode(errors="replace")
-        mine = {kind.__name__ for kind in type(innermost).__mro__}
+        mine = {kind.__name__ for kind in type(algorithm).__mro__}
         return None if name in mine else name
     slots = {name.rpartition(".")[0] for name in arrays if name.rpartition(".")[2].isdecimal()}
     slots -= {"average", "gradient_accumulator", "other"}
-    known = {slot for rule in rules for slot in (*rule.slots, *type(rule).slots)}
-    known.update(*(innermost.slot_names(ops.zeros(shape)) for shape in ((1,), (1, 1))))
+    known = {slot for rule in layers(optimizer) for slot in (*rule.slots, *type(rule).slots)}
+    known.update(*(algorithm.init(ops.zeros(shape)) for shape in ((1,), (1, 1))))
     return "another optimizer" if slots and not slots & known else None
 
 
@@ -192,7 +196,8 @@ def _assign(optimizer: Any, arrays: dict[str, Any], already: Set[str] = frozense
     read = _assign_matching(named, arrays) | evaluation_weights.take_up(optimizer, arrays)
     if arrays.keys() <= {"iteration", "learning_rate"} and not np.any(arrays.get("iteration", 1)):
         return  # saved before it was built, and so before the first step
-    if missed := (named.keys() | arrays.keys()) - read - already - {"learning_rate"}:
+    rates = {"learning_rate", *own_rates(optimizer)}
+    if missed := (named.keys() | arrays.keys()) - read - already - rates:
         warnings.warn(
             f"{type(optimizer).__name__}: state that does not match the file was left as it is: "
             f"{', '.join(sorted(missed))}.",

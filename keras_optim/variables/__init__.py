@@ -1,1 +1,1 @@
-"""Variables: their paths, and how patterns and places find them."""
+"""Variables: their paths, and the patterns and places that find them."""

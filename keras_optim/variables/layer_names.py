@@ -1,4 +1,4 @@
-"""Names for the layers of a model, such that no two layers share one."""
+"""Names of a model's layers, different for any two of them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,11 +9,11 @@ from keras_optim.variables.paths import path_of
 
 
 def layer_names(model: Any, variables: Sequence[Any]) -> list[str]:
-    """For each of `variables` the name of the layer of `model` that it belongs to.
+    """Return, for each of `variables`, the name of the layer of `model` that it belongs to.
 
-    Layers of a model inside of the model have its name in front. A layer that is made of others
-    counts as one. Of layers with equal names the second gets `_2` behind its own, and so on. A
-    variable that is in no layer is called by its path.
+    Layers of a model inside the model have its name in front. A layer that contains others counts
+    as one. Of layers with equal names, the second gets the suffix `_2`, and so on. A variable
+    outside all layers is named by its path.
 
     >>> inner = [keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, name="d")], name=n)
     ...          for n in "ab"]

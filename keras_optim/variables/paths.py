@@ -1,9 +1,10 @@
-"""Variables by their paths: patterns and places that mean the same after loading.
+"""Paths of variables: patterns and places that mean the same after loading.
 
-A path is no identity. Two models inside a model may have layers of one name, so two variables one
-path. And paths change: `sequential/dense/bias` is `dense/bias` once the model is loaded, and what
-has no name of its own gets another number. So a variable that was given is known by itself until
-the optimizer is built, then by its position, and by its path only where both are missing.
+A path does not identify a variable. Two models inside a model may have layers of one name, so two
+variables may have one path. Paths also change: `sequential/dense/bias` becomes `dense/bias` when
+the model is loaded, and a layer without a name of its own gets another number. So until the
+optimizer is built, a variable that a user gave is known by the object itself. Then its position
+counts, and its path only if both are missing.
 """
 
 import re
@@ -19,14 +20,13 @@ _NUMBER = re.compile(r"_\d+$")
 
 @dataclass(frozen=True)
 class Place:
-    """A variable that was chosen itself, not by a pattern.
+    """A variable that a user chose by the object itself, not by a pattern.
 
     Args:
         path: Its path.
-        position: Where it stands among the variables that the optimizer is built for; `None`
-            before that.
-        of: How many variables these are.
-        variable: Itself, before the build.
+        position: Its index among the variables that the optimizer is built for; `None` before.
+        of: The number of these variables.
+        variable: The object, before the build.
     """
 
     path: str
@@ -35,7 +35,7 @@ class Place:
     variable: Any = field(default=None, repr=False, compare=False)
 
     def get_config(self) -> dict[str, Any]:
-        """What a file has of it."""
+        """Return the part that a file keeps."""
         if self.position is None:
             return {"path": self.path}
         return {"path": self.path, "position": self.position, "of": self.of}
@@ -46,12 +46,12 @@ Choice = str | Place
 
 
 def path_of(variable: Any) -> str:
-    """Path of a Keras variable; name of a native one."""
+    """Return the path of a Keras variable, or the name of a native one."""
     return str(getattr(variable, "path", None) or variable.name)
 
 
 def choices_from(config: Any, owner: str, argument: str) -> tuple[Choice, ...]:
-    """Patterns and places from the list that a configuration has of them.
+    """Read patterns and places from the list in a configuration.
 
     Raises:
         ValueError: it is no such list.
@@ -80,7 +80,7 @@ def choices_from(config: Any, owner: str, argument: str) -> tuple[Choice, ...]:
 def first_matches(
     choices: Iterable[Choice], paths: Sequence[str], owner: str, argument: str
 ) -> list[Choice | None]:
-    """For each path, the first of the patterns that is found in it, or `None`.
+    """Return, for each path, the first of the choices that matches it, or `None`.
 
     Raises:
         ValueError: a pattern is no regular expression, or is found in no path; the message names
@@ -123,9 +123,9 @@ def _matching(pattern: str, paths: Sequence[str], owner: str, argument: str) -> 
 
 
 def _whole_path(pattern: str) -> str | None:
-    r"""The only path that a pattern stands for, if it is like `^a/b\.c$`.
+    r"""Return the only path that a pattern like `^a/b\.c$` matches; `None` for other patterns.
 
-    Such patterns stand in files of the first version, for variables that were given.
+    Files of the first version have such patterns for variables that a user gave.
     """
     path = re.sub(r"\\(\W)", r"\1", pattern[1:-1])
     return path if pattern == f"^{re.escape(path)}$" else None
@@ -138,10 +138,10 @@ def located(
     owner: str,
     argument: str,
 ) -> tuple[Choice, ...]:
-    """The same choices, with the places among `variables` of those that are places.
+    """Return the choices, with each place's position among `variables`.
 
     Raises:
-        ValueError: a place is not among them, or it cannot be said where.
+        ValueError: a place is not among them, or its position is not certain.
     """
     places = [choice for choice in choices if isinstance(choice, Place)]
     found = positions(places, paths, owner, argument, variables)
@@ -162,13 +162,14 @@ def positions(
     argument: str,
     variables: Sequence[Any] | None = None,
 ) -> list[int | None]:
-    """Where each of `places` is among the variables with these paths; `None` if it is not there.
+    """Return the index of each place among the variables with these paths, or `None`.
 
-    A variable is looked for itself, a place by its path. Several places of one path are as many
-    variables, in their order; where more variables have it, or none, the position counts.
+    A place with a variable is found by the object, any other by its path. Several places of one
+    path stand for as many variables, in their order. If another number of variables has the path,
+    the positions decide.
 
     Raises:
-        ValueError: it cannot be said which of several variables is meant.
+        ValueError: it is not certain which of several variables a place stands for.
     """
     found: list[int | None] = [None] * len(places)
     indices = {id(v): i for i, v in enumerate(variables or ())}
@@ -184,9 +185,9 @@ def positions(
             where = [places[k].position for k in ks]
         if where and len(where) != len(ks):
             raise ValueError(
-                f"{owner}: `{argument}` got the variable {path}, and it cannot be said which of "
-                f"{', '.join(paths)} it is. A copy or a file can tell variables of one path apart "
-                "if it is made when the optimizer is built: call "
+                f"{owner}: `{argument}` got the variable {path}, and it is not certain which of "
+                f"{', '.join(paths)} it is. Only a copy or a file of a built optimizer tells "
+                "variables of one path apart: call "
                 "`optimizer.build(model.trainable_variables)` first."
             )
         for k, i in zip(ks, where, strict=False):
@@ -195,15 +196,15 @@ def positions(
 
 
 def _fits(place: Place, paths: Sequence[str]) -> bool:
-    """Whether there are as many variables as before, and one of the same name in this place."""
+    """Whether there are as many variables as before, and the one at this position has the name."""
     i = place.position
     return i is not None and place.of == len(paths) > i >= 0 and _alike(place.path, paths[i], 1)
 
 
 def same_variables(before: Sequence[str], now: Sequence[str]) -> bool:
-    """Whether two lists of paths may be of the same variables, before saving and after loading.
+    """Whether two lists of paths may belong to the same variables, before saving and after loading.
 
-    Of each path the last two names count, without the numbers that Keras gives.
+    Only the last two names of each path count, without the numbers that Keras appends.
 
     >>> same_variables(["sequential_3/dense_1/bias"], ["dense/bias"])
     True
@@ -222,8 +223,10 @@ def _alike(a: str, b: str, names: int = 2) -> bool:
 
 
 def _nearest(path: str, paths: Sequence[str]) -> list[int]:
-    """Which of `paths` may be `path` under another model: equal, or with more or fewer names in
-    front, or else with other numbers.
+    """Return the indices of the `paths` that are nearest to `path`.
+
+    An equal path is nearest; then paths with more or fewer names in front, and last those with
+    other numbers. All other paths do not count.
     """
 
     def distance(other: str) -> float:

@@ -1,9 +1,9 @@
-"""Regular expressions over the paths of variables, found in bounded time.
+"""Regular expressions over the paths of variables, matched in bounded time.
 
-Patterns come with a model's file as well, and `re` needs time that grows exponentially with the
-path for some of them, such as `(a+)+$`. Here all ways to match are followed at once, as sets of
-positions, so the time grows with the length of pattern and path only. Single characters, classes
-and escapes are left to `re`.
+A pattern may come from a model's file. For some patterns, such as `(a+)+$`, the time of `re` grows
+exponentially with the path. This matcher follows all ways to match at once, as sets of positions.
+So its time grows only with the lengths of pattern and path. `re` still matches single characters,
+classes and escapes.
 """
 
 import re
@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 LONGEST, DEEPEST = 1000, 50
-"""Characters of a pattern; groups in groups."""
+"""The most characters of a pattern; the most levels of groups inside groups."""
 LEAST_STEPS, STEPS, MOST_STEPS = 100_000, 20, 20_000_000
-"""How often a character of the paths may be looked at: at least, for each character of the pattern
-and of the paths, and at most."""
+"""The budget of positions: a minimum, a number for each pair of a character of the pattern and one
+of the paths, and a maximum."""
 
 _FLAGS = re.compile(r"\(\?[aimsu]+\)")
 _ONE = re.compile(r"\\(?:x..|u.{4}|U.{8}|N\{[^}]*\}|.)|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)
@@ -24,24 +24,24 @@ _Places = frozenset[int]
 
 
 class _Endless(Exception):
-    """More positions were looked at than a pattern of this length may need."""
+    """The search has used up its budget of positions."""
 
 
 class _Budget:
-    """How many positions may still be looked at."""
+    """The number of positions that a search may still look at."""
 
     def __init__(self, steps: int):
         self.steps = steps
 
     def look(self, positions: int) -> None:
-        """Count positions that are looked at."""
+        """Count positions, and stop the search if the budget is used up."""
         self.steps -= positions
         if self.steps < 0:
             raise _Endless
 
 
 class _Path:
-    """A path, and where its parts begin."""
+    """A path, and the positions at which its parts begin."""
 
     def __init__(self, text: str, budget: _Budget):
         ends = [i + 1 for i, letter in enumerate(text) if letter == "/"]
@@ -49,23 +49,23 @@ class _Path:
 
 
 _Step = Callable[[_Path, _Places], _Places]
-"""From the positions where something may begin to those where it may end."""
+"""A function from the positions at which a match may begin to those at which it may end."""
 
 
 class Pattern:
-    r"""A regular expression that is searched for in paths.
+    r"""A regular expression to search for in paths.
 
-    It is found as by `re.search`, except that `^` is the beginning of the path or of any part of
-    it after a `/`, because a model's own name may stand in front or not; after `^` a `(?!...)`
-    must hold at all of these beginnings. (Where `(?!` stands elsewhere in the pattern, `^` is only
-    the beginning of the path; so is `\A` always.)
+    It matches as `re.search` does, except for `^`. That is the beginning of the path or of any part
+    after a `/`, because a model's own name may stand in front or not. A `(?!...)` after `^` must
+    hold at all of these beginnings. (If `(?!` stands elsewhere in the pattern, `^` is only the
+    beginning of the path. `\A` always is.)
 
     Args:
         text: A regular expression of at most 1000 characters, without references to groups,
             flags within it, and possessive repeats.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is none.
 
     Example:
 
@@ -86,14 +86,14 @@ class Pattern:
         self._step = _Parser(text).parsed()
 
     def found_in(self, path: str) -> bool:
-        """Whether it is found in `path`."""
+        """Whether the pattern matches in `path`."""
         return bool(self.among([path]))
 
     def among(self, paths: Sequence[str]) -> list[int]:
-        """The indices of the paths in which it is found.
+        """Return the indices of the paths in which the pattern matches.
 
         Raises:
-            ValueError: this would take too long.
+            ValueError: the search would take too long.
         """
         size = len(self.text) * sum(map(len, paths))
         budget = _Budget(min(LEAST_STEPS + STEPS * size, MOST_STEPS))
@@ -104,17 +104,17 @@ class Pattern:
                 if self._step(_Path(path, budget), frozenset(range(len(path) + 1)))
             ]
         except _Endless:
-            raise ValueError("takes too long to look for") from None
+            raise ValueError("takes too long to match") from None
 
 
 class _Parser:
-    """Reads a pattern of which `re` says that it is one."""
+    """A parser of patterns that `re` accepts."""
 
     def __init__(self, text: str):
         flags = _FLAGS.match(text)
         self.flags = flags[0] if flags else ""
         self.text, self.at = text, len(self.flags)
-        self.negated = False  # elsewhere than after `^`
+        self.negated = False  # whether `(?!` stands elsewhere than after `^`
 
     def parsed(self) -> _Step:
         return self._alternatives(0)
@@ -212,7 +212,7 @@ def _any_of(branches: list[_Step]) -> _Step:
 
 def _many(step: _Step, least: int, most: int | None) -> _Step:
     def repeated(path: _Path, starts: _Places) -> _Places:
-        # Among more repeats than characters one is empty, and may be left out.
+        # If there are more repeats than characters, one of them is empty and may be left out.
         longest = len(path.text) + 1
         for _ in range(min(least, longest)):
             path.look(1)

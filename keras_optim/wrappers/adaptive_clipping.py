@@ -1,13 +1,15 @@
 """Adaptive gradient clipping: relative to the weights, unit by unit."""
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
 from keras import ops
 
 from keras_optim.arguments.ranges import Positive, WrapperOptions
+from keras_optim.contract import VariableSpec
 from keras_optim.numerics import larger
 from keras_optim.optimizer import Optimizer, Slots, Tensor
+from keras_optim.trees import Tree
 from keras_optim.variables.paths import first_matches
 from keras_optim.wrappers.wrapper import GradientTransform
 
@@ -69,9 +71,10 @@ class AdaptiveClipping(GradientTransform):
         self.epsilon = epsilon
         self.exclude = exclude
 
-    def constants(self, paths: Sequence[str]) -> list[dict[str, Any]]:
+    def constants(self, variables: Sequence[VariableSpec]) -> list[Tree]:
+        paths = [variable.path for variable in variables]
         found = first_matches(self.exclude or (), paths, type(self).__name__, "exclude")
-        inner = super().constants(paths)
+        inner = super().constants(variables)
         return [{**c, "clipped": p is None} for c, p in zip(inner, found, strict=True)]
 
     def transform(self, g: Tensor, x: Tensor, s: Slots, t: Tensor) -> Tensor:

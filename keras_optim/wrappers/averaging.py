@@ -5,6 +5,7 @@ from typing import Unpack
 from keras import ops
 
 from keras_optim.arguments.ranges import WrapperOptions
+from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 from keras_optim.wrappers.wrapper import Wrapper
 
@@ -20,13 +21,18 @@ class Averaging(Wrapper):
         **kwargs: Options of every optimizer that `inner` does not set.
 
     Raises:
-        ValueError: Keras's own average, `use_ema`, is on as well.
+        ValueError: `inner` averages weights itself, or Keras's own average, `use_ema`, is on.
     """
 
     slots = ("lag",)
     memory = 1
 
     def __init__(self, inner: Optimizer, **kwargs: Unpack[WrapperOptions]):
+        if inner.averaging:
+            raise ValueError(
+                f"{type(self).__name__}: `inner` must not average weights itself: models are "
+                f"evaluated with one average. Received: inner={shown(inner)}"
+            )
         super().__init__(inner, **kwargs)
         if self.use_ema:
             raise ValueError(
@@ -39,12 +45,12 @@ class Averaging(Wrapper):
         raise NotImplementedError(f"{type(self).__name__} must define `follow`.")
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        change, state = self.inner.step(g, x, s, t, lr)
+        change, new = self.inner.step(g, x, s["inner"], t, lr)
         lag = self.follow(s["lag"] - self.moved(change, x, s), t)
-        return change, {**state, "lag": lag}
+        return change, {"inner": new, "lag": lag}
 
     def evaluate(self, x: Tensor, s: Slots) -> Tensor:
         return x + s["lag"]
 
     def settle(self, x: Tensor, s: Slots) -> Slots:
-        return {**self.inner.settle(x, s), "lag": ops.zeros_like(x)}
+        return {**super().settle(x, s), "lag": ops.zeros_like(x)}

@@ -2,16 +2,18 @@
 
 import random
 from collections.abc import Sequence
-from typing import Annotated, Any, Unpack
+from typing import Annotated, Unpack
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_optim.arguments.ranges import NonNegative, Range, WrapperOptions
+from keras_optim.contract import VariableSpec
 from keras_optim.engine import distribution
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 from keras_optim.tensors import BACKEND
+from keras_optim.trees import Tree
 from keras_optim.wrappers.wrapper import GradientTransform
 
 
@@ -77,11 +79,10 @@ class GradientNoise(GradientTransform):
         self.gamma = gamma
         self.seed = random.randrange(2**31) if seed is None else seed
 
-    def constants(self, paths: Sequence[str]) -> list[dict[str, Any]]:
-        inner = super().constants(paths)
-        seeds = [
-            np.random.SeedSequence((self.seed, i)).generate_state(1)[0] for i in range(len(paths))
-        ]
+    def constants(self, variables: Sequence[VariableSpec]) -> list[Tree]:
+        inner = super().constants(variables)
+        sequences = [np.random.SeedSequence((self.seed, i)) for i in range(len(variables))]
+        seeds = [sequence.generate_state(1)[0] for sequence in sequences]
         return [{**c, "seed": int(seed)} for c, seed in zip(inner, seeds, strict=True)]
 
     def transform(self, g: Tensor, x: Tensor, s: Slots, t: Tensor) -> Tensor:

@@ -1,14 +1,15 @@
 """Rows of an embedding that were not looked up wait, with all their state."""
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
 from keras import ops
 
 from keras_optim.arguments.ranges import WrapperOptions
-from keras_optim.contract import layers
+from keras_optim.contract import VariableSpec, layers
 from keras_optim.engine.sparse_rows import LAZY
 from keras_optim.optimizer import Optimizer, Slots, Tensor
+from keras_optim.trees import Tree, chosen
 from keras_optim.variables.paths import first_matches
 from keras_optim.wrappers.wrapper import Wrapper
 
@@ -81,15 +82,17 @@ class LazyRows(Wrapper):
         super().__init__(inner, **kwargs)
         self.var_names = var_names
 
-    def constants(self, paths: Sequence[str]) -> list[dict[str, Any]]:
+    def constants(self, variables: Sequence[VariableSpec]) -> list[Tree]:
+        paths = [variable.path for variable in variables]
         found = first_matches(self.var_names, paths, type(self).__name__, "var_names")
-        inner = super().constants(paths)
+        inner = super().constants(variables)
         return [{**c, LAZY: p is not None} for c, p in zip(inner, found, strict=True)]
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        change, state = self.inner.step(g, x, s, t, lr)
+        inner = s["inner"]
+        change, new = self.inner.step(g, x, inner, t, lr)
         if not s[LAZY]:
-            return change, state
+            return change, {"inner": new}
         there = ops.any(ops.not_equal(g, 0), axis=tuple(range(1, len(g.shape))), keepdims=True)
-        kept = {n: ops.where(there, state[n], s[n]) for n in self.inner.slot_names(x)}
-        return ops.where(there, change, ops.zeros_like(x)), kept
+        kept = chosen(there, new, inner, names=self.inner.slot_starts(x, inner))
+        return ops.where(there, change, ops.zeros_like(x)), {"inner": kept}

@@ -65,12 +65,12 @@ class Lookahead(Wrapper):
         self.slow_step_size = slow_step_size
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        change, state = self.inner.step(g, x, s, t, lr)
+        change, new = self.inner.step(g, x, s["inner"], t, lr)
         moved = self.moved(change, x, s)
         drift = s["drift"] + moved
         sync = t % self.sync_period == 0
         back = moved - (1.0 - self.slow_step_size) * drift
         return (
             ops.where(sync, back, change),
-            {**state, "drift": ops.where(sync, ops.zeros_like(drift), drift)},
+            {"inner": new, "drift": ops.where(sync, ops.zeros_like(drift), drift)},
         )

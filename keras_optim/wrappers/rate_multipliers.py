@@ -6,7 +6,9 @@ from typing import Any, Unpack
 from keras import ops
 
 from keras_optim.arguments.ranges import NonNegative, WrapperOptions
+from keras_optim.contract import VariableSpec, passes_on
 from keras_optim.optimizer import Optimizer, Slots, Tensor
+from keras_optim.trees import Tree, mapped
 from keras_optim.variables.paths import first_matches
 from keras_optim.wrappers.variable_rates import VariableRates
 from keras_optim.wrappers.wrapper import Wrapper
@@ -69,26 +71,27 @@ class RateMultipliers(Wrapper):
         super().__init__(inner, **kwargs)
         self.multipliers = multipliers
 
-    def constants(self, paths: Sequence[str]) -> list[dict[str, Any]]:
+    def constants(self, variables: Sequence[VariableSpec]) -> list[Tree]:
+        paths = [variable.path for variable in variables]
         rates = self.multipliers
         if isinstance(rates, VariableRates):
             multipliers = rates.located(paths).values()
         else:
             found = first_matches(rates, paths, type(self).__name__, "multipliers")
             multipliers = [rates[p] if isinstance(p, str) else 1.0 for p in found]
-        inner = super().constants(paths)
+        inner = super().constants(variables)
         return [{**c, "multiplier": m} for c, m in zip(inner, multipliers, strict=True)]
 
-    def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
-        measured = super().measure(g, x, s, t, s["multiplier"] * lr)
-        if s["multiplier"]:
-            return measured
-        return {name: ops.zeros_like(value) for name, value in measured.items()}
+    @passes_on
+    def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Slots]:
+        sums, carry = super().measure(g, x, s, t, s["multiplier"] * lr)
+        return sums if s["multiplier"] else mapped(ops.zeros_like, sums), carry
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         if not s["multiplier"]:
-            return ops.zeros_like(x), {slot: s[slot] for slot in self.slot_names(x)}
-        return self.inner.step(g, x, s, t, s["multiplier"] * lr)
+            return ops.zeros_like(x), {"inner": s["inner"]}
+        change, new = self.inner.step(g, x, s["inner"], t, s["multiplier"] * lr)
+        return change, {"inner": new}
 
     def _find(self, variables: Sequence[Any], paths: Sequence[str]) -> None:
         super()._find(variables, paths)

@@ -3,6 +3,7 @@
 from keras import ops
 
 from keras_optim.optimizer import Slots, Tensor
+from keras_optim.trees import Tree, chosen
 from keras_optim.wrappers.wrapper import Wrapper
 
 
@@ -46,32 +47,35 @@ class SkipNonFinite(Wrapper):
     """
 
     elementwise = False
-    around_averages = False
-
-    scalars = {"skipped": 0.0}
+    shared = {"skipped": 0.0}
     non_negative = ("skipped",)
 
     @property
     def skipped(self) -> int:
         """How many steps were left out so far."""
-        return int(ops.convert_to_numpy(self.state.shared["skipped"].value)) if self.state else 0
+        if not self.state:
+            return 0
+        return int(ops.convert_to_numpy(self.state.shared_of(self)["skipped"].value))
 
-    def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
+    def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Slots]:
         bad = ops.sum(ops.cast(ops.logical_not(ops.isfinite(g)), x.dtype))
-        return {**self.inner.measure(g, x, s, made(t, s["skipped"]), lr), "non_finite": bad}
+        sums, carry = super().measure(g, x, s, made(t, s["skipped"]), lr)
+        return {**sums, "non_finite": bad}, carry
 
-    def pool(self, totals: dict[str, Tensor], s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
-        skip = totals["non_finite"] > 0
-        new = self.inner.pool(totals, s, made(t, s["skipped"]), lr)
-        kept = {n: ops.where(skip, s[n], v) if n in s else v for n, v in new.items()}
+    def pool(self, sums: Tree, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Tree]:
+        shared, seen = super().pool(sums, s, made(t, s["skipped"]), lr)
+        skip = sums["non_finite"] > 0
         once = ops.cast(skip, s["skipped"].dtype)
-        return {**kept, "skipped": s["skipped"] + once, "skip": once}
+        shared = chosen(skip, s, shared, names=shared)
+        return {**shared, "skipped": s["skipped"] + once}, {**seen, "skip": once}
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        change, state = self.inner.step(g, x, s, made(t, s["skipped"] - s["skip"]), lr)
-        skip = s["skip"] > 0
-        kept = {n: ops.where(skip, s[n], state[n]) for n in self.inner.slot_names(x)}
-        return ops.where(skip, ops.zeros_like(x), change), kept
+        inner, skip = s["inner"], s["skip"] > 0
+        change, new = self.inner.step(g, x, inner, made(t, s["skipped"] - s["skip"]), lr)
+        names = self.inner.slot_starts(x, inner)
+        return ops.where(skip, ops.zeros_like(x), change), {
+            "inner": chosen(skip, inner, new, names)
+        }
 
 
 def made(t: Tensor, skipped: Tensor) -> Tensor:

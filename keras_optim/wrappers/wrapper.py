@@ -1,6 +1,6 @@
 """The parent of all wrappers: it owns all state and passes the rule through."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 import keras
@@ -8,9 +8,10 @@ import keras
 from keras_optim import keras_private
 from keras_optim.arguments import ranges
 from keras_optim.arguments.ranges import WrapperOptions
-from keras_optim.contract import layers
+from keras_optim.contract import VariableSpec, layers, measures, passes_on
 from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer, Slots, Tensor
+from keras_optim.trees import INNER, Tree
 from keras_optim.variables.paths import Choice
 
 
@@ -27,8 +28,8 @@ class Wrapper(Optimizer):
             takes the place of the rate of `inner`.
 
     Raises:
-        ValueError: `inner` is built or wrapped already, keeps a slot of the same name, averages
-            weights that the wrapper would change, or sets an option that is given here as well.
+        ValueError: `inner` is built or wrapped already, averages weights that the wrapper would
+            change, or sets an option that is given here as well.
     """
 
     inner: Optimizer
@@ -47,9 +48,6 @@ class Wrapper(Optimizer):
                 f"already {state}"
             )
         self._check_order(inner)
-        self._check_slots(inner, inner.slots)
-        if any(type(rule) is type(self) for rule in layers(inner)):
-            raise ValueError(f"{title}: `inner` must not have a {title} inside already.")
         inherited = {
             name: getattr(inner, name)
             for name, default in ranges.OPTION_DEFAULTS.items()
@@ -66,22 +64,13 @@ class Wrapper(Optimizer):
         super().__init__(rate, **inherited, **kwargs)  # type: ignore[misc]  # taken out above
         self._inherited = tuple(inherited)
         self.inner = inner
-        self.slots = (*type(self).slots, *inner.slots)
-        self.scalars = {**type(self).scalars, **inner.scalars}
+        self.second = self._second_of(inner)
         inner._wrapped_by = title
-
-    def _check_slots(self, inner: Optimizer, names: Iterable[str]) -> None:
-        """Raise a ValueError for slots of `inner` that have the name of one of the wrapper's."""
-        if twice := set(type(self).slots) & set(names):
-            raise ValueError(
-                f"{type(self).__name__}: `inner` must not keep the slot "
-                f"{', '.join(sorted(twice))} itself. Received: inner={type(inner).__name__}"
-            )
 
     def _check_order(self, inner: Optimizer) -> None:
         """Raise a ValueError where an average inside would miss what the wrapper does."""
-        averages = [rule for rule in layers(inner) if type(rule).evaluate is not Wrapper.evaluate]
-        averages = [rule for rule in averages if isinstance(rule, Wrapper)]
+        wrappers = [rule for rule in layers(inner) if isinstance(rule, Wrapper)]
+        averages = [rule for rule in wrappers if type(rule).evaluate is not Wrapper.evaluate]
         if averages and not self.around_averages:
             title, average = type(self).__name__, type(averages[0]).__name__
             raise ValueError(
@@ -90,48 +79,65 @@ class Wrapper(Optimizer):
                 f"Received: inner={shown(inner)}"
             )
 
-    def build(self, variables: Sequence[Any]) -> None:
-        super().build(variables)
-        for rule in layers(self.inner):
-            rule.state = self.state  # so that what it counts can be read from it
+    def _second_of(self, inner: Optimizer) -> str:
+        """Raise a ValueError where both the wrapper and `inner` want a second pass."""
+        own = type(self).second
+        if "none" not in (own, inner.second):
+            raise ValueError(
+                f"{type(self).__name__}: `inner` must not need a second pass itself. "
+                f"Received: inner={shown(inner)}"
+            )
+        return inner.second if own == "none" else own
 
-    def init(self, x: Tensor) -> Slots:
-        starts = self.inner.init(x)
-        self._check_slots(self.inner, starts)
-        return starts
+    # ---- the state of the inner rule is under `inner`, in all that the engine hands over
+
+    def children(self) -> tuple[Optimizer, ...]:
+        return (self.inner,)
+
+    def inside(self, constants: Tree) -> Optimizer:
+        return self.inner
+
+    def slot_starts(self, x: Tensor, constants: Tree) -> Tree:
+        own = super().slot_starts(x, constants)
+        return {**own, INNER: self.inner.slot_starts(x, constants[INNER])}
+
+    def shared_starts(self) -> Tree:
+        return {**super().shared_starts(), INNER: self.inner.shared_starts()}
+
+    def constants(self, variables: Sequence[VariableSpec]) -> list[Tree]:
+        return [{INNER: constants} for constants in self.inner.constants(variables)]
 
     def read_older(self, slots: Slots, shape: tuple[int, ...]) -> Slots:
         return self.inner.read_older(slots, shape)
 
-    def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
-        return self.inner.measure(g, x, s, t, lr)
+    @passes_on
+    def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Slots]:
+        sums, carry = self.inner.measure(g, x, s[INNER], t, lr)
+        return {INNER: sums}, {INNER: carry}
 
-    def pool(self, totals: dict[str, Tensor], s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
-        return self.inner.pool(totals, s, t, lr)
+    def pool(self, sums: Tree, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Tree]:
+        shared, seen = self.inner.pool(sums.get(INNER, {}), s[INNER], t, lr)
+        return {INNER: shared}, {INNER: seen}
+
+    def probe(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> Tensor:
+        return self.inner.probe(g, x, s[INNER], t, lr)
 
     def evaluate(self, x: Tensor, s: Slots) -> Tensor | None:
-        return self.inner.evaluate(x, s)
+        return self.inner.evaluate(x, s[INNER])
 
     def settle(self, x: Tensor, s: Slots) -> Slots:
-        return self.inner.settle(x, s)
+        return {INNER: self.inner.settle(x, s[INNER])}
 
     @property
     def averaging(self) -> bool:
         """Whether the evaluation weights differ from the training weights."""
         return type(self).evaluate is not Wrapper.evaluate or self.inner.averaging
 
-    def constants(self, paths: Sequence[str]) -> list[dict[str, Any]]:
-        return self.inner.constants(paths)
-
     def _find(self, variables: Sequence[Any], paths: Sequence[str]) -> None:
         self.inner._find(variables, paths)
 
     def _looks_at_paths(self) -> bool:
         return type(self).constants is not Wrapper.constants or self.inner._looks_at_paths()
-
-    def step(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        """Without weight decay: the innermost rule applies it."""
-        return self.update(g, x, s, t, lr)
 
     @property
     def _excluded(self) -> tuple[Choice, ...]:
@@ -178,15 +184,20 @@ class GradientTransform(Wrapper):
         """The gradient that the inner rule sees."""
         raise NotImplementedError(f"{type(self).__name__} must define `transform`.")
 
-    def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> dict[str, Tensor]:
-        if not _measures(self.inner):
-            return {}
-        return self.inner.measure(self.transform(g, x, s, t), x, s, t, lr)
+    @passes_on
+    def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Slots]:
+        if not measures(self.inner):
+            return {}, {}
+        transformed = self.transform(g, x, s, t)
+        sums, carry = self.inner.measure(transformed, x, s[INNER], t, lr)
+        return {INNER: sums}, {INNER: carry, "transformed": transformed}
+
+    def probe(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> Tensor:
+        return self.inner.probe(self._transformed(g, x, s, t), x, s[INNER], t, lr)
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        return self.inner.step(self.transform(g, x, s, t), x, s, t, lr)
+        change, new = self.inner.step(self._transformed(g, x, s, t), x, s[INNER], t, lr)
+        return change, {INNER: new}
 
-
-def _measures(rule: Optimizer) -> bool:
-    passed_on = (Optimizer.measure, Wrapper.measure, GradientTransform.measure)
-    return any(type(layer).measure not in passed_on for layer in layers(rule))
+    def _transformed(self, g: Tensor, x: Tensor, s: Slots, t: Tensor) -> Tensor:
+        return s["transformed"] if "transformed" in s else self.transform(g, x, s, t)

@@ -11,6 +11,7 @@ from keras_optim.arguments import hyperparameters
 from keras_optim.catalog import ALGORITHMS, WRAPPERS
 from tests.conftest import one_backend
 from tests.support.catalog_cases import make, variants
+from tests.support.passes import curved
 from tests.support.trajectories import difference, run
 
 pytestmark = one_backend
@@ -88,7 +89,7 @@ def test_elementwise(row, float64):
             optimizer = row.algorithm(make("sgd", learning_rate=1e-3), **needed, **case)
         else:
             optimizer = row.algorithm(learning_rate=1e-3, **needed, **case)
-        return run(optimizer, starts, steps, dtype="float64")
+        return run(optimizer, starts, steps, dtype="float64", second=curved)
 
     def alike(case):
         together = [xs[0][1, 1] for xs in path_of(case, STARTS, steps)]

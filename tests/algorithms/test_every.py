@@ -11,8 +11,9 @@ from keras import ops
 import keras_optim
 from keras_optim.arguments import hyperparameters
 from keras_optim.catalog import ALGORITHMS, WRAPPERS
-from keras_optim.contract import layers
+from keras_optim.contract import innermost, layers
 from tests.conftest import BACKEND
+from tests.support import passes
 from tests.support.catalog_cases import CONFIGURED, EVERY, FEW, NAMES, make, rule_of
 from tests.support.trajectories import (
     difference,
@@ -43,7 +44,7 @@ def small_data():
 
 
 def loss(model, x, y):
-    """The mean squared error, without what `evaluate` compiles."""
+    """Return the mean squared error, without what `evaluate` compiles."""
     return float(np.mean((ops.convert_to_numpy(model(x)) - y) ** 2))
 
 
@@ -58,7 +59,7 @@ def test_trains_saves_and_resumes(name, case, tmp_path):
     rate = rule_of(name).trial_rate
     model.compile(optimizer=make(name, learning_rate=rate, **case), loss="mse")
     first = loss(model, x, y)
-    model.fit(x, y, batch_size=16, epochs=3, shuffle=False, verbose=0)
+    passes.ready(model).fit(x, y, batch_size=16, epochs=3, shuffle=False, verbose=0)
     assert loss(model, x, y) < 0.98 * first
 
     model.save(tmp_path / "model.keras")
@@ -72,7 +73,7 @@ def test_trains_saves_and_resumes(name, case, tmp_path):
     assert any(np.any(v.numpy() != 0) for v in kept) == any(loaded.optimizer.state.slots)
 
     for m in (model, loaded):
-        m.fit(x, y, batch_size=16, epochs=1, shuffle=False, verbose=0)
+        passes.ready(m).fit(x, y, batch_size=16, epochs=1, shuffle=False, verbose=0)
     for ours, theirs in zip(model.weights, loaded.weights, strict=True):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
 
@@ -85,8 +86,14 @@ def test_state_is_what_the_class_declares(name, case):
     optimizer = make(name, **case)
     xs = variables(VALUES)
     optimizer.build(xs)
-    slots = sum(len(optimizer.slot_names(tensor(value))) for value in VALUES)
-    assert len(optimizer.variables) == 2 + slots + len(optimizer.scalars)
+    expected = {slot for rule in layers(optimizer) for slot in rule.slots}
+    shared = {name for rule in layers(optimizer) for name in rule.shared}
+    for value, slots in zip(VALUES, optimizer.state.slots, strict=True):
+        own = innermost(optimizer).init(tensor(value))
+        assert slots.keys() == expected | own.keys()
+    assert optimizer.state.shared.keys() == shared
+    count = sum(map(len, optimizer.state.slots)) + len(shared)
+    assert len(optimizer.variables) == 2 + count
     assert len({v.path for v in optimizer.variables}) == len(optimizer.variables)
     count = len(optimizer.variables)
     optimizer.build(xs)
@@ -120,7 +127,7 @@ def test_a_variable_without_gradient_is_left_alone(name):
     xs = variables(VALUES)
     optimizer.build(xs)
     with pytest.warns(UserWarning, match="Gradients do not exist for variables"):
-        optimizer.apply([tensor(STEPS[0][0]), None, None, tensor(STEPS[0][3])], xs)
+        passes.apply(optimizer, [tensor(STEPS[0][0]), None, None, tensor(STEPS[0][3])], xs)
     moved = [
         not np.array_equal(a, b)
         for a, b in zip(numbers(xs), numbers(variables(VALUES)), strict=True)
@@ -191,7 +198,7 @@ def test_weights_that_are_set_are_where_it_goes_on(name):
         for x in xs:
             x.assign(x + 100.0)
         before = numbers(xs)
-        optimizer.apply([tensor(g) for g in gs], xs)
+        passes.apply(optimizer, [tensor(g) for g in gs], xs)
         assert difference([numbers(xs)], [before]) < 50.0
 
 
@@ -260,7 +267,7 @@ def test_moving_average_of_the_weights(name):
     xs = variables(VALUES)
     averages = None
     for gs in STEPS:
-        optimizer.apply([tensor(g) for g in gs], xs)
+        passes.apply(optimizer, [tensor(g) for g in gs], xs)
         now = numbers(xs)
         averages = (
             now

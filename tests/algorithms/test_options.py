@@ -42,7 +42,7 @@ CASES = [(PLAIN[i % len(PLAIN)], ROWS[i % len(ROWS)]) for i in range(TURNS)]
 
 
 def clipped(gs, option):
-    """The gradients of a step as an option leaves them."""
+    """Return the gradients of a step as an option leaves them."""
     if option == "clipvalue":
         return [np.clip(g, -BOUND, BOUND) for g in gs]
     if option == "clipnorm":
@@ -54,7 +54,7 @@ def clipped(gs, option):
 
 
 def by_hand(name, row):
-    """The weights after each gradient, and the averages at the end."""
+    """Return the weights after each gradient, and the averages at the end."""
     period = row["gradient_accumulation_steps"] or 1
     means = [
         [np.mean(g, axis=0) for g in zip(*STEPS[i : i + period], strict=True)]
@@ -74,7 +74,7 @@ def by_hand(name, row):
 
 
 def ours(name, row):
-    """The same of an optimizer with these options."""
+    """Return the same of an optimizer with these options."""
     options = {**row, "ema_momentum": MOMENTUM}
     if clipping := options.pop("clipping"):
         options[clipping] = BOUND

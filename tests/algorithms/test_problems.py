@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import one_backend
 from tests.support.catalog_cases import EVERY, make, rule_of
+from tests.support.passes import apply
 from tests.support.problems import PROBLEMS
 from tests.support.trajectories import numbers, tensor, variables
 
@@ -31,8 +32,12 @@ def test_descends(name, problem):
     case = PROBLEMS[problem]
     optimizer = make(name, learning_rate=rate_of(rule_of(name).__name__.lower(), problem))
     [x] = variables([np.array(case.start)])
+
+    def gradients():
+        return [tensor(case.gradient(numbers([x])[0]))]
+
     for _ in range(150):
-        optimizer.apply([tensor(case.gradient(numbers([x])[0]))], [x])
+        apply(optimizer, gradients(), [x], gradients)
     assert case.value(numbers([x])[0]) < case.goal < 0.4 * case.value(np.array(case.start))
 
 

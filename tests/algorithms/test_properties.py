@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as npst
 from keras_optim.arguments import hyperparameters
 from tests.arguments.test_hyperparameters import BOUND, values_in
 from tests.support.catalog_cases import EVERY, NAMES, make, variants
+from tests.support.passes import apply
 from tests.support.trajectories import numbers, tensor, variables
 
 BACKEND = keras.backend.backend()
@@ -63,7 +64,7 @@ def go(optimizer, xs, steps, dtype="float32"):
     for gs in steps:
         if dtype == "float16":
             gs = [np.clip(g, -100, 100) for g in gs]
-        optimizer.apply([tensor(g, dtype) for g in gs], xs)
+        apply(optimizer, [tensor(g, dtype) for g in gs], xs)
         yield numbers(xs), numbers(optimizer.variables)
         if any(np.any(np.abs(x) > 1e15) for x in numbers(xs)):
             return

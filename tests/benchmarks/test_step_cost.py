@@ -36,6 +36,14 @@ def test_every_contender_makes_the_same_kind_of_step():
             build(starts, gradients)()
 
 
+def test_wrappers_have_contenders_too():
+    chosen = contenders.of("lookahead(adam)")
+    assert contenders.PLAIN in chosen
+    for name, build in chosen.items():
+        if name != COMPILED:
+            build([np.ones((3, 2), "float32")], [np.full((3, 2), 0.5, "float32")])()
+
+
 @one_backend
 def test_it_measures_and_writes(tmp_path, monkeypatch):
     monkeypatch.setattr(timing, "TARGET", 1e-4)

@@ -16,6 +16,7 @@ from tests.codegen.test_steps import (
     trajectory,
 )
 from tests.support.catalog_cases import EVERY, make
+from tests.support.passes import apply
 from tests.support.trajectories import difference, run, tensor, variables
 
 
@@ -24,19 +25,19 @@ def test_one_build_for_a_rule(name, builds, monkeypatch):
     monkeypatch.setenv(torch_native.SETTING, "native")
     optimizer, xs = make(name), variables(VALUES)
     gs = [tensor(g) for g in STEPS[0]]
-    optimizer.apply(gs, xs)
+    apply(optimizer, gs, xs)
     assert builds() == 1
     optimizer.learning_rate = 0.5
-    optimizer.apply(gs, xs)
+    apply(optimizer, gs, xs)
     with pytest.warns(UserWarning, match="Gradients do not exist"):
-        optimizer.apply([gs[0], None, gs[2], gs[3]], xs)
-    optimizer.apply(gs[1:3], xs[1:3])
-    optimizer.apply(gs[::-1], xs[::-1])
+        apply(optimizer, [gs[0], None, gs[2], gs[3]], xs)
+    apply(optimizer, gs[1:3], xs[1:3])
+    apply(optimizer, gs[::-1], xs[::-1])
     optimizer.iterations.assign(50)
-    optimizer.apply(gs, xs)
+    apply(optimizer, gs, xs)
     innermost = getattr(optimizer, "inner", optimizer)
     innermost.beta_1 = 0.7
-    optimizer.apply(gs, xs)
+    apply(optimizer, gs, xs)
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
     run(make(name, learning_rate=schedule), VALUES, STEPS)
     run(make(name, learning_rate=lambda: 0.3), VALUES[1:], [gs[1:] for gs in STEPS])

@@ -134,7 +134,7 @@ def test_all_that_a_compiler_has_started_is_ended(cache, bin, monkeypatch):
     monkeypatch.setattr(compilers, "SECONDS", 0.3)
     script(bin / "gcc", f"(sleep 1; echo alive > {bin}/alive) & sleep 60")
     building.forget()
-    with pytest.raises(BuildError, match="had not ended after 0.3 seconds"):
+    with pytest.raises(BuildError, match="did not end within 0.3 seconds"):
         building.load(SOURCE)
     time.sleep(1)
     assert not (bin / "alive").exists()

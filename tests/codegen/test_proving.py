@@ -164,7 +164,7 @@ def test_what_cannot_be_tried_is_not_used(monkeypatch, caplog):
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr(proving, "replay", fails)
-    assert "it cannot be tried: RuntimeError: out of memory" in refused("adam", monkeypatch, caplog)
+    assert "the proof failed: RuntimeError: out of memory" in refused("adam", monkeypatch, caplog)
 
 
 def test_the_user_notices_nothing():

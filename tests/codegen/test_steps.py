@@ -7,6 +7,7 @@ import torch
 import keras_optim
 from keras_optim.engine import torch_native
 from tests.support.catalog_cases import CONFIGURED, EVERY, make
+from tests.support.passes import apply
 from tests.support.trajectories import (
     difference,
     gradients,
@@ -155,7 +156,7 @@ def test_the_state_is_that_of_the_class_and_stays_where_it_is(name):
     optimizer, xs = make(name), variables(VALUES)
     optimizer.build(xs)
     before = [(v.path, v._value.data_ptr()) for v in (*xs, *optimizer.variables)]
-    optimizer.apply([tensor(g) for g in STEPS[0]], xs)
+    apply(optimizer, [tensor(g) for g in STEPS[0]], xs)
     assert [(v.path, v._value.data_ptr()) for v in (*xs, *optimizer.variables)] == before
 
 

@@ -41,7 +41,7 @@ REFUSED = {
     ),
     "made for rows, used for columns": (lambda g, v: {"g": g * g.amax(1)}, "shapes"),
     "the second axis of two": (lambda g, v: {"g": g.max(1).values}, "several results"),
-    "of whole numbers": (lambda g, v: {"g": g * (g > 0).long().amax()}, "amax of whole numbers"),
+    "of integers": (lambda g, v: {"g": g * (g > 0).long().amax()}, "amax of integers"),
     "of nothing": (
         lambda g, v: {"g": g * g.new_zeros(0, 3).amax(0).sum()},
         "IndexError|shape|known",

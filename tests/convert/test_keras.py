@@ -6,7 +6,7 @@ import pytest
 
 import keras_optim
 from keras_optim import convert
-from keras_optim.convert.keras_optimizers import LIBRARY
+from keras_optim.convert.keras_rows import LIBRARY
 from tests.convert.halves import EXACT, FIRST, SECOND, STARTS, moved, ours_on, variables
 from tests.support.trajectories import difference, numbers
 

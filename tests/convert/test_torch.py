@@ -6,7 +6,7 @@ import pytest
 
 import keras_optim
 from keras_optim import convert
-from keras_optim.convert.torch_optim import LIBRARY
+from keras_optim.convert.torch_rows import LIBRARY
 from tests.convert.halves import EXACT, FIRST, SECOND, STARTS, moved, ours_on, variables
 from tests.support.trajectories import difference, numbers
 
@@ -14,6 +14,10 @@ if keras.backend.backend() != "torch":
     pytest.skip("PyTorch is there with its own backend only", allow_module_level=True)
 
 import torch
+
+from tests.convert.torch_runs import doubles, parameters, step_once, theirs_on
+
+__all__ = ["doubles"]
 
 BE = dict(betas=(0.8, 0.95), eps=1e-2)
 BEGUN_THERE = [
@@ -55,28 +59,6 @@ BEGUN_HERE = [
     lambda: keras_optim.Adadelta(0.05, rho=0.8, epsilon=1e-2),
     lambda: keras_optim.Rprop(0.05, eta_minus=0.6, eta_plus=1.3, max_step_size=0.2),
 ]
-
-
-@pytest.fixture(autouse=True)
-def doubles(float64):
-    """Double precision; NAdam keeps a product in PyTorch's default dtype."""
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
-
-
-def parameters(values=STARTS):
-    return [torch.nn.Parameter(torch.tensor(np.array(v))) for v in values]
-
-
-def theirs_on(optimizer, ps, steps):
-    path = []
-    for gs in steps:
-        for p, g in zip(ps, gs):
-            p.grad = None if g is None else torch.tensor(np.asarray(g, "float64"))
-        optimizer.step()
-        path.append([p.detach().numpy().copy() for p in ps])
-    return path
 
 
 @pytest.mark.parametrize(("name", "arguments"), BEGUN_THERE)
@@ -141,7 +123,7 @@ def test_a_state_dict_from_a_file(tmp_path):
     torch.save(theirs.state_dict(), tmp_path / "optimizer.pt")
     saved = torch.load(tmp_path / "optimizer.pt", weights_only=True)
     xs = variables([p.detach().numpy() for p in ps])
-    with pytest.raises(ValueError, match="does not say which algorithm"):
+    with pytest.raises(ValueError, match="does not name its algorithm"):
         convert.from_torch(saved, xs)
     ours = convert.from_torch(saved, xs, algorithm="AdamW")
     assert difference(ours_on(ours, xs, SECOND), theirs_on(theirs, ps, SECOND)) < EXACT
@@ -210,81 +192,6 @@ def test_layers_whose_kernels_have_other_axes():
     )
 
 
-def step_once(ps, theirs, only=None):
-    gs = [g if only is None or i in only else None for i, g in enumerate(FIRST[0])]
-    theirs_on(theirs, ps, [gs])
-    return theirs
-
-
-REFUSED_THERE = {
-    "L2 is not decoupled": (
-        lambda ps: torch.optim.Adam(ps, weight_decay=0.1),
-        r"Adam of torch.optim cannot be converted: `weight_decay` must be 0. Received: "
-        r"weight_decay=0.1 \(it is part of the gradient there: give the layers the regularizer",
-    ),
-    "dampening": (lambda ps: torch.optim.SGD(ps, momentum=0.9, dampening=0.5), "`dampening` must"),
-    "maximize": (lambda ps: torch.optim.Adam(ps, maximize=True), "`maximize` must be False"),
-    "lr_decay": (lambda ps: torch.optim.Adagrad(ps, lr_decay=0.1), "InverseTimeDecay"),
-    "not here": (lambda ps: torch.optim.ASGD(ps), "ASGD of torch.optim .* its rule is not here"),
-    "groups with other betas": (
-        lambda ps: torch.optim.Adam([{"params": ps[:2], "betas": (0.5, 0.9)}, {"params": ps[2:]}]),
-        "groups differ in beta_1, beta_2",
-    ),
-    "two decays": (
-        lambda ps: torch.optim.AdamW([{"params": ps[:2], "weight_decay": 0.5}, {"params": ps[2:]}]),
-        r"decay by one value or not at all. Received: weight_decay=\[0.5, 0.01\]",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED_THERE)
-def test_what_has_no_counterpart_here_is_said(case):
-    make, message = REFUSED_THERE[case]
-    ps = parameters()
-    with pytest.raises(ValueError, match=message):
-        convert.from_torch(step_once(ps, make(ps)), variables())
-
-
-REFUSED_HERE = {
-    "clipping": (lambda: keras_optim.Adam(clipnorm=1.0), "`clipnorm` has no .*clip the gradients"),
-    "an average": (lambda: keras_optim.Adam(use_ema=True), "`use_ema` has no counterpart"),
-    "accumulation": (
-        lambda: keras_optim.Adam(gradient_accumulation_steps=2),
-        "`gradient_accumulation_steps` has no counterpart",
-    ),
-    "a decay beside momentum": (
-        lambda: keras_optim.SGD(momentum=0.9, weight_decay=0.1),
-        "SGD to torch.optim cannot be converted: `weight_decay` has no counterpart",
-    ),
-    "another threshold": (lambda: keras_optim.RAdam(sma_threshold=4.0), "must be 5.0"),
-    "a wrapper": (lambda: keras_optim.Lookahead(keras_optim.Adam()), "Lookahead to torch.optim"),
-    "a rule of ours": (lambda: keras_optim.Yogi(), "Yogi to torch.optim: no algorithm there"),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED_HERE)
-def test_what_has_no_counterpart_there_is_said(case):
-    make, message = REFUSED_HERE[case]
-    ours = make()
-    ours.build(variables())
-    with pytest.raises(ValueError, match=message):
-        convert.to_torch(ours, parameters())
-
-
-def test_counts_that_differ():
-    ps = parameters()
-    theirs = step_once(ps, step_once(ps, torch.optim.Adam(ps)), only=[0, 2])
-    with pytest.raises(ValueError, match=r"different numbers of steps.*\[2, 1, 2, 1\]"):
-        convert.from_torch(theirs, variables())
-    # Where the rule does not look at the count, it does not matter.
-    theirs = torch.optim.RMSprop(ps, alpha=0.8, eps=1e-2)
-    step_once(ps, step_once(ps, theirs), only=[0, 2])
-    xs = variables([p.detach().numpy() for p in ps])
-    ours = convert.from_torch(theirs, xs)
-    assert int(ours.iterations) == 2
-    assert difference(ours_on(ours, xs, SECOND), theirs_on(theirs, ps, SECOND)) < EXACT
-
-
 def test_a_frozen_parameter_is_left_out():
     ps = parameters()
     theirs = torch.optim.Adam(ps, lr=0.05, eps=1e-2)
@@ -294,24 +201,6 @@ def test_a_frozen_parameter_is_left_out():
     path = theirs_on(theirs, ps, [[g[0], None, *g[2:]] for g in SECOND])
     steps = [[g[0], *g[2:]] for g in SECOND]
     assert difference(ours_on(ours, [x, y, z], steps), [[p[0], *p[2:]] for p in path]) < EXACT
-
-
-def test_what_stays_behind_is_said():
-    ps = parameters()
-    theirs = torch.optim.Adam(ps, lr=0.5)
-    scheduler = torch.optim.lr_scheduler.ExponentialLR(theirs, 0.5)
-    step_once(ps, theirs)
-    scheduler.step()
-    with pytest.warns(
-        UserWarning, match="scheduler stays behind; the rate is the present one, 0.25"
-    ):
-        ours = convert.from_torch(theirs, variables())
-    ours = keras_optim.Adam(keras.optimizers.schedules.InverseTimeDecay(0.5, 1, 1.0))
-    ours_on(ours, variables(), FIRST[:1])
-    with pytest.warns(
-        UserWarning, match="schedule stays behind; the rate is the present one, 0.25"
-    ):
-        assert convert.to_torch(ours, parameters()).param_groups[0]["lr"] == 0.25
 
 
 def test_variables_of_one_path_are_told_apart():
@@ -324,24 +213,6 @@ def test_variables_of_one_path_are_told_apart():
         group.update(lr=0.1, weight_decay=decay)
     ours = convert.from_torch(torch.optim.AdamW(groups), xs)
     assert [c["decayed"] for c in ours.state.constants] == [False] * 2 + [True] * (len(xs) - 2)
-
-
-def test_what_does_not_fit():
-    ps = parameters()
-    theirs = step_once(ps, torch.optim.Adam(ps))
-    with pytest.raises(ValueError, match="Received: 3 variables, 4 parameters"):
-        convert.from_torch(theirs, variables()[:3])
-    with pytest.raises(ValueError, match=r"`axes` of x2, of shape \(4, 3\), must be an order"):
-        convert.from_torch(theirs, variables(), axes=[None, None, (0, 0), None])
-    with pytest.raises(ValueError, match="2 entries, 4 variables"):
-        convert.from_torch(theirs, variables(), axes=[None, None])
-    ours = convert.from_torch(theirs, variables())
-    with pytest.raises(ValueError, match=r"for x0 must have the shape \(\). Received: shape \(2,"):
-        convert.to_torch(ours, ps[::-1])
-    with pytest.raises(ValueError, match="is not built"):
-        convert.to_torch(keras_optim.Adam(), ps)
-    with pytest.raises(ValueError, match="not in the table"):
-        convert.from_torch(theirs, variables(), algorithm="Adma")
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -8,6 +8,7 @@ import numpy as np
 
 import keras_optim
 from keras_optim.tensors import tensor
+from tests.support import passes
 from tests.support.catalog_cases import EVERY, FEW, make
 
 BATCH, STEPS = 8, 4
@@ -31,13 +32,13 @@ SOME = [case for case in CASES if case in FEW or case not in EVERY]
 class Measured(keras_optim.Optimizer):
     """Steps as long as the sum of all gradients' squares, counted over all variables."""
 
-    scalars = {"longest": 0.0}
+    shared = {"longest": 0.0}
 
     def measure(self, g, x, s, t, lr):
-        return {"total": keras.ops.sum(g * g)}
+        return {"total": keras.ops.sum(g * g)}, {}
 
-    def pool(self, totals, s, t, lr):
-        return {"longest": keras.ops.sqrt(totals["total"]) + s["longest"]}
+    def pool(self, sums, s, t, lr):
+        return {"longest": keras.ops.sqrt(sums["total"]) + s["longest"]}, {}
 
     def update(self, g, x, s, t, lr):
         return -lr * s["longest"] * g, {}
@@ -72,7 +73,7 @@ def fitted(case, **compiled):
     """A model after `STEPS` batches of `fit`."""
     network = model()
     network.compile(optimizer(case), "mse", **compiled)
-    network.fit(X, Y, batch_size=BATCH, epochs=1, shuffle=False, verbose=0)
+    passes.ready(network).fit(X, Y, batch_size=BATCH, epochs=1, shuffle=False, verbose=0)
     return network
 
 

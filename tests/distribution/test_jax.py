@@ -2,6 +2,7 @@
 
 import pytest
 
+from keras_optim.contract import innermost
 from tests.conftest import BACKEND
 from tests.distribution import problem
 from tests.distribution.processes import findings, wrong
@@ -9,7 +10,8 @@ from tests.distribution.processes import findings, wrong
 if BACKEND != "jax":
     pytest.skip("keras.distribution works on JAX only", allow_module_level=True)
 
-WITHOUT_SLOTS = {case for case in problem.CASES if not problem.optimizer(case).slots}
+ALGORITHMS = {case: innermost(problem.optimizer(case)) for case in problem.CASES}
+WITHOUT_SLOTS = {case for case, algorithm in ALGORITHMS.items() if not algorithm.slots}
 
 
 def test_data_parallel_and_model_parallel(tmp_path):
@@ -49,7 +51,8 @@ def test_the_train_step_lowers_for_tpu(case):
             outputs, _ = network.stateless_call(weights, [], x, training=True)
             return jax.numpy.mean((outputs - y) ** 2)
 
-        return rule.stateless_apply(state, jax.grad(loss)(weights), weights)
+        slope = jax.grad(loss)
+        return rule.stateless_apply(state, slope(weights), weights, second=slope)
 
     values = [[v.value for v in vs] for vs in (network.trainable_variables, rule.variables)]
     batch = problem.batches()[0]

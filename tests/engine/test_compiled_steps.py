@@ -7,6 +7,7 @@ from keras import ops
 import keras_optim
 from tests.conftest import BACKEND
 from tests.support.catalog_cases import EVERY, make
+from tests.support.passes import apply, stateless_apply
 from tests.support.trajectories import difference, gradients, run, starts, tensor, variables
 from tests.support.xla import USUAL
 
@@ -31,7 +32,7 @@ def test_jax_compiles_once_and_reuses_the_buffers(name):
     optimizer.build(xs)
 
     def pure(values, state, gs):
-        return optimizer.stateless_apply(state, gs, values)
+        return stateless_apply(optimizer, state, gs, values)
 
     step = jax.jit(pure, donate_argnums=(0, 1), compiler_options=USUAL)
     values = [ops.copy(x.value) for x in xs]
@@ -69,7 +70,7 @@ def test_tensorflow_traces_once(name):
 
     optimizer, xs = make(name, learning_rate=0.1, global_clipnorm=1.0), variables(VALUES)
     optimizer.build(xs)
-    step = tf.function(lambda gs: optimizer.apply(gs, xs))
+    step = tf.function(lambda gs: apply(optimizer, gs, xs))
     for gs, rate in zip(STEPS, (0.1, 0.2, 0.3)):
         optimizer.learning_rate = rate
         step([tensor(g) for g in gs])

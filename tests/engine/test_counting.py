@@ -6,6 +6,7 @@ import pytest
 
 import keras_optim
 from tests.support.catalog_cases import EVERY, make
+from tests.support.passes import apply
 from tests.support.trajectories import gradients, numbers, starts, tensor, variables
 
 LAST = {"int32": 2**31 - 1, "int64": 2**63 - 1}[keras.backend.standardize_dtype("int")]
@@ -17,7 +18,7 @@ def counted(optimizer, first, steps):
     optimizer.build(xs)
     optimizer._iterations.assign(first)
     for i in range(steps):
-        optimizer.apply([tensor(g) for g in STEPS[i % 3]], xs)
+        apply(optimizer, [tensor(g) for g in STEPS[i % 3]], xs)
     assert all(np.all(np.isfinite(x)) for x in (*numbers(xs), *numbers(optimizer.variables)))
     return int(keras.ops.convert_to_numpy(optimizer.iterations))
 

@@ -9,6 +9,7 @@ import keras_optim
 from keras_optim.engine.sparse_rows import dense as dense_of
 from tests.conftest import BACKEND
 from tests.support.catalog_cases import EVERY, make
+from tests.support.passes import apply
 from tests.support.trajectories import (
     difference,
     gradients,
@@ -25,14 +26,14 @@ STEPS, VALUES = gradients(steps=4), starts()
 class Distance(keras_optim.Optimizer):
     """Steps as long as the sum of all gradients' absolute values, counted over all variables."""
 
-    scalars = {"longest": 0.0}
+    shared = {"longest": 0.0}
 
     def measure(self, g, x, s, t, lr):
-        return {"total": ops.sum(ops.abs(g))}
+        return {"total": ops.sum(ops.abs(g))}, {}
 
-    def pool(self, totals, s, t, lr):
-        longest = ops.where(totals["total"] > s["longest"], totals["total"], s["longest"])
-        return {"longest": longest}
+    def pool(self, sums, s, t, lr):
+        longest = ops.where(sums["total"] > s["longest"], sums["total"], s["longest"])
+        return {"longest": longest}, {}
 
     def update(self, g, x, s, t, lr):
         return -lr * s["longest"] * ops.ones_like(x), {}
@@ -200,7 +201,7 @@ def test_gradients_whose_shape_is_not_known_while_they_are_traced(name, shape):
     for signature in ([tf.TensorSpec(shape)], [tf.TensorSpec((4, 3))]):
         optimizer, [x] = make(name), variables([np.ones((4, 3))])
         optimizer.build([x])
-        step = tf.function(lambda g: optimizer.apply([g], [x]), input_signature=signature)  # noqa: B023
+        step = tf.function(lambda g: apply(optimizer, [g], [x]), input_signature=signature)  # noqa: B023
         step(tf.reshape(tf.range(12.0), (4, 3)))
         ends.append(numbers([x]))
     assert difference(ends[:1], ends[1:]) < 1e-6

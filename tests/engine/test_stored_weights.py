@@ -11,6 +11,7 @@ from keras_optim.state import evaluation_weights
 from tests.conftest import BACKEND
 from tests.support.catalog_cases import EVERY, NAMES, make
 from tests.support.loops import repeat
+from tests.support.passes import apply
 from tests.support.trajectories import (
     RATES,
     difference,
@@ -170,7 +171,7 @@ def test_a_gradient_that_is_not_a_number_is_seen_in_the_weight(name, monkeypatch
         for bad in (0.5, np.nan, 0.5, 0.5):
             g = np.full((3, 2), 0.5)
             g[1, 1] = bad
-            optimizer.apply([tensor(g)], xs)
+            apply(optimizer, [tensor(g)], xs)
         assert np.isnan(numbers(xs)[0][1, 1]), setting
 
 

@@ -11,6 +11,7 @@ import keras_optim
 from tests.algorithms.test_every import small_data, small_model
 from tests.conftest import since_keras
 from tests.support.catalog_cases import FEW, make
+from tests.support.passes import apply
 from tests.support.trajectories import difference, gradients, numbers, starts, tensor, variables
 
 BACKEND = keras.backend.backend()
@@ -20,7 +21,7 @@ STEPS, VALUES = gradients(steps=6), starts()
 def go_on(optimizer, values, steps):
     xs = variables(values)
     for gs in steps:
-        optimizer.apply([tensor(g) for g in gs], xs)
+        apply(optimizer, [tensor(g) for g in gs], xs)
     return numbers(xs)
 
 
@@ -48,7 +49,7 @@ def go_on_with(optimizer, steps):
     """On the variables that it is built for."""
     xs = optimizer._trainable_variables
     for gs in steps:
-        optimizer.apply([tensor(g) for g in gs], xs)
+        apply(optimizer, [tensor(g) for g in gs], xs)
     return numbers(xs)
 
 

@@ -1,7 +1,7 @@
-"""The optimizers that tests go over: every catalog row, and every wrapper around one of them.
+"""Optimizers of many tests: every catalog row, and every wrapper around one of them.
 
-What a test must know of one stands in its class (`keras_optim.contract.Rule`, below "How it is
-tried").
+The facts that a test must know of one stand in its class (`keras_optim.contract.Rule`, below "How
+it is tried").
 """
 
 import pytest
@@ -18,17 +18,17 @@ FEW = [name for name in EVERY if BACKEND == "torch" or name.partition("(")[0] in
 
 
 def variants(name):
-    """Arguments to try: none, and those that change what state there is."""
+    """Return the arguments to try: none, and those that change the kinds of state."""
     return [{}, *rule_of(name.partition("(")[0]).trial_variants]
 
 
 def rule_of(name):
-    """The class of `"adam"`, or the inner one's of `"lookahead(adam)"`."""
+    """Return the class of `"adam"`, or that of the inner one of `"lookahead(adam)"`."""
     return catalog.find(name.rstrip(")").rpartition("(")[2]).algorithm
 
 
 def make(name, /, **arguments):
-    """`"adam"`, or `"lookahead(adam)"`; `arguments` go to the inner one."""
+    """Create `"adam"`, or `"lookahead(adam)"`; `arguments` go to the inner one."""
     outer, _, inner = name.rstrip(")").partition("(")
     rule = rule_of(name)(**{**rule_of(name).trial_arguments, **arguments})
     wrapper = rule_of(outer)

@@ -1,7 +1,9 @@
-"""Many steps of an optimizer in one call, compiled where the backend can."""
+"""Loops of many steps of an optimizer in one call, compiled if the backend can."""
 
 import keras
 from keras import ops
+
+from tests.support.passes import apply, stateless_apply
 
 BACKEND = keras.backend.backend()
 
@@ -21,7 +23,7 @@ def _jax(optimizer, xs, gradients, steps):
     def loop(values, state):
         def step(t, both):
             values, state = both
-            return optimizer.stateless_apply(state, gradients(t, values), values)
+            return stateless_apply(optimizer, state, gradients(t, values), values)
 
         return jax.lax.fori_loop(1, steps + 1, step, (values, state))
 
@@ -36,11 +38,12 @@ def _tensorflow(optimizer, xs, gradients, steps):
     @tf.function
     def loop():
         for t in tf.range(1, steps + 1):
-            optimizer.apply(gradients(t, [tf.convert_to_tensor(x.value) for x in xs]), xs)
+            apply(optimizer, gradients(t, [tf.convert_to_tensor(x.value) for x in xs]), xs)
 
     loop()
 
 
 def _torch(optimizer, xs, gradients, steps):
     for t in range(1, steps + 1):
-        optimizer.apply(gradients(ops.convert_to_tensor(t), [x.value.detach() for x in xs]), xs)
+        gs = gradients(ops.convert_to_tensor(t), [x.value.detach() for x in xs])
+        apply(optimizer, gs, xs)

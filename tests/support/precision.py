@@ -1,10 +1,10 @@
-"""Double precision: Keras's default dtype, and what JAX needs for it."""
+"""Double precision: Keras's default dtype, and the setting that JAX needs for it."""
 
 import contextlib
 
 
 def x64():
-    """JAX's context of double precision, which versions before 0.8 have elsewhere."""
+    """Return JAX's context of double precision, which versions before 0.8 have elsewhere."""
     import jax
 
     try:
@@ -17,7 +17,7 @@ def x64():
 
 @contextlib.contextmanager
 def double_precision():
-    """Keras's default dtype in float64, and JAX with x64."""
+    """Set Keras's default dtype to float64, and JAX to x64."""
     import keras
 
     with x64() if keras.backend.backend() == "jax" else contextlib.nullcontext():

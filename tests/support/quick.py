@@ -1,8 +1,8 @@
-"""`pytest -m quick`: less than 90 seconds on PyTorch, for whoever changes something.
+"""Choice of `pytest -m quick`: less than 90 seconds on PyTorch, to run after each change.
 
-Of each test function, the first two cases, and where a case is about an optimizer of the catalogue,
-those of a few that have all facts between them. Left out is what starts processes or compilers, or
-searches at random.
+It takes the first two cases of each test function. If the cases are about optimizers of the
+catalogue, it takes those of a few that have all facts between them. It leaves out tests that start
+processes or compilers, or search at random.
 """
 
 from keras_optim import catalog
@@ -37,20 +37,21 @@ FACTS = (
 
 
 def facts(row):
-    """What a row of the catalogue stands for: its family and the facts of its class."""
+    """Return the facts of a row of the catalogue: its family and those of its class."""
     rule = row.algorithm
     stated = {(name, getattr(rule, name) not in (False, None)) for name in FACTS}
     passed_on = (Rule.evaluate, Wrapper.evaluate)
     return {
         *stated,
         ("family", row.family),
-        ("scalars", bool(rule.scalars)),
+        ("shared", bool(rule.shared)),
+        ("second", rule.second),
         ("averages", rule.evaluate not in passed_on),
     }
 
 
 def covering(rows):
-    """The names of the first rows that show a fact, each."""
+    """Return the names of the rows that are the first to show a fact."""
     seen, names = set(), []
     for row in rows:
         if not facts(row) <= seen:
@@ -60,7 +61,7 @@ def covering(rows):
 
 
 def optimizer_of(parameters):
-    """The name of the optimizer that a case is about, the outermost of several, or `None`."""
+    """Return the name of the optimizer of a case, the outermost of several, or `None`."""
     for value in parameters.values():
         row = value if isinstance(value, catalog.Row) else None
         if isinstance(value, str):
@@ -71,7 +72,7 @@ def optimizer_of(parameters):
 
 
 def quick(items):
-    """Those of the collected tests that are quick, in their order."""
+    """Choose the quick ones of the collected tests, in their order."""
     names = covering((*catalog.ALGORITHMS, *catalog.WRAPPERS))
     cases = {}
     for item in items:

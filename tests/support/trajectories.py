@@ -1,4 +1,4 @@
-"""Running an optimizer on given gradients, one step after the other."""
+"""Trajectories of an optimizer on given gradients, one step after the other."""
 
 import importlib
 
@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_optim.tensors import widened
+from tests.support.passes import apply, stateless_apply
 
 SHAPES = ((), (5,), (4, 3), (3, 2, 4, 5))
 STEPS = 50
@@ -13,7 +14,7 @@ RATES = tuple(0.05 * (1 + t % 3) for t in range(STEPS))  # changes from step to 
 
 
 def gradients(shapes=SHAPES, steps=STEPS, seed=1):
-    """Random gradients, `steps` lists of one array per shape, exact in single precision."""
+    """Draw random gradients, `steps` lists of one array per shape, exact in single precision."""
     random = np.random.default_rng(seed)
     return [
         [random.normal(size=s).astype("float32").astype("float64") for s in shapes]
@@ -30,15 +31,22 @@ def variables(values, dtype="float32"):
     return [keras.Variable(v, dtype=dtype, name=f"x{i}") for i, v in enumerate(values)]
 
 
-def run(optimizer, values, steps, rates=None, dtype="float32", compiled=False):
-    """The values of all variables after each step: one list of float64 arrays per step."""
+def run(optimizer, values, steps, rates=None, dtype="float32", second=None, compiled=False):
+    """Return the values of all variables after each step: one list of float64 arrays per step.
+
+    `second` makes the function for a second pass, from gradients and variables.
+    """
     xs = variables(values, dtype)
-    step = stepping(optimizer, xs) if compiled else lambda gs: optimizer.apply(gs, xs)
+    step = stepping(optimizer, xs) if compiled else None
     path = []
     for i, gs in enumerate(steps):
         if rates is not None:
             optimizer.learning_rate = rates[i]
-        step([tensor(g, dtype) for g in gs])
+        gs = [tensor(g, dtype) for g in gs]
+        if compiled:
+            step(gs)
+        else:
+            apply(optimizer, gs, xs, second and second(gs, xs))
         path.append(numbers(xs))
     return path
 
@@ -47,10 +55,12 @@ def stepping(optimizer, xs):
     """Make a function of gradients that makes a step: on JAX a compiled one, of many the faster."""
     optimizer.build(xs)
     if keras.backend.backend() != "jax":
-        return lambda gs: optimizer.apply(gs, xs)
+        return lambda gs: apply(optimizer, gs, xs)
     import jax
 
-    compiled = jax.jit(optimizer.stateless_apply)
+    @jax.jit
+    def compiled(state, gs, values):
+        return stateless_apply(optimizer, state, gs, values)
 
     def step(gs):
         new = compiled([v.value for v in optimizer.variables], gs, [x.value for x in xs])
@@ -61,7 +71,7 @@ def stepping(optimizer, xs):
 
 
 def expected(name, case, values, steps, rates=RATES):
-    """The path that the NumPy reference takes, for all variables."""
+    """Return the path of the NumPy reference, for all variables."""
     generator = getattr(importlib.import_module(f"tests.references.{name}"), name)
     paths = [
         list(generator(x, [gs[i] for gs in steps], rates, **case)) for i, x in enumerate(values)
@@ -70,7 +80,7 @@ def expected(name, case, values, steps, rates=RATES):
 
 
 def numbers(xs):
-    """The values of variables, as float64 arrays."""
+    """Return the values of variables, as float64 arrays."""
     return [np.array(keras.ops.convert_to_numpy(widened(x)), "float64") for x in xs]
 
 
@@ -79,7 +89,7 @@ def tensor(g, dtype="float32"):
 
 
 def difference(a, b):
-    """The largest absolute difference between two paths."""
+    """Return the largest absolute difference between two paths."""
     return max(
         np.max(np.abs(x - y), initial=0.0)
         for p, q in zip(a, b, strict=True)

@@ -36,5 +36,5 @@ def compile_quickly(backend):
 
 
 def flags(values):
-    """The text of `XLA_FLAGS`."""
+    """Return the text of `XLA_FLAGS`."""
     return " ".join(f"--{name}={str(value).lower()}" for name, value in values.items())

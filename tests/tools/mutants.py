@@ -1,9 +1,9 @@
 """Deliberate breakages, one line each, that the tests must notice.
 
-`python -m tests.tools.mutants` copies the checkout, breaks one line, runs the tests named beside it
-until the first failure, and goes on with the next: it names the breakages that no test noticed.
-With words, such as `swats files`, only those whose row has one of them. Each set of tests must pass
-on the unbroken copy first. It takes too long for CI.
+`python -m tests.tools.mutants` copies the checkout, breaks one line, and runs the tests named
+beside it until the first failure. It does so for each breakage, and lists those that no test
+noticed. With words, such as `swats files`, it tries only breakages whose row has one of them. Each
+set of tests must pass on the unbroken copy first. It takes too long for CI.
 """
 
 import concurrent.futures
@@ -75,14 +75,14 @@ def passes(tests, backend):
 
 
 def tried(mutant):
-    """The outcome of one breakage, in a word."""
+    """Try one breakage, and return the outcome in a word."""
     if not passes(mutant.tests, mutant.backend):
         return "tests fail unbroken"
     return "noticed" if noticed(mutant) else "NOT NOTICED"
 
 
 def main(words):
-    """Try all, or those whose row has one of the words."""
+    """Try all breakages, or those whose row has one of the words."""
     chosen = [m for m in MUTANTS if not words or any(w in " ".join(m) for w in words)]
     outcomes = {}
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:

@@ -1,8 +1,8 @@
-"""How far every algorithm is from its paper and from other libraries: `docs/parity.md`.
+"""Parity of every algorithm with its paper and with other libraries: `docs/parity.md`.
 
-`KERAS_BACKEND=torch python -m tests.tools.parity` measures on that backend what has no figure in
-`docs/parity.json` yet (with `--all`: everything), and writes the page when all backends are
-complete. `python -m tests.tools.refresh` does so, too.
+`KERAS_BACKEND=torch python -m tests.tools.parity` measures on that backend the algorithms without a
+figure in `docs/parity.json` (with `--all`: everything). It writes the page when all backends are
+complete. `python -m tests.tools.refresh` does the same.
 """
 
 import importlib
@@ -20,12 +20,12 @@ TITLES["pytorch_optimizer"] = "pytorch-optimizer"
 
 
 def kept():
-    """The figures of the page, by backend, kind and name."""
+    """Read the figures of the page, by backend, kind and name."""
     return json.loads((DOCS / "parity.json").read_text())
 
 
 def assert_as_on_the_page(kind, name, value):
-    """No figure is more than a power of ten above the one on the page."""
+    """Assert that the figure is at most a power of ten above the one on the page."""
     import keras
 
     figure = kept()[keras.backend.backend()][kind][name]
@@ -33,7 +33,7 @@ def assert_as_on_the_page(kind, name, value):
 
 
 def peer_difference(label):
-    """Largest difference between our trajectory and the stored one of a library."""
+    """Return the largest difference between our trajectory and the stored one of a library."""
     import keras_optim
     from tests.peers.libraries import KEPT
     from tests.peers.table import PEERS
@@ -55,7 +55,7 @@ def peer_difference(label):
 
 
 def reference_difference(name, dtype):
-    """Largest difference from the NumPy reference; in float32 relative to the largest value."""
+    """Return the largest difference from the reference, in float32 relative to its maximum."""
     import keras_optim
     from tests.support.trajectories import RATES, difference, expected, gradients, run, starts
 
@@ -65,14 +65,14 @@ def reference_difference(name, dtype):
         rates = [float(np.float32(r)) for r in RATES]
         reference = expected(name, case, values, steps, rates)
         compiled = dtype == "float64"  # where that differs: each way once
-        path = run(keras_optim.get(name, **case), values, steps, rates, dtype, compiled)
+        path = run(keras_optim.get(name, **case), values, steps, rates, dtype, compiled=compiled)
         scale = max(np.abs(x).max() for step in reference for x in step)
         worst = max(worst, difference(path, reference) / (1.0 if dtype == "float64" else scale))
     return float(worst)
 
 
 def expected():
-    """The names that need a figure, by kind."""
+    """Return the names that need a figure, by kind."""
     from keras_optim import catalog
     from tests.peers.table import PEERS
 
@@ -81,9 +81,9 @@ def expected():
 
 
 def measure(known):
-    """Figures of the backend at hand, each rounded up to a power of ten; those `known` are kept.
+    """Measure the figures of this backend, rounded up to powers of ten, and keep those `known`.
 
-    A library's is missing where its trajectory is.
+    A library without a trajectory has no figure.
     """
     from tests.peers.trajectories import stored
     from tests.support.precision import double_precision
@@ -104,12 +104,12 @@ def measure(known):
 
 
 def power_of_ten(value):
-    """The exponent of the smallest power of ten that is not below `value`; at least -17."""
+    """Return the exponent of the smallest power of ten that is not below `value`; at least -17."""
     return max(math.ceil(math.log10(value)), -17) if value > 0 else -17
 
 
 def page(figures, versions):
-    """The Markdown page."""
+    """Return the Markdown page."""
     from keras_optim import catalog
     from tests.peers.table import PEERS
 
@@ -151,7 +151,7 @@ def page(figures, versions):
 
 
 def main(arguments):
-    """Measure, keep, write the page when all three backends have been measured."""
+    """Measure, keep the figures, and write the page once all three backends are measured."""
     import keras
 
     from tests.peers.trajectories import stored
@@ -167,7 +167,7 @@ def main(arguments):
 
 
 def incomplete(figures):
-    """What has no figure yet, by backend."""
+    """Return the names that have no figure yet, by backend."""
     found = {}
     for backend in BACKENDS:
         measured = figures.get(backend, {})

@@ -1,9 +1,9 @@
-"""Files of half-finished runs, for other backends and later versions to continue.
+"""Files of unfinished runs, for other backends and later versions to continue.
 
-`KERAS_BACKEND=jax python -m tests.tools.portability`, and so for the other two, adds what is
-missing to `references/portable/format-N/`, as `python -m tests.tools.refresh` does. Files that
-exist stay as they were written, and folders of older formats are never touched: they stand for the
-files that users have kept. (`--all` writes all files again.)
+`KERAS_BACKEND=jax python -m tests.tools.portability`, and so for the other two, adds the missing
+files to `references/portable/format-N/`, as `python -m tests.tools.refresh` does. Existing files
+and folders of older formats never change, because they stand for the files that users have kept.
+(`--all` writes all files again.)
 """
 
 import json
@@ -16,6 +16,7 @@ import numpy as np
 import keras_optim
 from keras_optim.state import files
 from tests.support.catalog_cases import CASES, make
+from tests.support.passes import apply
 from tests.support.trajectories import gradients, numbers, starts, tensor, variables
 
 FOLDER = pathlib.Path(__file__).parents[1] / "references" / "portable"
@@ -27,28 +28,28 @@ OPTIONS = {"use_ema": True, "gradient_accumulation_steps": 2, "weight_decay": 0.
 
 
 def cases():
-    """Optimizers by label: every one of the catalogue, its variants, and Keras's options."""
+    """Return optimizers by label: every one of the catalogue, its variants, and Keras's options."""
     return {**CASES, "adam-options": ("adam", OPTIONS)}
 
 
 def steps():
-    """The gradients of all steps: those before the file, then those after it."""
+    """Return the gradients of all steps: those before the file, then those after it."""
     return gradients(SHAPES, BEFORE + AFTER)
 
 
 def flat(path):
-    """A path of lists of arrays, as one row of numbers per step."""
+    """Flatten a path of lists of arrays to one row of numbers per step."""
     return np.stack([np.concatenate([x.ravel() for x in xs]) for xs in path]).astype("float32")
 
 
 def unflat(row):
-    """The arrays of one row of numbers."""
+    """Return the arrays of one row of numbers."""
     sizes = np.cumsum([int(np.prod(shape)) for shape in SHAPES])[:-1]
     return [part.reshape(s) for part, s in zip(np.split(row, sizes), SHAPES, strict=True)]
 
 
 def recorded(name, case):
-    """A run with the file in the middle: its configuration, weights, state, and what followed."""
+    """Record a run with the file in the middle: configuration, weights, state, and later path."""
     optimizer = make(name, learning_rate=RATE, **case)
     xs = variables(starts(SHAPES))
     path = advance(optimizer, xs, steps()[:BEFORE])
@@ -62,7 +63,7 @@ def recorded(name, case):
 
 
 def continued(record, with_state=True):
-    """The steps after the file, taken here: one row of numbers per step."""
+    """Take the steps after the file on this backend: one row of numbers per step."""
     optimizer = keras.saving.deserialize_keras_object(record["config"])
     xs = variables(unflat(record["path"][0]))
     optimizer.build(xs)
@@ -73,10 +74,10 @@ def continued(record, with_state=True):
 
 
 def advance(optimizer, xs, each):
-    """Step after step in place; the values after each."""
+    """Take step after step in place; return the values after each."""
     path = []
     for gs in each:
-        optimizer.apply([tensor(g) for g in gs], xs)
+        apply(optimizer, [tensor(g) for g in gs], xs)
         path.append(numbers(xs))
     return path
 
@@ -105,7 +106,7 @@ MODELS = {
 
 
 def fit(model):
-    """An epoch of five steps on data that is always the same: the weights after it."""
+    """Train for an epoch of five steps on fixed data; return the weights after it."""
     random = np.random.default_rng(0)
     x, y = random.normal(size=(40, 3)), random.normal(size=(40, 1))
     model.fit(x.astype("float32"), y.astype("float32"), batch_size=8, shuffle=False, verbose=0)
@@ -113,7 +114,7 @@ def fit(model):
 
 
 def record_model(label, file):
-    """Train, save to `file`, train on: the weights at the end."""
+    """Train, save to `file`, train on; return the weights at the end."""
     keras.utils.set_random_seed(0)
     layers = [keras.layers.Dense(4, "tanh", name="hidden"), keras.layers.Dense(1, name="output")]
     model = keras.Sequential([keras.Input((3,)), *layers], name="small")
@@ -127,12 +128,12 @@ def record_model(label, file):
 
 
 def folders():
-    """One for each format that there has been."""
+    """Return a folder for each format so far."""
     return sorted(FOLDER.glob("format-*"))
 
 
 def read(folder, backend):
-    """What a backend has written: arrays by label and name."""
+    """Read the records of a backend: arrays by label and name."""
     file = folder / f"{backend}.npz"
     if not file.exists():
         return {}
@@ -151,7 +152,7 @@ def read(folder, backend):
 
 
 def write(folder, backend, records):
-    """All arrays packed in one: on its own each would take as much again for its head."""
+    """Write all arrays packed in one, because separate heads would double the size."""
     arrays = [
         (label, name, np.asarray(value))
         for label, record in records.items()
@@ -167,7 +168,7 @@ def write(folder, backend, records):
 
 
 def main(arguments):
-    """Write what is missing for the backend at hand."""
+    """Write the missing files of this backend."""
     backend, folder = keras.backend.backend(), FOLDER / f"format-{files.FORMAT}"
     folder.mkdir(parents=True, exist_ok=True)
     records = {} if "--all" in arguments else read(folder, backend)

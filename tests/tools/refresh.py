@@ -1,10 +1,10 @@
-"""Everything that follows from the catalogue: one command on each backend, after a change of it.
+"""Refresh of all texts and numbers that follow from the catalogue: run it after a change of it.
 
-`KERAS_BACKEND=torch python -m tests.tools.refresh` writes the texts (the imports of the package,
-the README's table, the end of `docs/choose.md`), runs the libraries whose trajectories `peers.npz`
-lacks, if they are installed, and measures and records what is missing for that backend: figures of
-`docs/parity.json` and the files of `portability`. The page `docs/parity.md` follows when all three
-backends are measured. Nothing is measured twice.
+`KERAS_BACKEND=torch python -m tests.tools.refresh` writes the texts: the imports of the package,
+the README's table, the end of `docs/choose.md`. It runs installed libraries whose trajectories
+`peers.npz` lacks. It measures the figures that `docs/parity.json` lacks for that backend, and
+records the missing files of `portability`. It writes `docs/parity.md` once all three backends are
+measured. It measures nothing twice.
 """
 
 import pathlib
@@ -21,7 +21,7 @@ BLOCK = re.compile(f"(?<={BEGIN}).*?(?={END})", re.DOTALL)
 
 
 def package(text):
-    """`keras_optim/__init__.py`: the imports of every class of the catalogue, and `__all__`."""
+    """Write `keras_optim/__init__.py`: imports of every class of the catalogue, and `__all__`."""
     catalog = (ROOT / "keras_optim/catalog.py").read_text(encoding="utf-8")
     head = text[: IMPORT.search(text).start()]
     others = [m[0] for m in IMPORT.finditer(CLASS.sub("", text))]
@@ -33,14 +33,14 @@ def package(text):
 
 
 def readme(text):
-    """`README.md`: the table of the catalogue."""
+    """Write the table of the catalogue into `README.md`."""
     from keras_optim import catalog
 
     return replaced(TABLE, catalog.table() + "\n", text)
 
 
 def choose(text):
-    """`docs/choose.md`: at its end, what no guide speaks of, in the words of the catalogue."""
+    """Write the end of `docs/choose.md`: rows that no guide mentions, in the catalogue's words."""
     from keras_optim import catalog
 
     spoken = BLOCK.sub("", text) + (ROOT / "docs/migrate.md").read_text(encoding="utf-8")
@@ -54,7 +54,7 @@ def choose(text):
 
 
 def replaced(pattern, new, text):
-    """`text` with the one place that `pattern` finds as `new`."""
+    """Replace the one match of `pattern` in `text` by `new`."""
     text, count = pattern.subn(lambda _: new, text)
     if count != 1:
         raise ValueError(f"{pattern.pattern!r} must be there once; it is {count} times.")
@@ -65,7 +65,7 @@ TEXTS = {"keras_optim/__init__.py": package, "README.md": readme, "docs/choose.m
 
 
 def main():
-    """Write what is missing."""
+    """Write all missing texts and numbers."""
     for name, generated in TEXTS.items():
         text = (ROOT / name).read_text(encoding="utf-8")
         if (new := generated(text)) != text:

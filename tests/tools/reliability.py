@@ -1,8 +1,8 @@
-"""What is promised, which tests hold it, and how many cases passed: `docs/reliability.md`.
+"""Promises, the tests that hold them, and the number of cases passed: `docs/reliability.md`.
 
 `KERAS_BACKEND=torch python -m tests.tools.reliability` runs these tests on that backend, keeps the
-numbers in `docs/reliability.json` and writes the page; run it once on each backend. With words,
-such as `native`, it counts again only what is held by tests with one of these in their name.
+numbers in `docs/reliability.json` and writes the page. Run it once on each backend. With words,
+such as `native`, it counts again only promises whose tests have one of them in their name.
 """
 
 import collections
@@ -38,6 +38,7 @@ PROMISES = {
         ),
         "Variables that were given, layer-wise rates and patterns mean the same after loading": (
             "variables/test_paths.py",
+            "variables/test_loaded_paths.py",
             "wrappers/test_layerwise_decay.py",
         ),
         "`OrbaxCheckpoint` (on JAX, as Keras has it)": (
@@ -110,8 +111,8 @@ PROMISES = {
             "arguments/test_rule_checks.py",
         ),
         "Wrong calls: shapes, numbers, unknown variables, two models, patterns": (
-            "arguments/test_bad_input.py::test_a_wrong_call_harms_nothing",
-            "arguments/test_bad_input.py::test_a_wrong_beginning",
+            "arguments/test_wrong_calls.py::test_a_wrong_call_harms_nothing",
+            "arguments/test_wrong_calls.py::test_a_wrong_beginning",
             "keras/test_inside_keras.py::test_one_optimizer_for_two_models_is_refused",
             "engine/test_run.py::test_wrong_calls",
         ),
@@ -124,6 +125,7 @@ PROMISES = {
         ),
         "A search for a rate leaves all as it was, whatever ends it": (
             "callbacks/test_rate_finder.py",
+            "callbacks/test_interrupted_sweeps.py",
         ),
         "`minimize`: losses without curvature, or without their variables; fixed batches; lists": (
             "full_batch",
@@ -222,7 +224,7 @@ PyTorch, which are there with `keras.optimizers.SGD` as well.
 
 
 def page(numbers):
-    """`docs/reliability.md`."""
+    """Return the text of `docs/reliability.md`."""
     lines = [HEAD]
     for title, promises in PROMISES.items():
         lines += [f"## {title}", "", "| promise | tests | JAX | TensorFlow | PyTorch |"]
@@ -243,14 +245,14 @@ class Counter:
         self.passed, self.failed = collections.Counter(), []
 
     def pytest_runtest_logreport(self, report):
-        """Called for set-up, call and teardown of each case."""
+        """Note set-up, call or teardown of a case."""
         if report.failed:
             self.failed.append(report.nodeid)
         elif report.when == "call" and report.passed:
             self.passed[report.nodeid.split("[")[0].removeprefix("tests/")] += 1
 
     def of(self, tests):
-        """The cases that passed of test functions, files or folders."""
+        """Count the cases that passed of test functions, files or folders."""
         chosen = (
             count for name, count in self.passed.items() if any(within(name, t) for t in tests)
         )
@@ -263,7 +265,7 @@ def within(name, test):
 
 
 def chosen(words):
-    """The promises to count, with their tests: all, or those with a test named so."""
+    """Return the promises to count, with their tests: all, or those with a test named so."""
     return {
         promise: tests
         for promises in PROMISES.values()
@@ -273,7 +275,7 @@ def chosen(words):
 
 
 def main(words):
-    """Run, count, write."""
+    """Run the tests, count the cases, and write the page."""
     import keras
     import pytest
 

@@ -256,8 +256,9 @@ def test_what_cannot_be_averaged():
             averaged_model(optimizer).fit(x, y, verbose=0, callbacks=[EvaluateAveraged()])
     with pytest.raises(ValueError, match="EMA: `use_ema` would average a second time"):
         keras_optim.EMA(keras_optim.Adam(use_ema=True))
-    with pytest.raises(ValueError, match="EMA: `inner` must not keep the slot lag itself"):
-        keras_optim.EMA(keras_optim.SWA(keras_optim.Adam(), 1))
+    average = keras_optim.RateMultipliers(keras_optim.SWA(keras_optim.Adam(), 1), {"x": 1.0})
+    with pytest.raises(ValueError, match="EMA: `inner` must not average weights itself"):
+        keras_optim.EMA(average)
     with pytest.raises(ValueError, match="SWA: `start_step` must be an integer >= 1"):
         keras_optim.SWA(keras_optim.Adam(), 0)
     evaluation_weights.swap_in(keras_optim.EMA(keras_optim.Adam()))  # not built: nothing to do

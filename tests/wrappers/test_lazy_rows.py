@@ -104,7 +104,7 @@ def test_sparse_gradients_give_what_dense_ones_give(name, written, by_operation)
     assert not written
     second = lazy(name, learning_rate=0.1, weight_decay=0.1)
     assert difference(path_of(second, "sparse"), path) < 1e-6
-    assert len(written) == len(LOOKED_UP) * (1 + len(second.slots))
+    assert len(written) == len(LOOKED_UP) * (1 + len(second.state.slots[0]))
     for ours, theirs in zip(second.variables, first.variables):
         np.testing.assert_allclose(numbers([ours])[0], numbers([theirs])[0], rtol=1e-5, atol=1e-7)
     np.testing.assert_array_equal(path[-1][0][[2, 5]], START[[2, 5]])

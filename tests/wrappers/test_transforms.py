@@ -119,7 +119,7 @@ def test_skipped_steps_leave_no_trace(name):
     for ours, theirs in zip(optimizer.state.slots, plain.state.slots, strict=True):
         for slot in theirs:
             np.testing.assert_array_equal(numbers([ours[slot]])[0], numbers([theirs[slot]])[0])
-    for scalar in plain.scalars:
+    for scalar in plain.shared:
         ours, theirs = optimizer.state.shared[scalar], plain.state.shared[scalar]
         assert numbers([ours])[0] == numbers([theirs])[0]
 

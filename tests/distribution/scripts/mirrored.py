@@ -33,10 +33,13 @@ def looped(strategy, case, compiled=True):
     weights = network.trainable_variables
 
     def step(x, y):
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_mean((network(x, training=True) - y) ** 2)
-            loss = network.optimizer.scale_loss(loss / strategy.num_replicas_in_sync)
-        network.optimizer.apply(tape.gradient(loss, [v.value for v in weights]), weights)
+        def gradients():
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean((network(x, training=True) - y) ** 2)
+                loss = network.optimizer.scale_loss(loss / strategy.num_replicas_in_sync)
+            return tape.gradient(loss, [v.value for v in weights])
+
+        network.optimizer.apply(gradients(), weights, second=gradients)
 
     def run(batch):
         strategy.run(step, batch)
@@ -150,6 +153,15 @@ def across_replicas():
         keras_optim.Adam().apply([tf.constant([1.0])], [x])
 
 
+def a_scaled_loss():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        with TWO.scope():
+            problem.fitted("sam(adam)")
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
 REFUSED = {
     "optimizer outside": outside,
     "model outside": lambda: outside(TWO, ONE),
@@ -159,9 +171,18 @@ REFUSED = {
     "ema_overwrite_frequency": lambda: option(use_ema=True, ema_overwrite_frequency=2),
     "steps_per_execution": lambda: option(steps_per_execution=2),
     "jit_compile": lambda: option(jit_compile=True),
+    "a scaled loss": a_scaled_loss,
 }
 
-FITTED = ("nadam", "adafactor", "lookahead(adam)", "ema(adam)", "global_clipnorm", "use_ema")
+FITTED = (
+    "nadam",
+    "adafactor",
+    "lookahead(adam)",
+    "ema(adam)",
+    "sam(adam)",
+    "global_clipnorm",
+    "use_ema",
+)
 
 if __name__ == "__main__":
     found = {

@@ -1,0 +1,105 @@
+"""The whole `apply` of an optimizer on JAX: the function of `pipeline` on the values of variables.
+
+Keras computes the rule in each step of an accumulation and then drops it; here a condition, or
+Python where the count is known, leaves it out.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+from keras import ops
+
+from keras_optim import keras_private
+from keras_optim.engine import distribution, optimizer_state
+from keras_optim.engine.pipeline import SHARED, SLOT, averaged, whole_apply
+from keras_optim.tensors import Tensor, tensor
+
+
+def apply(optimizer: Any, base: type, grads: Sequence[Tensor], variables: Sequence[Any]) -> bool:
+    """Make the step of `optimizer`, and say whether it was made.
+
+    Args:
+        optimizer: Built.
+        base: The class whose methods this stands for: one that overrides them has Keras's step.
+        grads: Dense, in the order of the variables; `None` if a variable has none.
+        variables: Known to the optimizer.
+    """
+    if keras_private.override(optimizer, base) or all(g is None for g in grads):
+        return False
+    grads, variables = keras_private.with_gradients(optimizer, grads, variables)
+    grads, variables = keras_private.overwritten(optimizer, grads, variables)
+    iterations = keras_private.iterations(optimizer)
+    if not grads:
+        iterations.assign_add(1)
+        return True
+    optimizer.on_variables(variables)
+    indices = [keras_private.index_of(optimizer, v) for v in variables]
+    holders = [_holders(optimizer, i) for i in indices]
+    items = [{name: tensor(v) for name, v in held.items()} for held in holders]
+    shared = {f"{SHARED}{n}": v for n, v in optimizer_state.shared_now(optimizer).items()}
+    shared["iterations"] = tensor(iterations)
+    shared["rate"] = tensor(keras_private.current_rate(optimizer))
+    fixed = optimizer_state.fixed(optimizer, indices)
+    given = [{**item, "g": tensor(g)} for item, g in zip(items, grads, strict=True)]
+
+    def made(full: bool) -> Any:
+        new_items, new_shared = whole_apply(optimizer, full)(given, shared, fixed)
+        new_items = [_alike(new, old) for new, old in zip(new_items, items, strict=True)]
+        return new_items, _alike(new_shared, shared)
+
+    new_items, new_shared = _in_turn(optimizer, tensor(iterations), made)
+    if optimizer.use_ema:
+        _average_others(optimizer, indices)
+    targets = {f"{SHARED}{n}": v for n, v in optimizer.state.shared.items()}
+    targets["iterations"] = iterations
+    values = [(v, new_shared[n]) for n, v in targets.items() if new_shared[n] is not shared[n]]
+    for held, new, old in zip(holders, new_items, items, strict=True):
+        values += [(v, new[name]) for name, v in held.items() if new[name] is not old[name]]
+    distribution.assign(optimizer, values)
+    for variable in variables:
+        if variable.constraint is not None:
+            variable.assign(variable.constraint(variable))
+    return True
+
+
+def _in_turn(optimizer: Any, iterations: Tensor, made: Any) -> Any:
+    """The step that is due: one that changes the weights, or one that accumulates."""
+    period = optimizer.gradient_accumulation_steps
+    if not period:
+        return made(True)
+    due = (iterations + 1) % period == 0
+    if isinstance(due, jax.core.Tracer):
+        return jax.lax.cond(due, lambda: made(True), lambda: made(False))
+    return made(bool(due))
+
+
+def _average_others(optimizer: Any, indices: Sequence[int]) -> None:
+    """Average the variables without a gradient in this step, as Keras does."""
+    count = tensor(optimizer.iterations)
+    variables = keras_private.trainable_variables(optimizer)
+    for i, average in enumerate(keras_private.averages(optimizer)):
+        if i not in indices and average is not None:
+            x, new = averaged(optimizer, tensor(variables[i]), tensor(average), count)
+            average.assign(new)
+            variables[i].assign(x)
+
+
+def _holders(optimizer: Any, i: int) -> dict[str, Any]:
+    """The Keras variables that belong to the variable with index `i`."""
+    state = optimizer.state
+    held = {"x": keras_private.trainable_variables(optimizer)[i]}
+    held |= {f"{SLOT}{name}": v for name, v in state.slots[i].items()}
+    if optimizer.use_ema:
+        held["average"] = keras_private.averages(optimizer)[i]
+    if optimizer.gradient_accumulation_steps:
+        held["accumulator"] = keras_private.accumulators(optimizer)[i]
+    return held
+
+
+def _alike(new: dict[str, Tensor], old: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The new values in the dtypes of the old ones."""
+    return {
+        name: value if new[name] is value else ops.cast(new[name], value.dtype)
+        for name, value in old.items()
+    }

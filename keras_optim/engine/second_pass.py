@@ -1,0 +1,186 @@
+"""The second pass of a step: another gradient, at weights that the rule chooses from the first.
+
+A rule with `second = "gradient"` runs twice. First `measure`, `pool` and `probe` see the gradient
+at the weights and choose an offset; then everything else sees the gradient at the weights plus the
+offset. Whoever can compute it offers a function: the step of a model (`offering`), or a loop of
+the user's own (`apply(..., second=function)`).
+"""
+
+import contextlib
+import contextvars
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_optim import keras_private
+from keras_optim.differentiation import recording_gradients
+from keras_optim.engine import distribution, sparse_rows, validation
+from keras_optim.engine.optimizer_state import fixed, shared_now
+from keras_optim.engine.rule import step_all
+from keras_optim.tensors import (
+    Tensor,
+    no_gradients,
+    saturated,
+    shaped,
+    tensor,
+    tensors,
+    unconverted,
+    widened,
+)
+from keras_optim.trees import Tree
+
+Gradients = Callable[[Sequence[Any], Sequence[Any], Sequence[Tensor]], Sequence[Any]]
+"""From the first gradients, their variables, and a value for each to the gradients there."""
+
+_offered: contextvars.ContextVar[Gradients | None] = contextvars.ContextVar(
+    "second gradients", default=None
+)
+
+
+@contextlib.contextmanager
+def offering(gradients: Gradients) -> Iterator[None]:
+    """Offer the second gradients of the steps that are made inside."""
+    token = _offered.set(gradients)
+    try:
+        yield
+    finally:
+        _offered.reset(token)
+
+
+def second_gradients(
+    optimizer: Any, grads: Any, variables: Any, second: Callable[[], Any] | None
+) -> Sequence[Any]:
+    """Return the gradients that `optimizer` steps with, from those of the first pass.
+
+    Args:
+        optimizer: One that needs a second pass.
+        grads: The gradients at the weights.
+        variables: Those they belong to, or `None`: all that the optimizer was built for.
+        second: Returns the gradients at the weights that the variables have when it is called;
+            `None`: a model offers them.
+
+    Raises:
+        ValueError: nobody offers them; or they lack one that the first gradients have.
+    """
+    title = type(optimizer).__name__
+    offered = _offered.get() if second is None else _assigning(optimizer, second)
+    if offered is None:
+        raise ValueError(missing(title))
+    if variables is None and not optimizer.built:
+        return grads  # Keras says what is wrong
+    if variables is None:
+        variables = keras_private.trainable_variables(optimizer)
+    variables = validation.checked_variables(title, "trainable_variables", variables)
+    grads = validation.checked_gradients(title, grads, variables)
+    if not optimizer.built:
+        with keras.name_scope(optimizer.name, caller=optimizer):
+            optimizer.build(variables)
+    keras_private.check_known(optimizer, variables)
+    if all(g is None for g in grads):
+        return grads
+    with no_gradients():
+        points = probed(optimizer, grads, variables)
+    seconds = validation.checked_gradients(title, offered(grads, variables, points), variables)
+    for first, g, variable in zip(grads, seconds, variables, strict=True):
+        if first is not None and g is None:
+            raise ValueError(
+                f"{title}: the second pass has no gradient of {variable.path}, which has one in "
+                "the first. Both must compute the same loss, from the Keras variables."
+            )
+    return [None if first is None else g for first, g in zip(grads, seconds, strict=True)]
+
+
+@unconverted
+def probed(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any]) -> list[Tensor]:
+    """Return the weights at which `optimizer` wants the second gradients; change no variable."""
+    points = [tensor(v) for v in variables]
+    moving = [
+        i
+        for i, (g, v) in enumerate(zip(grads, variables, strict=True))
+        if g is not None and not keras_private.takes_its_gradient(optimizer, v)
+    ]
+    places = [keras_private.index_of(optimizer, variables[i]) for i in moving]
+    scale = optimizer.loss_scale_factor
+    dense = [shaped(sparse_rows.dense(grads[i]), variables[i]) for i in moving]
+    dense = dense if scale is None else [widened(g) / scale for g in dense]
+    state = optimizer.state
+    offsets, _, _ = step_all(
+        _Probing(optimizer),
+        distribution.summed(optimizer, dense),
+        [points[i] for i in moving],
+        [tensors(state.slots[i]) for i in places],
+        shared_now(optimizer),
+        saturated(tensor(optimizer.iterations) + 1),
+        _rate(optimizer),
+        fixed(optimizer, places),
+    )
+    for i, offset in zip(moving, offsets, strict=True):
+        x = points[i]
+        points[i] = (
+            x + offset if x.dtype == offset.dtype else ops.cast(widened(x) + offset, x.dtype)
+        )
+    return points
+
+
+class _Probing:
+    """A rule that moves the weights by the offset of another one."""
+
+    def __init__(self, rule: Any):
+        self.measure, self.pool, self.probe = rule.measure, rule.pool, rule.probe
+        self.shared_starts = rule.shared_starts
+
+    def step(self, g: Tensor, x: Tensor, s: Tree, *others: Tensor) -> tuple[Tensor, Tree]:
+        """The offset, and the state as it is."""
+        return self.probe(g, x, s, *others), s
+
+
+def _rate(optimizer: Any) -> Tensor:
+    """Return the rate of this step; NaN instead of asking a callable, which is asked only once."""
+    rate = keras_private.learning_rate(optimizer)
+    known = isinstance(rate, keras.Variable | keras.optimizers.schedules.LearningRateSchedule)
+    return tensor(keras_private.current_rate(optimizer) if known else math.nan)
+
+
+def _assigning(optimizer: Any, function: Callable[[], Any]) -> Gradients:
+    """Return a function that calls `function` while the variables hold the values."""
+
+    def gradients(_: Any, variables: Sequence[Any], values: Sequence[Tensor]) -> Any:
+        # No `return` inside of `with`, which TensorFlow's AutoGraph loses.
+        with _holding(optimizer, variables, values), recording_gradients():
+            found = function()
+        return found
+
+    return gradients
+
+
+@contextlib.contextmanager
+def _holding(optimizer: Any, variables: Sequence[Any], values: Sequence[Tensor]) -> Iterator[None]:
+    """Let variables hold other values; they are as before in any case."""
+    with no_gradients():
+        before = [ops.copy(tensor(v)) for v in variables]
+        distribution.assign(optimizer, list(zip(variables, values, strict=True)))
+    try:
+        yield
+    finally:
+        with no_gradients():
+            distribution.assign(optimizer, list(zip(variables, before, strict=True)))
+
+
+def refuse_plain(optimizer: Any, model: Any) -> None:
+    """Raise a ValueError where `optimizer` needs a second pass, and the model has Keras's step."""
+    plain = getattr(model.train_step, "__func__", None) is keras.Model.train_step
+    if optimizer.second != "none" and plain:
+        raise ValueError(missing(type(optimizer).__name__))
+
+
+def missing(title: str) -> str:
+    """Return the message for a step without the second gradient that it needs."""
+    return (
+        f"{title}: each step needs a second gradient, which a plain Keras model does not compute. "
+        "Add one line before `fit`: keras_optim.two_pass(model). In a training loop of your own, "
+        "write optimizer.apply(gradients, variables, second=function), where function() returns "
+        "the gradients at the weights that the variables have when it is called."
+    )

@@ -1,0 +1,200 @@
+"""The second pass of a model's training step, for optimizers such as SAM.
+
+Keras's own step is the first pass. Inside of it, the optimizer is offered a function that computes
+the gradients of the same batch at other weights. This function works in a scope that assigns
+nothing. So weights, statistics of batch normalisation, metrics and states of random numbers stay as
+the first pass left them. The scope begins with the states from before the first pass, so dropout
+draws the same masks.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_optim import keras_private
+from keras_optim.differentiation import gradients_at
+from keras_optim.engine import distribution, sparse_rows
+from keras_optim.engine.second_pass import Gradients, offering
+from keras_optim.formatting import shown
+from keras_optim.tensors import BACKEND, tensor
+
+Tensor = Any
+Values = list[tuple[Any, Tensor]]
+
+
+def two_pass(model: Any) -> Any:
+    """Make `model` compute the second gradient that an optimizer such as SAM needs.
+
+    Write this line before `fit`, before or after `compile`. Other optimizers train as before. The
+    line is not saved with the model: write it again after loading or cloning.
+
+    The second pass sees the same batch, the same sample weights and the same dropout masks.
+    Statistics of batch normalisation and metrics are those of the first pass alone.
+
+    Args:
+        model: A Keras model whose class leaves `train_step` to Keras.
+
+    Returns:
+        The same model.
+
+    Raises:
+        TypeError: no Keras model.
+        ValueError: its class has a `train_step` of its own: call the optimizer there with
+            `apply(gradients, variables, second=function)`.
+
+    Example:
+
+    >>> import keras, keras_optim, numpy as np
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    >>> model.set_weights([np.ones((1, 1))])
+    >>> model.compile(keras_optim.SAM(keras_optim.SGD(0.1), rho=0.5), "mse")
+    >>> model = keras_optim.two_pass(model)
+    >>> x = np.ones((1, 1), "float32")
+    >>> history = model.fit(x, 2 * x, verbose=0)  # the gradient is -2 at 1, and -3 at 1 - 0.5
+    >>> print(model.get_weights()[0].round(4))
+    [[1.3]]
+    """
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"two_pass: `model` must be a Keras model. Received: {shown(model)}")
+    if type(model).train_step is not keras.Model.train_step:
+        raise ValueError(
+            f"two_pass: {type(model).__name__} has a `train_step` of its own, whose loss is not "
+            "known here. Call its optimizer with apply(gradients, variables, second=function), "
+            "where function() returns the gradients at the weights that the model has then."
+        )
+    plain = type(model).train_step
+
+    def of_values(data: Any) -> Any:
+        with offering(_second(model, data, _kept(model))):
+            return plain(model, data)
+
+    def of_state(state: Any, data: Any) -> Any:
+        with offering(_second(model, data, _state_given(model, state))):
+            return plain(model, state, data)
+
+    model.train_step = of_state if BACKEND == "jax" else of_values
+    model.train_function = None  # it has the step from before
+    return model
+
+
+def two_passes(
+    model: Any, gradients: Callable[[], Sequence[Any]]
+) -> tuple[Sequence[Any], Callable[[], Sequence[Any]]]:
+    """Compute gradients in a training loop of one's own, and return how to do it once more.
+
+    The second time, the states of random numbers are those of the first, so dropout draws the same
+    mask; and statistics, such as those of batch normalisation, stay as the first pass left them.
+    On JAX, call it outside of compiled functions only.
+
+    Args:
+        model: A Keras model or layer.
+        gradients: Computes the gradients of one batch, each time that it is called. (On PyTorch:
+            `model.zero_grad()` belongs into it.)
+
+    Returns:
+        The gradients, and the function to give to `apply` as `second`.
+
+    Example:
+
+    >>> import keras, keras_optim
+    >>> layer = keras.layers.Dropout(0.5, seed=0)
+    >>> def gradients():
+    ...     return [layer(keras.ops.ones((1, 8)), training=True)]
+    >>> first, second = keras_optim.two_passes(layer, gradients)
+    >>> bool(keras.ops.all(first[0] == second()[0]))
+    True
+    """
+    before = _kept(model)
+    first = gradients()
+
+    def second() -> Sequence[Any]:
+        with _holding(before):
+            found = gradients()
+        return found
+
+    return first, second
+
+
+def _second(model: Any, data: Any, before: Values) -> Gradients:
+    """Return a function for the gradients of the loss on a batch, in the state from before."""
+    x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+    scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    if scaled and getattr(model.optimizer.inner_optimizer, "second", "none") != "none":
+        distribution.check_scaling(type(model.optimizer.inner_optimizer).__name__)
+    read = [] if BACKEND == "jax" else model.trainable_variables  # by regularisers
+
+    def gradients(
+        first: Sequence[Any], variables: Sequence[Any], values: Sequence[Tensor]
+    ) -> Sequence[Any]:
+        moved = set(map(id, variables))
+        state = [*before, *((v, v) for v in read if id(v) not in moved)]
+
+        def loss(values: Sequence[Tensor]) -> Tensor:
+            with keras.StatelessScope(mapping(values), collect_losses=True):
+                training = {"training": True} if keras_private.takes_training(model) else {}
+                predicted = model(x, **training)
+                value = keras_private.loss_in_training(model, x, y, predicted, weights)
+                return model.optimizer.scale_loss(value)
+
+        def mapping(values: Sequence[Tensor]) -> Values:
+            return [*state, *zip(variables, values, strict=True)]
+
+        found = gradients_at(loss, values)
+        if not scaled:
+            return found
+        with keras.StatelessScope(mapping(values)):
+            scale = model.optimizer.scale_loss(ops.ones(()))
+        return _unscaled(first, found, scale)
+
+    return gradients
+
+
+def _unscaled(first: Sequence[Any], second: Sequence[Any], scale: Tensor) -> list[Any]:
+    """Divide the second gradients by the scale; if one overflows, return the first ones.
+
+    Keras looks for overflow in the first gradients alone.
+    """
+    first, second = ([sparse_rows.dense(g) for g in gs] for gs in (first, second))
+    finite = ops.all(ops.stack([ops.all(ops.isfinite(g)) for g in second if g is not None]))
+    return [
+        b if a is None or b is None else ops.where(finite, b / ops.cast(scale, b.dtype), a)
+        for a, b in zip(first, second, strict=True)
+    ]
+
+
+def _state_given(model: Any, state: Any) -> Values:
+    """Pair all variables with the values that JAX's trainer hands over."""
+    variables = (
+        model.trainable_variables,
+        model.non_trainable_variables,
+        model.optimizer.variables,
+        model.metrics_variables,
+    )
+    return [
+        pair
+        for vs, given in zip(variables, state, strict=True)
+        for pair in zip(vs, given, strict=True)
+    ]
+
+
+def _kept(layer: Any) -> Values:
+    """Copy the variables that a forward pass changes: statistics and states of seeds."""
+    parts = layer._flatten_layers()
+    found = {id(v): v for part in parts for v in keras_private.own_state(part)}
+    return [(v, ops.copy(tensor(v))) for v in found.values()]
+
+
+@contextlib.contextmanager
+def _holding(values: Values) -> Iterator[None]:
+    """Let variables hold other values; they are as before in any case."""
+    before = [(v, ops.copy(tensor(v))) for v, _ in values]
+    for variable, value in values:
+        variable.assign(value)
+    try:
+        yield
+    finally:
+        for variable, value in before:
+            variable.assign(value)

@@ -1,0 +1,148 @@
+"""Assignment of variables to the first of several descriptions that takes them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from keras_optim.formatting import shown
+from keras_optim.variables.paths import (
+    Choice,
+    Place,
+    choices_from,
+    first_matches,
+    located,
+    path_of,
+)
+
+
+class Chooser:
+    """Descriptions of variables: patterns, variables themselves, or functions of path and shape.
+
+    Args:
+        owner: Whose descriptions they are, for messages.
+        argument: The name of its argument.
+        wheres: For each choice, a regular expression, a list of expressions and variables, or a
+            function that takes an object with `path` and `shape`.
+
+    Raises:
+        TypeError: a description is something else.
+
+    Example:
+
+    >>> from types import SimpleNamespace as Spec
+    >>> chooser = Chooser("Route", "rules", ["bias", lambda spec: len(spec.shape) > 1, "."])
+    >>> chooser.labels
+    ['bias', '<lambda>', '.']
+    >>> chooser.chosen([Spec(path="a/kernel", shape=(2, 3)), Spec(path="a/scale", shape=(3,)),
+    ...                 Spec(path="a/bias", shape=(3,))])
+    [1, 2, 0]
+    """
+
+    def __init__(self, owner: str, argument: str, wheres: Sequence[Any]):
+        self.owner, self.argument = owner, argument
+        self.wheres = [self._normal(where, i) for i, where in enumerate(wheres)]
+        self.labels = _distinct([_label(where) for where in self.wheres])
+
+    def _normal(self, where: Any, i: int) -> Any:
+        if isinstance(where, str):
+            return (where,)
+        if callable(where) and not isinstance(where, type):
+            return where
+        items = where if isinstance(where, list | tuple) else [where]
+        if not items or not all(isinstance(w, str | Place | keras.Variable) for w in items):
+            raise TypeError(
+                f"{self.owner}: `{self.argument}` must describe variables by a regular expression, "
+                "by a list of expressions and variables, or by a function of path and shape. "
+                f"Received: {shown(where)} at position {i}"
+            )
+        return tuple(Place(path_of(w), variable=w) if _is_variable(w) else w for w in items)
+
+    def find(self, variables: Sequence[Any], specs: Sequence[Any]) -> None:
+        """Find the positions of variables that were given themselves, or by a function."""
+        paths = [spec.path for spec in specs]
+        for k, where in enumerate(self.wheres):
+            if callable(where):
+                self.wheres[k] = tuple(
+                    Place(path, i, len(paths))
+                    for i, (path, spec) in enumerate(zip(paths, specs, strict=True))
+                    if where(spec)
+                )
+            else:
+                self.wheres[k] = located(where, paths, variables, self.owner, self.argument)
+
+    def chosen(self, specs: Sequence[Any]) -> list[int]:
+        """Return the number of the first description that takes each variable.
+
+        Raises:
+            ValueError: a description takes none, or a variable is left over.
+        """
+        paths = [spec.path for spec in specs]
+        numbers: list[int | None] = [None] * len(paths)
+        for k, where in enumerate(self.wheres):
+            if callable(where):
+                taken = [bool(where(spec)) for spec in specs]
+            else:
+                taken = [c is not None for c in self._matches(where, paths)]
+            numbers = [
+                k if n is None and mine else n for n, mine in zip(numbers, taken, strict=True)
+            ]
+            if k not in numbers:
+                raise ValueError(
+                    f"{self.owner}: `{self.argument}` got {self.labels[k]!r}, which no variable is "
+                    f"left for. The variables are: {', '.join(paths)}"
+                )
+        left = [path for path, n in zip(paths, numbers, strict=True) if n is None]
+        if left:
+            raise ValueError(
+                f"{self.owner}: `{self.argument}` leaves variables over: {', '.join(left)}. "
+                "The pattern '.' takes all that are left."
+            )
+        return [n for n in numbers if n is not None]
+
+    def _matches(self, where: tuple[Choice, ...], paths: Sequence[str]) -> list[Choice | None]:
+        if not where:
+            return [None] * len(paths)
+        return first_matches(where, paths, self.owner, self.argument)
+
+    def get_config(self) -> list[Any]:
+        """Return the descriptions as a file has them."""
+        return [
+            keras.saving.serialize_keras_object(where)
+            if callable(where)
+            else [c.get_config() if isinstance(c, Place) else c for c in where]
+            for where in self.wheres
+        ]
+
+    @staticmethod
+    def where_from(config: Any, owner: str, argument: str) -> Any:
+        """Return a description from the configuration of one.
+
+        Raises:
+            ValueError: it is damaged.
+        """
+        if isinstance(config, dict):
+            return keras.saving.deserialize_keras_object(config)
+        return choices_from(config, owner, argument)
+
+
+def _is_variable(item: Any) -> bool:
+    return not isinstance(item, str | Place)
+
+
+def _label(where: Any) -> str:
+    if callable(where):
+        return str(getattr(where, "__name__", type(where).__name__))
+    return ", ".join(choice if isinstance(choice, str) else choice.path for choice in where)
+
+
+def _distinct(labels: list[str]) -> list[str]:
+    """Number the labels that occur again."""
+    distinct: list[str] = []
+    for label in labels:
+        number, name = 1, label
+        while name in distinct:
+            number += 1
+            name = f"{label} ({number})"
+        distinct.append(name)
+    return distinct

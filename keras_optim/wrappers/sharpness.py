@@ -1,0 +1,37 @@
+"""The parent of the wrappers that step with the gradient uphill, at the edge of a small ball."""
+
+from keras import ops
+
+from keras_optim.optimizer import Slots, Tensor
+from keras_optim.trees import Tree
+from keras_optim.wrappers.wrapper import Wrapper
+
+TINY = 1e-12
+
+
+class SharpnessAware(Wrapper):
+    """Abstract parent of SAM and its relatives: each stretches the ball in its own way."""
+
+    second = "gradient"
+    elementwise = False
+
+    rho: float
+
+    def stretched(self, v: Tensor, x: Tensor) -> Tensor:
+        """`v`, each number times the length of its axis of the ball around `x`."""
+        raise NotImplementedError(f"{type(self).__name__} must define `stretched`.")
+
+    def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Slots]:
+        sums, carry = super().measure(g, x, s, t, lr)
+        return {**sums, "slope": ops.sum(ops.square(self.stretched(g, x)))}, carry
+
+    def pool(self, sums: Tree, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Tree]:
+        shared, seen = super().pool(sums, s, t, lr)
+        return shared, {**seen, "slope": ops.sqrt(sums["slope"]) + TINY}
+
+    def probe(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> Tensor:
+        return self.rho * self.stretched(self.stretched(g / s["slope"], x), x)
+
+    def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
+        change, new = self.inner.step(g, x, s["inner"], t, lr)
+        return change, {"inner": new}
