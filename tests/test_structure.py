@@ -91,7 +91,6 @@ def test_no_exception_is_kept_that_is_not_needed():
 
 OTHERS = (  # the docstrings of algorithms follow the papers; the rest is being rebuilt
     *(f"keras_optim/{name}/" for name in ("algorithms", "engine", "state", "wrappers")),
-    *(f"keras_optim/{name}.py" for name in ("__init__", "contract", "optimizer")),
 )
 PROSE = {name: text for name, text in FILES.items() if not name.startswith(OTHERS)}
 VAGUE = re.compile(
