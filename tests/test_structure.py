@@ -90,7 +90,7 @@ def test_no_exception_is_kept_that_is_not_needed():
 
 
 OTHERS = (  # the docstrings of algorithms follow the papers; the rest is being rebuilt
-    *(f"keras_optim/{name}/" for name in ("algorithms", "engine", "state", "wrappers")),
+    *(f"keras_optim/{name}/" for name in ("algorithms", "engine", "state")),
 )
 PROSE = {name: text for name, text in FILES.items() if not name.startswith(OTHERS)}
 VAGUE = re.compile(
