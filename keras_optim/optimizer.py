@@ -97,7 +97,7 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         if not callable(value) and not isinstance(held, keras.Variable):
             raise TypeError(
                 f"{title}: `learning_rate` must be a schedule or a callable, because the optimizer "
-                f"was made with one, {descriptions.rate(held)}. "
+                f"was made with {descriptions.rate(held)}. "
                 f"Received: learning_rate={formatting.shown(value)}"
             )
         keras.optimizers.Optimizer.learning_rate.fset(self, value)
