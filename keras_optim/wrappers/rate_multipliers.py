@@ -27,9 +27,9 @@ class RateMultipliers(Wrapper):
 
     A multiplier of 0 freezes: neither the weights nor their state change, by no gradient and no
     weight decay. (If a layer stays frozen all the time, `layer.trainable = False` saves its
-    gradient and state as well.) Weight decay, which is in proportion to the rate, is multiplied
-    too, as it is for parameter groups in PyTorch; the options `clipnorm` and `global_clipnorm` see
-    all gradients as they are.
+    gradient and state as well.) Weight decay is in proportion to the rate, so it is multiplied too,
+    as for parameter groups in PyTorch. The options `clipnorm` and `global_clipnorm` see all
+    gradients as they are.
 
     Args:
         inner: An optimizer of keras_optim, not built.
