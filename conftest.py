@@ -1,6 +1,10 @@
-"""What is PyTorch's alone cannot be imported on other backends, so it is not collected there."""
+"""Modules of one backend alone cannot be imported on others, so they are not collected there."""
 
 import os
 
-TORCH = ["keras_optim/engine/torch_native.py", "keras_optim/codegen/*.py"]
-collect_ignore_glob = [] if os.environ.get("KERAS_BACKEND") == "torch" else TORCH
+ALONE = {
+    "jax": ["keras_optim/engine/jax_*.py"],
+    "torch": ["keras_optim/engine/torch_*.py", "keras_optim/codegen/*.py"],
+}
+BACKEND = os.environ.get("KERAS_BACKEND", "jax")
+collect_ignore_glob = [file for of, files in ALONE.items() if of != BACKEND for file in files]

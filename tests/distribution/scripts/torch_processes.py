@@ -18,6 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 import keras_optim
 from keras_optim.engine import norms
 from tests.distribution import problem
+from tests.support import passes
 
 
 def trained(network, weights, rule, rows, follow=lambda: None):
@@ -25,11 +26,15 @@ def trained(network, weights, rule, rows, follow=lambda: None):
     rule.build(weights)
     for batch in problem.batches():
         x, y = (torch.as_tensor(values[rows]) for values in batch)
-        for weight in weights:
-            weight.value.grad = None
-        torch.mean((network(x) - y) ** 2).backward()
-        follow()
-        rule.apply([weight.value.grad for weight in weights], weights)
+
+        def gradients(x=x, y=y):
+            for weight in weights:
+                weight.value.grad = None
+            torch.mean((network(x) - y) ** 2).backward()
+            follow()
+            return [weight.value.grad for weight in weights]
+
+        passes.apply(rule, gradients(), weights, gradients)
     rule.finalize_variable_values(weights)
     return [whole(v) for v in (*weights, *rule.variables)]
 
