@@ -138,8 +138,8 @@ WRAPPERS = (
     Row(
         SkipNonFinite, "wrapper", 2017, "1710.03740", "Leave out steps with overflowing gradients."
     ),
-    Row(SAM, "wrapper", 2020, "2010.01412", "Gradients from uphill, for flat minima."),
-    Row(ASAM, "wrapper", 2021, "2102.11600", "SAM, further uphill where weights are large."),
+    Row(SAM, "wrapper", 2020, "2010.01412", "Gradients at the worst weights nearby."),
+    Row(ASAM, "wrapper", 2021, "2102.11600", "SAM, for weights of any scale."),
     Row(GradientNoise, "wrapper", 2015, "1511.06807", "Add noise to the gradient that fades."),
     Row(
         EMA, "wrapper", 1992, "Polyak & Juditsky 1992", "Test with a moving average of the weights."

@@ -4,8 +4,8 @@ A rule is written in five names, the same in every file:
 
 * `g`: the gradient, a plain tensor in float32 or wider,
 * `x`: the value of the variable, same shape and dtype as `g`,
-* `s`: its state, a dict: the variable's slots, the state that all variables share, and what
-  `constants` decided for it; a wrapper finds that of the rule inside in `s["inner"]`,
+* `s`: its state, a dict: the variable's slots, the state that all variables share, and its
+  constants; a wrapper finds that of the rule inside in `s["inner"]`,
 * `t`: the step, an *integer* tensor counted from 1 (exact for ever; `t % period` is safe),
 * `lr`: the learning rate, a tensor in the dtype of `x`.
 """
@@ -29,14 +29,14 @@ def passes_on(measure: Callable[..., Any]) -> Callable[..., Any]:
 
 @dataclass(frozen=True)
 class VariableSpec:
-    """What is known of a variable before it is trained."""
+    """Path and shape of a variable, which are known before it is trained."""
 
     path: str
     shape: tuple[int, ...]
 
 
 class Rule:
-    """What an algorithm states and writes; `keras_optim.Optimizer` makes an optimizer of it."""
+    """Facts and functions of an algorithm; `keras_optim.Optimizer` makes an optimizer of them."""
 
     slots: tuple[str, ...] = ()
     """Names of the state kept for each variable: zeros of its shape, unless `init` says otherwise.
@@ -46,13 +46,13 @@ class Rule:
     """State shared by all variables, with starting values: numbers, or arrays of any shape."""
 
     non_negative: tuple[str, ...] = ()
-    """Names of those numbers in `shared` that are always finite and >= 0: a file with others is
+    """Names of the numbers in `shared` that are always finite and >= 0: a file with others is
     refused."""
 
-    # What is claimed of the defaults, up to epsilon, for variables of any shape; tests measure it.
+    # Claims about the defaults, up to epsilon, for variables of any shape; tests measure them.
 
     memory: float = 0
-    """Numbers kept for each weight of a large matrix; of a wrapper, what it adds."""
+    """Numbers kept for each weight of a large matrix; a wrapper states those that it adds."""
 
     scale_invariant: bool = False
     """Whether the path stays the same when all gradients are multiplied by one number."""
@@ -67,40 +67,41 @@ class Rule:
     """Whether the path of each weight depends on no other weight and no other's gradients."""
 
     by_rows: bool = False
-    """Whether a row without a gradient may stay unread, where a constant says so, see `rows`."""
+    """Whether a row without a gradient may stay unread, if the constant `lazy` of its variable is
+    set: see `keras_optim.engine.sparse_rows`."""
 
     couples_decay: int | None = None
-    """Weight decay is a step of its own (`None`), or part of the direction of variables with at
-    least so many axes."""
+    """`None`: weight decay is a step of its own. A number: it is part of the direction of
+    variables with at least so many axes."""
 
     shrinks: bool = False
     """Whether weights move without a gradient, apart from weight decay. An instance may change
     it in its constructor, too."""
 
     rate_at_start_only: bool = False
-    """Whether the learning rate decides the first step only, and the rule those that follow."""
+    """Whether the learning rate decides the first step only, and the rule decides all others."""
 
     second: str = "none"
-    """What else it needs of the loss in each step: `"gradient"` is a second gradient, taken at the
-    weights plus the offset that `probe` chooses. Of a wrapper: also what the rule inside needs."""
+    """`"gradient"`: each step needs a second gradient, taken at the weights plus the offset that
+    `probe` chooses. A wrapper takes over this need of the rule inside."""
 
-    # How it is tried by tests that go over the whole catalogue.
+    # Settings for tests that go over the whole catalogue.
 
     trial_rate: float = 0.01
     """A learning rate that trains a small network within a few dozen steps."""
 
     trial_arguments: Mapping[str, Any] = {}
-    """What it cannot do without; and a zero for what would make a wrapper random."""
+    """Required arguments; and a zero for an argument that would make a wrapper random."""
 
     trial_variants: tuple[Mapping[str, Any], ...] = ()
-    """Arguments that change what state there is, each tried beside the defaults."""
+    """Arguments that change which state is kept, each tried beside the defaults."""
 
     _excluded: tuple[Choice, ...] = ()
 
-    # ---- what an algorithm writes
+    # ---- functions that an algorithm writes
 
     def init(self, x: Tensor) -> Slots:
-        """Starting values of the slots of `x` that are not zeros of its shape.
+        """Return the starting values of the slots of `x` that are not zeros of its shape.
 
         They may have any shape, and names beside those in `slots`, which depend on the shape of
         `x` (SM3 keeps one slot for each axis).
@@ -108,102 +109,102 @@ class Rule:
         return {}
 
     def read_older(self, slots: Slots, shape: tuple[int, ...]) -> Slots:
-        """The slots of a variable, from those that an earlier version kept in a file."""
+        """Return the slots of a variable, from those that an earlier version kept in a file."""
         return slots
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        """The rule: the change of `x`, which is added to it, and the new value of all its slots.
+        """Return the change of `x`, which is added to it, and the new value of all its slots.
 
-        Pure: no variables, no casts.
+        The function is pure: no variables, no casts.
         """
         raise NotImplementedError(f"{type(self).__name__} must define `update`.")
 
     @passes_on
     def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Slots]:
-        """Numbers that are summed over all variables before the update, for `pool`; and what
-        `update` shall see in its `s`, so that it is not computed twice.
+        """Return the sums and the carry of a variable.
+
+        The sums are numbers that the engine sums over all variables and gives to `pool`. `update`
+        sees the carry in its `s`, so that nothing is computed twice.
         """
         return {}, {}
 
     def pool(self, sums: Tree, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Tree]:
-        """New values of the shared state, from the sums of `measure`; and what else `update` shall
-        see in this step. It sees both in its `s`.
+        """Return new values of the shared state, from the sums of `measure`; and values that are
+        seen in this step only. `update` sees both in its `s`.
         """
         return {}, {}
 
     def probe(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> Tensor:
-        """The offset from `x` at which the second gradient is taken, if `second` asks for one.
+        """Return the offset from `x` at which the second gradient is taken, see `second`.
 
-        `measure` and `pool` have seen the first gradients then, and what they made of them is in
-        `s`; their results are not kept. For the rest of the step, also for `measure` and `pool`
-        once more, `g` is the second gradient. (A Hessian product would be one more name in `s`,
-        `probe` its direction.) `lr` is NaN where it is a callable, which is asked once a step.
+        `measure` and `pool` have seen the first gradients before. Their results are in `s`, and
+        are dropped afterwards. For the rest of the step, also for `measure` and `pool` once more,
+        `g` is the second gradient. (A Hessian product would be one more name in `s`, and `probe`
+        its direction.) `lr` is NaN if it is a callable, because that is asked only once a step.
         """
         raise NotImplementedError(f"{type(self).__name__} must define `probe`.")
 
     def constants(self, variables: Sequence[VariableSpec]) -> list[Tree]:
-        """What is decided for each variable, from its path and shape, when the optimizer is
-        built.
-        """
+        """Return the constants of each variable, decided from path and shape at the build."""
         name = "exclude_from_weight_decay"
         paths = [variable.path for variable in variables]
         excluded = first_matches(self._excluded, paths, type(self).__name__, name)
         return [{"decayed": pattern is None} for pattern in excluded]
 
     def evaluate(self, x: Tensor, s: Slots) -> Tensor | None:
-        """The evaluation weights between two steps; `None`: the training weights themselves."""
+        """Return the evaluation weights between two steps; `None`: the training weights."""
         return None
 
     def settle(self, x: Tensor, s: Slots) -> Slots:
-        """The slots that change when the evaluation weights become the weights."""
+        """Return the slots that change when the evaluation weights become the weights."""
         return {}
 
-    # ---- what a wrapper extends
+    # ---- functions that a wrapper extends
 
     def children(self) -> "tuple[Any, ...]":
-        """The rules inside."""
+        """Return the rules inside."""
         return ()
 
     def inside(self, constants: Tree) -> Any:
-        """The rule inside that steps a variable with these constants; `None` without one."""
+        """Return the rule inside that steps a variable with these constants, or `None`."""
         return None
 
     def decay_inside(self, constants: Tree, decay: float) -> float:
-        """The weight decay of the rule inside, from that of this one."""
+        """Return the weight decay of the rule inside, from that of this one."""
         return decay
 
     def own_rates(self) -> dict[str, Any]:
-        """Rates that rules inside have of their own, under names in `shared`: each a variable, a
-        schedule or a callable.
+        """Return the rates that rules inside have of their own, under names in `shared`. Each is a
+        variable, a schedule or a callable.
         """
         return {}
 
     def slot_starts(self, x: Tensor, constants: Tree) -> Tree:
-        """Starting values of all slots, those of rules inside included; `None`: zeros like `x`."""
+        """Return the starting values of all slots, also of rules inside; `None`: zeros like `x`."""
         return {**dict.fromkeys(self.slots), **self.init(x)}
 
     def shared_starts(self) -> Tree:
-        """Starting values of all shared state, that of rules inside included."""
+        """Return the starting values of all shared state, that of rules inside included."""
         return dict(self.shared)
 
-    # ---- what runs
+    # ---- functions that the engine and wrappers call
 
     def stored(self, x: Tensor, s: Slots) -> Tensor:
-        """What the variable will hold when `x` is its new value: rounded, and constrained.
+        """Return the value that the variable will hold for `x`: rounded, and constrained.
 
         State that refers to the weights, such as an average, must refer to these.
         """
         return x if s["stored"] is None else s["stored"](x)
 
     def moved(self, change: Tensor, x: Tensor, s: Slots) -> Tensor:
-        """The change of what the variable holds, when `change` is added to `x`."""
+        """Return the change of the stored value, when `change` is added to `x`."""
         if s["stored"] is None:
             return change
         before, decayed = s["decay"] or (x, 0.0)  # added in this order when it is written
         return self.stored(before + (decayed + change), s) - x
 
     def step(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        """Decoupled weight decay, then `update`: what runs, and what a wrapper calls."""
+        """Apply decoupled weight decay, then `update`. The engine and wrappers call this."""
         if not (decay := s["weight_decay"]):
             return self.update(g, x, s, t, lr)
         decayed = -lr * decay * x
@@ -212,7 +213,7 @@ class Rule:
 
 
 def layers(rule: Any) -> Iterator[Any]:
-    """`rule` and those inside, from outside to inside."""
+    """Yield `rule` and those inside, from outside to inside."""
     yield rule
     for child in rule.children():
         yield from layers(child)
@@ -224,7 +225,7 @@ def measures(rule: Any) -> bool:
 
 
 def innermost(rule: Any) -> Any:
-    """The algorithm inside all wrappers."""
+    """Return the algorithm inside all wrappers; `Route` counts as one."""
     while (inner := getattr(rule, "inner", None)) is not None:
         rule = inner
     return rule

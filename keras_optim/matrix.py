@@ -70,8 +70,8 @@ def transposed(stack: Tensor) -> Tensor:
 def inverse_root(stack: Tensor, order: float, epsilon: float) -> Tensor:
     r"""Return $(A + \epsilon I)^{-1/\text{order}}$ of each symmetric matrix $A \geq 0$ of a stack.
 
-    By eigenvalues, of which none counts as less than rounding leaves of the largest. A matrix with
-    an infinite number or NaN gives zeros.
+    Eigenvalues count as at least $n$ roundings of the largest, the tolerance of a numerical rank.
+    A matrix with an infinite number or NaN gives zeros.
 
     >>> a = ops.array([[[5.0, 4.0], [4.0, 5.0]]])
     >>> inverse_root(a, order=2, epsilon=1e-30).round(4)[0].tolist()
@@ -79,7 +79,7 @@ def inverse_root(stack: Tensor, order: float, epsilon: float) -> Tensor:
     """
     finite = ops.all(ops.isfinite(stack), axis=(-1, -2), keepdims=True)
     values, vectors = ops.eigh(ops.where(finite, stack, ops.zeros_like(stack)))
-    least = rounding(stack) * ops.max(values, axis=-1, keepdims=True)
+    least = stack.shape[-1] * rounding(stack) * ops.max(values, axis=-1, keepdims=True)
     values = ops.where(values > least, values, least) + epsilon
     powers = ops.expand_dims(values ** (-1.0 / order), -2)
     return ops.where(finite, (vectors * powers) @ transposed(vectors), ops.zeros_like(stack))

@@ -8,7 +8,7 @@ import keras
 
 from keras_optim import formatting, keras_private, tensors
 from keras_optim.arguments import descriptions, hyperparameters, rule_checks, scalar
-from keras_optim.arguments.ranges import KerasOptions, LearningRate
+from keras_optim.arguments.ranges import OWN_OPTIONS, KerasOptions, LearningRate
 from keras_optim.contract import Rule, Slots, Tensor, VariableSpec, layers
 from keras_optim.engine import distribution, norms, run, second_pass, slots, validation
 from keras_optim.engine.optimizer_state import OptimizerState, named_rules
@@ -54,9 +54,10 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
     """
 
     state: OptimizerState = None  # type: ignore[assignment]  # until it is built
-    """All that is kept for the variables, once the optimizer is built."""
+    """The state of the variables, once the optimizer is built."""
 
     _paths: tuple[str, ...] = ()
+    _wrapped_by: str | None = None
     _keeps_rate = False
     """Whether it has a rate of its own inside of another optimizer."""
     _recording: norms.Recording | None = None
@@ -64,7 +65,7 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
 
     @classmethod
     def _instead(cls, owner: str, value: Any) -> str:
-        """What to write where `value` was given for an optimizer of keras_optim."""
+        """Return advice for a caller who gave `value` for an optimizer of keras_optim."""
         return descriptions.instead(owner, value, Optimizer)
 
     # ---- construction
@@ -78,7 +79,6 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
 
     def __init__(self, learning_rate: LearningRate = 1e-3, **kwargs: Unpack[KerasOptions]):
         super().__init__(learning_rate, **kwargs)
-        self._wrapped_by: str | None = None
         self._awaited: dict[str, Any] = {}
 
     @property
@@ -96,8 +96,8 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         held = keras_private.learning_rate(self)
         if not callable(value) and not isinstance(held, keras.Variable):
             raise TypeError(
-                f"{title}: `learning_rate` must be a schedule or a callable, as what the optimizer "
-                f"was made with, {descriptions.rate(held)}. "
+                f"{title}: `learning_rate` must be a schedule or a callable, because the optimizer "
+                f"was made with {descriptions.rate(held)}. "
                 f"Received: learning_rate={formatting.shown(value)}"
             )
         keras.optimizers.Optimizer.learning_rate.fset(self, value)
@@ -106,7 +106,7 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         return descriptions.described(self)
 
     def get_config(self) -> dict[str, Any]:
-        """Every argument of the constructor, read back from the attribute of its name."""
+        """Return every argument of the constructor, from the attribute of its name."""
         config = super().get_config()
         for name in hyperparameters.own_parameters(type(self).__init__):
             if name != "learning_rate":
@@ -122,7 +122,7 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Optimizer":
-        """A new optimizer, without state, from what `get_config` returned."""
+        """Return a new optimizer, without state, from its configuration."""
         config = dict(config)
         excluded = config.pop("exclude_from_weight_decay", ())
         known = config.pop("variable_paths", ())
@@ -132,7 +132,7 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         return optimizer
 
     def _remember(self, paths: Sequence[str]) -> None:
-        """Take the paths that patterns and places were found in, from a configuration."""
+        """Take the paths, in which patterns and places were found, from a configuration."""
         self._paths = tuple(
             hyperparameters.check(type(self).__name__, "variable_paths", paths, list[str])
         )
@@ -140,6 +140,8 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
     def __setattr__(self, name: str, value: Any) -> None:
         if (hint := hyperparameters.settable(type(self).__init__).get(name)) is not None:
             value = hyperparameters.check(type(self).__name__, name, value, hint)
+        if name in OWN_OPTIONS and not (name == "weight_decay" and self._keeps_rate):
+            self._refuse_if_wrapped(f"set `{name}` of")
         super().__setattr__(name, value)
         if self.state and self.state.native and name not in ("learning_rate", "state"):
             self.state.native.forget()
@@ -151,7 +153,7 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
 
         Raises:
             TypeError: no list of floating point variables.
-            ValueError: none or the same twice; already built for others; or an exclusion from
+            ValueError: no variable, or one twice; already built for others; or an exclusion from
                 weight decay that matches none.
         """
         self._refuse_if_wrapped("build")
@@ -186,14 +188,14 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         files.load_awaited(self)
 
     def _known_paths(self, variables: Sequence[Any]) -> tuple[str, ...]:
-        """The paths that decide: those before saving, where a loaded model has the variables."""
+        """Return the paths that decide: those before saving, if the variables are the same."""
         now = tuple(path_of(v) for v in variables)
         self._paths = self._paths if same_variables(self._paths, now) else now
         self._find(variables, self._paths)
         return self._paths
 
     def _find(self, variables: Sequence[Any], paths: Sequence[str]) -> None:
-        """Find out where the variables are that were given themselves."""
+        """Find the positions of variables that were given themselves."""
         name = "exclude_from_weight_decay"
         self._excluded = located(self._excluded, paths, variables, type(self).__name__, name)
 
@@ -203,19 +205,19 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
     def add_variable(
         self, shape: Any, initializer: Any = "zeros", dtype: Any = None, **kwargs: Any
     ) -> Any:
-        """Keras's method; state of half-precision variables is kept in float32."""
+        """Call Keras's method; state of half-precision variables is kept in float32."""
         return super().add_variable(shape, initializer, dtype=tensors.wide(dtype), **kwargs)
 
     @property
     def variables(self) -> list[Any]:
-        """All state, in the order in which Keras hands it over."""
+        """Variables of all state, in the order in which Keras hands them over."""
         run.refuse_another_model(self)
         return super().variables
 
     def add_variable_from_reference(
         self, reference_variable: Any, name: str | None = None, initializer: Any = "zeros"
     ) -> Any:
-        """Keras's method; state lies over devices as its variable does, on every backend."""
+        """Call Keras's method; state lies over devices as its variable does, on every backend."""
         initializer = distribution.spread_like(reference_variable, initializer)
         return super().add_variable_from_reference(reference_variable, name, initializer)
 
@@ -230,8 +232,8 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         the configuration, so a loaded optimizer remembers it.
 
         Args:
-            var_list: Variables. These are meant, not others of the same path. A configuration
-                taken after the build has their positions; one taken before has their paths only.
+            var_list: Variables: these, not others of the same path. A configuration taken after
+                the build has their positions; one taken before has their paths only.
             var_names: Regular expressions, searched for in the path, such as `"bias"` or
                 `"embedding/.*"`; `^` is the beginning of the path or of any part of it after a
                 `/`, so `"^body/"` finds `sequential/body/kernel` as well as `body/kernel`.
@@ -283,7 +285,7 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         trainable_variables: Sequence[Any],
         second: Callable[[Sequence[Tensor]], Sequence[Any]] | None = None,
     ) -> Any:
-        """Keras's method; `second` goes from values of the variables to the gradients there."""
+        """Call Keras's method; `second` goes from values of the variables to gradients there."""
         at = (lambda *given: second(given[-1])) if second else None
         with second_pass.offering(at) if at else contextlib.nullcontext():
             return super().stateless_apply(optimizer_variables, grads, trainable_variables)
@@ -335,11 +337,11 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         files.save(self, store)
 
     def load_own_variables(self, store: Any) -> None:
-        """Read what matches by name, and say what does not. Keras calls this."""
+        """Read the state that matches by name, and warn of the rest. Keras calls this."""
         files.load(self, store)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For `pickle` and `copy.deepcopy`: the copy takes its state up when it is built."""
+        """Support `pickle` and `copy.deepcopy`: the copy takes up its state when it is built."""
         state: dict[str, Any] = {}
         files.save(self, state)
         return files.restored, (type(self), self.get_config(), state)

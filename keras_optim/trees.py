@@ -1,6 +1,5 @@
-"""Nested dicts: a rule's own state under its names, that of the rule inside under `inner`.
-
-In variables and files the same state has flat names: a name of its own for each leaf.
+"""Trees, which are nested dicts: a rule's own state by its names, that of the rule inside under
+`inner`. In variables and files, each leaf has a flat name instead.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,7 +14,7 @@ INNER = "inner"
 
 
 def merged(*trees: Tree) -> Tree:
-    """Return one tree with the leaves of all; of one name the last counts.
+    """Return one tree with the leaves of all; the last of one name counts.
 
     >>> merged({"a": 1, "inner": {"b": 2}}, {"inner": {"c": 3}})
     {'a': 1, 'inner': {'b': 2, 'c': 3}}
@@ -31,7 +30,7 @@ def merged(*trees: Tree) -> Tree:
 
 
 def mapped(function: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
-    """Return the tree of `function` of each leaf and of those of the same name in `others`.
+    """Apply `function` to each leaf and those of the same name in `others`; return the tree.
 
     >>> mapped(lambda a, b: a + b, {"a": 1, "inner": {"b": 2}}, {"a": 10, "inner": {"b": 20}})
     {'a': 11, 'inner': {'b': 22}}
@@ -69,7 +68,7 @@ def flat_names(tree: Tree, taken: Iterable[str] = ()) -> Tree:
 
 
 def flattened(tree: Tree, names: Tree) -> dict[str, Any]:
-    """Return the leaves by their flat names: those of `names` that the tree has.
+    """Return the leaves by their flat names; `names` may have more than the tree.
 
     >>> flattened({"a": 1, "inner": {"a": 2}}, {"a": "a_2", "inner": {"a": "a", "b": "b"}})
     {'a_2': 1, 'a': 2}
@@ -83,7 +82,7 @@ def flattened(tree: Tree, names: Tree) -> dict[str, Any]:
 
 
 def nested(flat: dict[str, Any], names: Tree) -> Tree:
-    """Return the tree of leaves that are known by their flat names.
+    """Return the tree of leaves given by their flat names.
 
     >>> nested({"a_2": 1, "a": 2}, {"a": "a_2", "inner": {"a": "a"}})
     {'a': 1, 'inner': {'a': 2}}

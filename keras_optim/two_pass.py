@@ -2,9 +2,9 @@
 
 Keras's own step is the first pass. Inside of it, the optimizer is offered a function that computes
 the gradients of the same batch at other weights. This function works in a scope that assigns
-nothing. So weights, statistics of batch normalisation, metrics and states of random numbers stay as
-the first pass left them. The scope begins with the states from before the first pass, so dropout
-draws the same masks.
+nothing. So weights, statistics of batch normalisation, metrics and random states stay as the first
+pass left them. The scope begins with the states from before the first pass, so dropout draws the
+same masks.
 """
 
 import contextlib
@@ -28,11 +28,11 @@ Values = list[tuple[Any, Tensor]]
 def two_pass(model: Any) -> Any:
     """Make `model` compute the second gradient that an optimizer such as SAM needs.
 
-    Write this line before `fit`, before or after `compile`. Other optimizers train as before. The
-    line is not saved with the model: write it again after loading or cloning.
+    Call it before `fit`, before or after `compile`. Other optimizers train as before. The call is
+    not saved with the model: repeat it after loading or cloning.
 
     The second pass sees the same batch, the same sample weights and the same dropout masks.
-    Statistics of batch normalisation and metrics are those of the first pass alone.
+    The first pass alone updates statistics of batch normalisation and metrics.
 
     Args:
         model: A Keras model whose class leaves `train_step` to Keras.
@@ -62,8 +62,8 @@ def two_pass(model: Any) -> Any:
     if type(model).train_step is not keras.Model.train_step:
         raise ValueError(
             f"two_pass: {type(model).__name__} has a `train_step` of its own, whose loss is not "
-            "known here. Call its optimizer with apply(gradients, variables, second=function), "
-            "where function() returns the gradients at the weights that the model has then."
+            "known here. Call its optimizer with apply(gradients, variables, second=function): "
+            "function() must return the gradients at the weights that the model has then."
         )
     plain = type(model).train_step
 
@@ -83,16 +83,16 @@ def two_pass(model: Any) -> Any:
 def two_passes(
     model: Any, gradients: Callable[[], Sequence[Any]]
 ) -> tuple[Sequence[Any], Callable[[], Sequence[Any]]]:
-    """Compute gradients in a training loop of one's own, and return how to do it once more.
+    """Compute gradients in a training loop of your own; return them and a function for second ones.
 
-    The second time, the states of random numbers are those of the first, so dropout draws the same
-    mask; and statistics, such as those of batch normalisation, stay as the first pass left them.
-    On JAX, call it outside of compiled functions only.
+    The function begins with the random states of the first pass, so dropout draws the same mask.
+    Statistics, such as those of batch normalisation, stay as the first pass left them. On JAX, call
+    it outside of compiled functions only.
 
     Args:
         model: A Keras model or layer.
-        gradients: Computes the gradients of one batch, each time that it is called. (On PyTorch:
-            `model.zero_grad()` belongs into it.)
+        gradients: A function that returns the gradients of one batch at the present weights. (On
+            PyTorch, it must call `model.zero_grad()` first.)
 
     Returns:
         The gradients, and the function to give to `apply` as `second`.
@@ -119,7 +119,7 @@ def two_passes(
 
 
 def _second(model: Any, data: Any, before: Values) -> Gradients:
-    """Return a function for the gradients of the loss on a batch, in the state from before."""
+    """Return a function for the gradients of the loss on a batch, in the state `before`."""
     x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
     scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
     if scaled and getattr(model.optimizer.inner_optimizer, "second", "none") != "none":
@@ -189,7 +189,7 @@ def _kept(layer: Any) -> Values:
 
 @contextlib.contextmanager
 def _holding(values: Values) -> Iterator[None]:
-    """Let variables hold other values; they are as before in any case."""
+    """Let variables hold other values inside, and restore their own afterwards."""
     before = [(v, ops.copy(tensor(v))) for v, _ in values]
     for variable, value in values:
         variable.assign(value)

@@ -48,13 +48,13 @@ class Shampoo(Optimizer):
         learning_rate: >= 0, or a schedule. Default 0.001.
         beta_1: In [0, 1), decay of the mean of the gradient. Default 0.9.
         beta_2: In [0, 1], decay of the statistics; 1: their sums. Default 0.999.
-        epsilon: >= 1e-30, added to the eigenvalues, and to the root of the graft. Default 1e-8.
+        epsilon: >= 1e-30, added to the eigenvalues, and to the root of the graft. Default 1e-12.
         refresh_period: Steps from one computation of the roots to the next, >= 1. Default 10.
         start_step: The first step that is whitened, >= 1; earlier ones are those of the graft.
             Default 1.
         block_size: The largest number of rows or columns of a block, >= 1. Default 1024.
         grafting: Where lengths are from: `"adam"`, `"sgd"` (the mean of the gradient), or `None`:
-            as they are. Default `"adam"`.
+            as they are. Default `adam`.
         **kwargs: Options of every optimizer, see `keras_optim.Optimizer`.
 
     Example: one step without grafting is the nearest orthogonal matrix, here of a rotation.
@@ -83,7 +83,7 @@ class Shampoo(Optimizer):
         learning_rate: LearningRate = 1e-3,
         beta_1: Decay = 0.9,
         beta_2: Fraction = 0.999,
-        epsilon: Epsilon = 1e-8,
+        epsilon: Epsilon = 1e-12,
         refresh_period: Period = 10,
         start_step: Period = 1,
         block_size: Annotated[int, Range(1)] = 1024,
@@ -134,12 +134,12 @@ class Shampoo(Optimizer):
         )
         step = roots["left_root"] @ means @ roots["right_root"]
         if self.grafting:
-            step = step * length(blocks(graft, self.block_size)) / (length(step) + TINY)
-        step = joined(step, tuple(x.shape), self.block_size)
+            step = step * (length(blocks(graft, self.block_size)) / (length(step) + TINY))
+        step = bounded(joined(step, tuple(x.shape), self.block_size))
         return -lr * ops.where(t < self.start_step, graft, step), {**new, **roots}
 
     def statistic(self, old: Tensor, square: Tensor) -> Tensor:
-        """The sum or the mean of squares, with one more."""
+        """Return the sum or the mean of squares, with one more."""
         return old + square if self.beta_2 == 1.0 else ema(old, square, self.beta_2)
 
     def root(self, statistic: Tensor, t: Tensor) -> Tensor:
@@ -166,5 +166,7 @@ def is_matrix(x: Tensor) -> bool:
 
 
 def length(stack: Tensor) -> Tensor:
-    """The norm of each block."""
-    return ops.sqrt(ops.sum(stack * stack, axis=(-1, -2), keepdims=True))
+    """Return the norm of each block, of numbers of any size."""
+    largest = ops.max(ops.abs(stack), axis=(-1, -2), keepdims=True)
+    unit = stack / ops.where(largest > 0.0, largest, ops.ones_like(largest))
+    return largest * ops.sqrt(ops.sum(unit * unit, axis=(-1, -2), keepdims=True))

@@ -81,6 +81,9 @@ class WrapperOptions(KerasOptions, total=False):
     learning_rate: LearningRate
 
 
+OWN_OPTIONS = frozenset(KerasOptions.__annotations__) - {"name"}
+"""The options that an optimizer gives up when it is wrapped."""
+
 OPTION_DEFAULTS: Mapping[str, Any] = {
     **dict.fromkeys(KerasOptions.__annotations__),
     "use_ema": False,

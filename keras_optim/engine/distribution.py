@@ -1,7 +1,7 @@
 """Distribution of state and gradients over several devices.
 
-On JAX `keras.distribution` spreads variables over a mesh, on TensorFlow `tf.distribute` keeps a
-copy of them on each replica, on PyTorch `fully_shard` makes DTensors of them.
+On JAX, `keras.distribution` spreads variables over a mesh. On TensorFlow, `tf.distribute` keeps a
+copy of them on each replica. On PyTorch, `fully_shard` makes DTensors of them.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from keras_optim.tensors import BACKEND, Tensor, native_value, tf
 
 
 def replicated(variable: Any, rank: int) -> Any:
-    """The layout of state of another shape than its `variable`: whole, on each of its devices."""
+    """Return the layout of state of another shape than its `variable`: whole, on each device."""
     layout = keras_private.layout(variable)
     if isinstance(layout, keras.distribution.TensorLayout):
         return keras.distribution.TensorLayout((None,) * rank, layout.device_mesh)
@@ -22,7 +22,7 @@ def replicated(variable: Any, rank: int) -> Any:
 
 
 def spread_like(variable: Any, initializer: Any) -> Callable[..., Tensor]:
-    """`initializer`, giving what can be added to `variable`, see `alike`."""
+    """Make an initializer return values that can be added to `variable`, see `alike`."""
     initializer = keras.initializers.get(initializer)
     if not _is_dtensor(native_value(variable)):
         return initializer
@@ -30,7 +30,7 @@ def spread_like(variable: Any, initializer: Any) -> Callable[..., Tensor]:
 
 
 def alike(reference: Tensor, value: Tensor) -> Tensor:
-    """`value` as a DTensor where `reference` is one, so that they can be added.
+    """Return `value` as a DTensor if `reference` is one, so that they can be added.
 
     It lies over the devices as `reference` does; of another shape, it is whole on each of them.
     """
@@ -45,12 +45,12 @@ def alike(reference: Tensor, value: Tensor) -> Tensor:
 
 
 def whole(value: Tensor) -> Tensor:
-    """All of a DTensor, on each device; another tensor as it is."""
+    """Return all of a DTensor, on each device; another tensor as it is."""
     return value.full_tensor() if _is_dtensor(value) else value
 
 
 def summed(optimizer: Any, grads: Sequence[Tensor]) -> Sequence[Tensor]:
-    """The gradients, added up where each replica of `tf.distribute` has that of its share.
+    """Return the gradients, added up over the replicas of `tf.distribute`.
 
     Raises:
         ValueError: outside of `strategy.run`, under another strategy than the optimizer's, or
@@ -68,9 +68,9 @@ def summed(optimizer: Any, grads: Sequence[Tensor]) -> Sequence[Tensor]:
 
 
 def add(optimizer: Any, variable: Any, change: Tensor) -> bool:
-    """Add `change` to a variable in place, if its backend can; whether it did.
+    """Add `change` to a variable in place, and return whether the backend can.
 
-    TensorFlow does so in one operation; elsewhere, a value that was read and a sum cost the same.
+    TensorFlow does so in one operation; on other backends it would save nothing.
     """
     dtype = keras.backend.standardize_dtype(change.dtype)
     if BACKEND != "tensorflow" or tf().distribute.has_strategy() or variable.dtype != dtype:
@@ -102,7 +102,7 @@ def assign(optimizer: Any, values: Sequence[tuple[Any, Tensor]]) -> None:
 
 
 def check_strategy(optimizer: Any, variables: Sequence[Any]) -> None:
-    """Refuse what cannot run, or would run wrongly, under `tf.distribute`.
+    """Refuse an optimizer that cannot run, or would run wrongly, under `tf.distribute`.
 
     Raises:
         ValueError: the optimizer was made under another strategy than its variables or the step,
@@ -128,7 +128,7 @@ def check_strategy(optimizer: Any, variables: Sequence[Any]) -> None:
 
 
 def check_scaling(title: str) -> None:
-    """Refuse a second pass in the condition in which `LossScaleOptimizer` makes its steps.
+    """Refuse a second pass inside the condition in which `LossScaleOptimizer` makes its steps.
 
     Raises:
         ValueError: under a strategy whose replicas are threads.
@@ -155,7 +155,7 @@ def _runs_in_threads(strategy: Any) -> bool:
 
 
 def _check_compilation(optimizer: Any) -> None:
-    """Refuse a step that is traced in a way in which its replicas could not be run."""
+    """Refuse a step that is traced in a way in which its replicas could not run."""
     strategy, title = keras_private.strategy(optimizer), type(optimizer).__name__
     if not _runs_in_threads(strategy) or strategy.num_replicas_in_sync == 1:
         return
@@ -178,7 +178,7 @@ def _check_compilation(optimizer: Any) -> None:
 
 
 def processes() -> int:
-    """How many processes train together."""
+    """Return the number of processes that train together."""
     if BACKEND == "jax":
         import jax
 

@@ -1,7 +1,7 @@
 """The whole `apply` of an optimizer on JAX: the function of `pipeline` on the values of variables.
 
-Keras computes the rule in each step of an accumulation and then drops it; here a condition, or
-Python where the count is known, leaves it out.
+Keras computes the rule in each step of an accumulation and then drops its results. Here a
+condition leaves it out, or Python does if the count is known.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ from keras_optim.tensors import Tensor, tensor
 
 
 def apply(optimizer: Any, base: type, grads: Sequence[Tensor], variables: Sequence[Any]) -> bool:
-    """Make the step of `optimizer`, and say whether it was made.
+    """Make the step of `optimizer`, and return whether it could.
 
     Args:
         optimizer: Built.
-        base: The class whose methods this stands for: one that overrides them has Keras's step.
+        base: The class whose methods this replaces: a subclass that overrides them falls back.
         grads: Dense, in the order of the variables; `None` if a variable has none.
         variables: Known to the optimizer.
     """
@@ -64,7 +64,7 @@ def apply(optimizer: Any, base: type, grads: Sequence[Tensor], variables: Sequen
 
 
 def _in_turn(optimizer: Any, iterations: Tensor, made: Any) -> Any:
-    """The step that is due: one that changes the weights, or one that accumulates."""
+    """Make the step that is due: one that changes the weights, or one that accumulates."""
     period = optimizer.gradient_accumulation_steps
     if not period:
         return made(True)
@@ -86,7 +86,7 @@ def _average_others(optimizer: Any, indices: Sequence[int]) -> None:
 
 
 def _holders(optimizer: Any, i: int) -> dict[str, Any]:
-    """The Keras variables that belong to the variable with index `i`."""
+    """Return the Keras variables that belong to the variable with index `i`."""
     state = optimizer.state
     held = {"x": keras_private.trainable_variables(optimizer)[i]}
     held |= {f"{SLOT}{name}": v for name, v in state.slots[i].items()}
@@ -98,7 +98,7 @@ def _holders(optimizer: Any, i: int) -> dict[str, Any]:
 
 
 def _alike(new: dict[str, Tensor], old: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The new values in the dtypes of the old ones."""
+    """Cast new values to the dtypes of the old ones."""
     return {
         name: value if new[name] is value else ops.cast(new[name], value.dtype)
         for name, value in old.items()

@@ -17,33 +17,33 @@ from keras_optim.variables.layer_names import layer_names
 Tensor = Any
 
 LAST = ("learning_rate", "gradient_norm", "update_norm")
-"""What is recorded of each step."""
+"""The numbers that are recorded of each step."""
 BY_LAYER = ("layer_gradient_norm", "layer_update_norm")
-"""On request: one number for each layer."""
+"""Recorded on request: one number for each layer."""
 NAMES = tuple(f"{when}_{name}" for when in ("recorded", "summed") for name in (*LAST, *BY_LAYER))
 STEPS = "recorded_steps"
 
 
 @dataclass
 class Recording:
-    """What an optimizer records; it is true."""
+    """Settings of an optimizer that records; the object is true."""
 
     model: Any = None
-    """Whose layers are told apart, or `None`."""
+    """The model whose layers are told apart, or `None`."""
     layers: list[str] = field(default_factory=list)
     """Their names, once the optimizer is built."""
     layer_of: list[int] = field(default_factory=list)
-    """For each variable of the optimizer, which of `layers` it belongs to."""
+    """For each variable of the optimizer, the index of its layer in `layers`."""
     indices: list[int] = field(default_factory=list)
-    """The variables that have a gradient in the step that is being made."""
+    """The variables that have a gradient in the present step."""
 
 
 def start(optimizer: Any, model: Any = None) -> bool:
-    """Record from now on; whether that is new, so that a compiled step must be made again.
+    """Record from now on, and return whether that is new: then compile steps again.
 
     Args:
         optimizer: Of keras_optim.
-        model: Whose layers are to be told apart, or `None`.
+        model: The model whose layers are told apart, or `None`.
     """
     present = optimizer._recording
     if present and (model is None or present.model is model):
@@ -55,7 +55,7 @@ def start(optimizer: Any, model: Any = None) -> bool:
 
 
 def add(optimizer: Any) -> None:
-    """Create what a built optimizer lacks of the variables."""
+    """Create the variables for norms that a built optimizer lacks."""
     recording, shared = optimizer._recording, optimizer.state.shared
     if recording.model is not None:
         names = layer_names(recording.model, keras_private.trainable_variables(optimizer))
@@ -72,7 +72,7 @@ def add(optimizer: Any) -> None:
 
 
 def note_variables(optimizer: Any, variables: Sequence[Any]) -> None:
-    """Keep which variables the gradients of this step belong to."""
+    """Note the variables to which the gradients of this step belong."""
     if optimizer._recording.layers:
         indices = [keras_private.index_of(optimizer, v) for v in variables]
         optimizer._recording.indices = indices
@@ -83,7 +83,7 @@ def of_gradients(
     grads: Sequence[Tensor],
     total: Callable[[Tensor], Tensor] = lambda value: value,
 ) -> dict[str, Tensor]:
-    """The norms of the gradient, before clipping; `total` is that of `step_all`."""
+    """Return the norms of the gradient, before clipping; `total` is that of `step_all`."""
     grads = [ops.cast(g, "float32") for g in grads]
     found = {"recorded_gradient_norm": whole(global_norm(grads, total))}
     if recording.layers:
@@ -92,7 +92,7 @@ def of_gradients(
 
 
 def note_gradient(optimizer: Any, grads: Sequence[Tensor]) -> None:
-    """Keep the norm of the gradient, before clipping, until the step is made."""
+    """Keep the norm of the gradient, before clipping, until the rule runs."""
     for name, value in of_gradients(optimizer._recording, grads).items():
         optimizer.state.shared[name].assign(value)
 
@@ -104,7 +104,7 @@ def noted(
     lr: Tensor,
     total: Callable[[Tensor], Tensor],
 ) -> dict[str, Tensor]:
-    """The numbers to record of a step with these `changes`; `total` is that of `step_all`."""
+    """Return the numbers to record of a step with `changes`; `total` is that of `step_all`."""
     names: tuple[str, ...] = LAST
     last = {
         "recorded_learning_rate": ops.cast(lr, "float32"),
@@ -122,7 +122,7 @@ def noted(
 def global_norm(
     tensors: Sequence[Tensor], total: Callable[[Tensor], Tensor] = lambda value: value
 ) -> Tensor:
-    """Euclidean norm over all elements of all tensors.
+    """Return the Euclidean norm over all elements of all tensors.
 
     >>> float(global_norm([ops.array([3.0]), ops.array([[4.0]])]))
     5.0
@@ -134,7 +134,7 @@ def global_norm(
 
 
 def layer_norms(recording: Recording, tensors: Sequence[Tensor]) -> Tensor:
-    """The norm of each layer, from one tensor for each variable of the step; 0 without any."""
+    """Return the norm of each layer, from one tensor for each variable of the step; 0 if none."""
     groups: list[list[Tensor]] = [[] for _ in recording.layers]
     for index, value in zip(recording.indices, tensors, strict=True):
         groups[recording.layer_of[index]].append(value)
@@ -144,12 +144,12 @@ def layer_norms(recording: Recording, tensors: Sequence[Tensor]) -> Tensor:
 
 
 def last(optimizer: Any) -> dict[str, float]:
-    """What was recorded of the last step."""
+    """Return the numbers recorded of the last step."""
     return _read(optimizer, "recorded", 1.0)
 
 
 def means(optimizer: Any) -> dict[str, float]:
-    """Means over the steps since `forget`; nothing without steps."""
+    """Return the means over the steps since `forget`; an empty dict without steps."""
     steps = float(ops.convert_to_numpy(optimizer.state.shared[STEPS]))
     return _read(optimizer, "summed", steps) if steps else {}
 

@@ -17,15 +17,15 @@ _TAKEN = ("average", "gradient_accumulator", "iteration", "learning_rate", "form
 
 @dataclass(frozen=True)
 class Fixed:
-    """What does not change from step to step for one variable."""
+    """Names and constants of one variable, the same in each step."""
 
     names: Tree
     """The flat names of its slots."""
     constants: Tree
-    """What a rule sees of it: the constants, the weight decay, how values are stored."""
+    """Its constants, its weight decay, and the function that returns stored values."""
 
     def state(self, slots: dict[str, Tensor], *others: Tree) -> Tree:
-        """The dict `s`: the slots, which have flat names here, the constants, and `others`."""
+        """Return the dict `s`: the slots, given by flat names, the constants, and `others`."""
         return merged(nested(slots, self.names), *others, self.constants)
 
 
@@ -38,32 +38,32 @@ class OptimizerState:
     slot_names: list[Tree]
     """The flat names, as `trees.flat_names` has them."""
     shared: dict[str, Any]
-    """What belongs to all variables together, by flat names."""
+    """The state of all variables together, by flat names."""
     owners: list[tuple[Any, dict[str, str]]]
     """Each rule with the flat names of its shared state, as `named_rules` has them."""
     constants: list[Tree]
-    """What was decided for each variable when the optimizer was built."""
+    """The constants of each variable, which the build decided."""
     native: Any
-    """The compiled steps, where the backend has them, or `None`."""
+    """The compiled steps, if the backend has them, or `None`."""
     trained: dict[str, Any] = field(default_factory=dict)
-    """The weights that are trained, and their slots, by their names in a file, while evaluation
-    weights are in the model: see `keras_optim.state.evaluation_weights`."""
+    """The training weights and their slots, by their names in a file, while the model holds
+    evaluation weights: see `keras_optim.state.evaluation_weights`."""
 
     def shared_of(self, rule: Any) -> dict[str, Any]:
-        """The variables of the shared state that belongs to `rule`, by its own names."""
+        """Return the variables of the shared state that belongs to `rule`, by its own names."""
         names = next(names for owner, names in self.owners if owner is rule)
         return {name: self.shared[flat] for name, flat in names.items()}
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What a variable holds after an assignment: the value rounded, and within its constraint."""
+    """The storing of a value in a variable: it is rounded, and brought within the constraint."""
 
     dtype: str
     constraint: Callable[[Tensor], Tensor] | None
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The stored value of `x`, in the dtype of `x`."""
+        """Return the stored value of `x`, in the dtype of `x`."""
         kept = ops.cast(x, self.dtype)
         if self.dtype in HALF and BACKEND == "jax":
             # XLA may leave out a cast to a narrower dtype and back.
@@ -75,24 +75,24 @@ class Stored:
 
 
 def stored_by(variable: Any) -> Stored | None:
-    """How `variable` stores a value; `None`: as it is."""
+    """Return the function by which `variable` stores values; `None`: it stores them as they are."""
     dtype = keras.backend.standardize_dtype(variable.dtype)
     constraint = getattr(variable, "constraint", None)
     return Stored(dtype, constraint) if constraint is not None or dtype in HALF else None
 
 
 def slot_names(starts: Tree) -> Tree:
-    """The flat names of the slots of a variable, from their starting values."""
+    """Return the flat names of the slots of a variable, from their starting values."""
     return flat_names(starts, _TAKEN)
 
 
 def shared_names(rule: Any) -> Tree:
-    """The flat names of the shared state of a rule and those inside."""
+    """Return the flat names of the shared state of a rule and those inside."""
     return flat_names(rule.shared_starts(), _TAKEN)
 
 
 def named_rules(rule: Any, names: Tree | None = None) -> Iterator[tuple[Any, dict[str, str]]]:
-    """Each rule, from outside to inside, with the flat names of the shared state that it has."""
+    """Yield each rule, from outside to inside, with the flat names of its shared state."""
     names = shared_names(rule) if names is None else names
     yield rule, {name: flat for name, flat in names.items() if not isinstance(flat, dict)}
     inside = [value for value in names.values() if isinstance(value, dict)]
@@ -101,7 +101,7 @@ def named_rules(rule: Any, names: Tree | None = None) -> Iterator[tuple[Any, dic
 
 
 def own_rates(optimizer: Any) -> dict[str, Any]:
-    """The rates that rules inside have of their own, by flat names: see `Rule.own_rates`."""
+    """Return the rates that rules inside have of their own, by flat names: see `Rule.own_rates`."""
     return {
         names[name]: rate
         for rule, names in named_rules(optimizer)
@@ -110,19 +110,19 @@ def own_rates(optimizer: Any) -> dict[str, Any]:
 
 
 def scheduled_rates(optimizer: Any) -> dict[str, Any]:
-    """Those of them that are no variables, as they are in this step."""
+    """Return the own rates that are no variables, with their values in this step."""
     rates = own_rates(optimizer)
     scheduled = {n: r for n, r in rates.items() if not isinstance(r, keras.Variable)}
     return {n: keras_private.rate_now(optimizer, rate) for n, rate in scheduled.items()}
 
 
 def shared_now(optimizer: Any) -> dict[str, Tensor]:
-    """The shared state by flat names, with the rates of this step."""
+    """Return the shared state by flat names, with the rates of this step."""
     return {**tensors(optimizer.state.shared), **tensors(scheduled_rates(optimizer))}
 
 
 def fixed(optimizer: Any, indices: Sequence[int]) -> list[Fixed]:
-    """What is fixed for each of the variables with these indices, weight decay included."""
+    """Return names and constants of the variables with these indices."""
     decay, variables = optimizer.weight_decay or 0.0, keras_private.trainable_variables(optimizer)
     state = optimizer.state
     return [
@@ -135,7 +135,7 @@ def fixed(optimizer: Any, indices: Sequence[int]) -> list[Fixed]:
 
 
 def with_options(rule: Any, constants: Tree, decay: float, stored: Stored | None) -> Tree:
-    """The constants of a rule and those inside, with what is fixed by options and variables."""
+    """Add weight decay and storing to the constants of a rule and those inside."""
     whole = {
         **constants,
         "weight_decay": decay if constants.get("decayed") else 0.0,
@@ -149,9 +149,9 @@ def with_options(rule: Any, constants: Tree, decay: float, stored: Stored | None
 
 
 def state_of(optimizer: Any, i: int, **slots: Tensor) -> Tree:
-    """The dict `s` of the variable with index `i`, between two steps; empty if it has no slots.
+    """Return the dict `s` of the variable with index `i`, between two steps; empty without slots.
 
-    Slots that are given stand for those that the optimizer has.
+    Slots that are given replace those of the optimizer.
     """
     state, x = optimizer.state, widened(keras_private.trainable_variables(optimizer)[i])
     if not state.slots[i]:

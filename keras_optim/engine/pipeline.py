@@ -1,5 +1,5 @@
-"""The `apply` of Keras as one pure function of tensors: loss scale, accumulation, clipping, the
-rule, the moving average and the count of steps.
+"""The `apply` of Keras as one pure function: loss scale, accumulation, clipping, the rule, the
+moving average and the count of steps.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,19 +16,19 @@ Tensor = Any
 Tensors = Mapping[str, Tensor]
 Total = Callable[[Tensor], Tensor]
 SLOT, SHARED = "slot_", "shared_"
-"""Before the names of slots among the arrays, and of shared state among what is shared."""
+"""Prefixes of the names of slots in an item, and of the rule's state in `shared`."""
 
 
 def whole_apply(optimizer: Any, full: bool) -> Callable[..., Any]:
     """Return the function `(items, shared, fixed, total) -> (new items, new shared)`.
 
-    An item is what belongs to a variable: `g`, `x`, its slots, `average` and `accumulator`. Shared
-    are `rate`, `iterations` and the rule's shared state. `total` sums a number over all variables,
-    if the items are some of many.
+    An item holds the tensors of a variable: `g`, `x`, its slots, `average` and `accumulator`.
+    `shared` holds `rate`, `iterations` and the rule's shared state. `total` sums a number over all
+    variables, if the items are some of many.
 
     Args:
         optimizer: Built.
-        full: Whether the weights change, or the gradients are only accumulated.
+        full: Whether the weights change; else the gradients are only accumulated.
     """
     period = optimizer.gradient_accumulation_steps or 1
 
@@ -76,9 +76,9 @@ def whole_apply(optimizer: Any, full: bool) -> Callable[..., Any]:
 
 
 def of_one_variable(optimizer: Any, full: bool) -> Callable[..., Any]:
-    """Return the same function for one variable of many, as kernels are traced from it.
+    """Return the same function for one variable of many: kernels are traced from it.
 
-    What is fixed comes as a dict, see `Fixed`.
+    Names and constants come as a dict, see `Fixed`.
     """
     whole = whole_apply(optimizer, full)
 

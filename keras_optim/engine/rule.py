@@ -28,11 +28,11 @@ def step_all(
     fixed: Sequence[Fixed],
     total: Callable[[Tensor], Tensor] = lambda value: value,
 ) -> tuple[list[Tensor], list[dict[str, Tensor]], dict[str, Tensor]]:
-    """One step of `rule` on all variables: their changes, new slots, new shared state. Pure.
+    """Return the changes, new slots and new shared state of one step of `rule`. Pure.
 
-    Gradients, variables and slots that are narrower than float32 are raised to it; so are the
+    Gradients, variables and slots that are narrower than float32 are raised to it. So are the
     results, which are cast when they are stored. `total` sums a number over all variables, if the
-    lists hold one variable of many. Slots and shared state have flat names.
+    lists hold some of many. Slots and shared state have flat names.
     """
     gs, xs = [widened(g, like=x) for g, x in zip(gs, xs, strict=True)], [widened(x) for x in xs]
     rates = [ops.cast(lr, x.dtype) for x in xs]
@@ -69,7 +69,7 @@ def _cast(tree: Tree, x: Tensor) -> Tree:
 
 
 def _added(a: Tree, b: Tree) -> Tree:
-    """The sum of two trees, of which each may lack names of the other."""
+    """Return the sum of two trees; each may lack names of the other."""
     both = {n for n in a if n in b}
     sums = {n: _added(a[n], b[n]) if isinstance(a[n], dict) else a[n] + b[n] for n in both}
     return {**a, **b, **sums}

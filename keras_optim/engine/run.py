@@ -1,4 +1,4 @@
-"""One step of an optimizer: reads variables, runs the rule, writes variables."""
+"""One step of an optimizer: it reads variables, runs the rule, and writes variables."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -28,10 +28,10 @@ if BACKEND == "jax":
 
 
 def native_steps(base: type) -> Any:
-    """The compiled steps of a new optimizer, or `None` where the backend has none.
+    """Return the compiled steps of a new optimizer, or `None` if the backend has none.
 
     Args:
-        base: The class whose methods the compiled steps stand for.
+        base: The class whose methods the compiled steps replace.
     """
     return Steps(base) if BACKEND == "torch" else None
 
@@ -43,13 +43,13 @@ def apply(
     variables: Sequence[Any] | None,
     through_keras: Callable[..., None],
 ) -> None:
-    """Make one step: natively on PyTorch, at once on JAX, else through Keras.
+    """Make one step: natively on PyTorch, by the pipeline on JAX, else through Keras.
 
     Args:
         optimizer: Built, or to be built for `variables`.
-        base: As of `native_steps`.
-        grads: As its `apply` gets them.
-        variables: The same; `None`: all that it is built for.
+        base: See `native_steps`.
+        grads: The gradients that its `apply` got.
+        variables: The variables that it got; `None`: all for which it is built.
         through_keras: Keras's `apply`.
     """
     if optimizer.built and _natively(optimizer, grads, variables):
@@ -81,13 +81,13 @@ def apply(
 
 
 def _natively(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any] | None) -> bool:
-    """Make the whole `apply` in one native call, if the backend has one; whether it was made."""
+    """Make the whole `apply` in one native call, and return whether it could."""
     native = optimizer.state.native
     return native is not None and native.apply(optimizer, grads, variables)
 
 
 def _at_once(optimizer: Any, base: type, grads: Sequence[Any], variables: Sequence[Any]) -> bool:
-    """Make the whole `apply` without Keras, on JAX and of dense gradients; whether it was made."""
+    """Make the whole `apply` by the pipeline, and return whether it could: on JAX, if dense."""
     if BACKEND != "jax" or any(isinstance(g, sparse_rows.Rows) for g in grads):
         return False
     return jax_steps.apply(optimizer, base, grads, variables)
@@ -139,11 +139,11 @@ def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning
 
 
 def refuse_another_model(optimizer: Any) -> None:
-    """Raise a ValueError where the JAX trainer fetches the state for a model that cannot train.
+    """Raise a ValueError if the JAX trainer fetches the state for a model that cannot train.
 
     That trainer hands over values, not variables, so a second model would train with the moments
-    of the first. Another reason is a step without the second pass that the optimizer needs. Asking
-    the caller here is the last chance before it clears the model's weights.
+    of the first. Another reason is a step without the second pass that the optimizer needs. This is
+    the last chance to refuse, because the trainer then clears the model's weights.
     """
     if BACKEND != "jax" or not optimizer.built:
         return

@@ -1,8 +1,8 @@
 """The second pass of a step: another gradient, at weights that the rule chooses from the first.
 
 A rule with `second = "gradient"` runs twice. First `measure`, `pool` and `probe` see the gradient
-at the weights and choose an offset; then everything else sees the gradient at the weights plus the
-offset. Whoever can compute it offers a function: the step of a model (`offering`), or a loop of
+at the weights and choose an offset. Then the whole step sees the gradient at the weights plus the
+offset. A function that computes it comes from the step of a model (`offering`), or from a loop of
 the user's own (`apply(..., second=function)`).
 """
 
@@ -33,7 +33,8 @@ from keras_optim.tensors import (
 from keras_optim.trees import Tree
 
 Gradients = Callable[[Sequence[Any], Sequence[Any], Sequence[Tensor]], Sequence[Any]]
-"""From the first gradients, their variables, and a value for each to the gradients there."""
+"""A function of the first gradients, their variables and a value for each, for the gradients
+there."""
 
 _offered: contextvars.ContextVar[Gradients | None] = contextvars.ContextVar(
     "second gradients", default=None
@@ -42,7 +43,7 @@ _offered: contextvars.ContextVar[Gradients | None] = contextvars.ContextVar(
 
 @contextlib.contextmanager
 def offering(gradients: Gradients) -> Iterator[None]:
-    """Offer the second gradients of the steps that are made inside."""
+    """Offer the second gradients of the steps inside."""
     token = _offered.set(gradients)
     try:
         yield
@@ -58,7 +59,7 @@ def second_gradients(
     Args:
         optimizer: One that needs a second pass.
         grads: The gradients at the weights.
-        variables: Those they belong to, or `None`: all that the optimizer was built for.
+        variables: Their variables, or `None`: all for which the optimizer was built.
         second: Returns the gradients at the weights that the variables have when it is called;
             `None`: a model offers them.
 
@@ -70,7 +71,7 @@ def second_gradients(
     if offered is None:
         raise ValueError(missing(title))
     if variables is None and not optimizer.built:
-        return grads  # Keras says what is wrong
+        return grads  # Keras raises an error
     if variables is None:
         variables = keras_private.trainable_variables(optimizer)
     variables = validation.checked_variables(title, "trainable_variables", variables)
@@ -133,12 +134,12 @@ class _Probing:
         self.shared_starts = rule.shared_starts
 
     def step(self, g: Tensor, x: Tensor, s: Tree, *others: Tensor) -> tuple[Tensor, Tree]:
-        """The offset, and the state as it is."""
+        """Return the offset, and the state as it is."""
         return self.probe(g, x, s, *others), s
 
 
 def _rate(optimizer: Any) -> Tensor:
-    """Return the rate of this step; NaN instead of asking a callable, which is asked only once."""
+    """Return the rate of this step; NaN for a callable, which is asked only once."""
     rate = keras_private.learning_rate(optimizer)
     known = isinstance(rate, keras.Variable | keras.optimizers.schedules.LearningRateSchedule)
     return tensor(keras_private.current_rate(optimizer) if known else math.nan)
@@ -158,7 +159,7 @@ def _assigning(optimizer: Any, function: Callable[[], Any]) -> Gradients:
 
 @contextlib.contextmanager
 def _holding(optimizer: Any, variables: Sequence[Any], values: Sequence[Tensor]) -> Iterator[None]:
-    """Let variables hold other values; they are as before in any case."""
+    """Let variables hold other values inside, and restore their own afterwards."""
     with no_gradients():
         before = [ops.copy(tensor(v)) for v in variables]
         distribution.assign(optimizer, list(zip(variables, values, strict=True)))
@@ -170,7 +171,7 @@ def _holding(optimizer: Any, variables: Sequence[Any], values: Sequence[Tensor])
 
 
 def refuse_plain(optimizer: Any, model: Any) -> None:
-    """Raise a ValueError where `optimizer` needs a second pass, and the model has Keras's step."""
+    """Raise a ValueError if `optimizer` needs a second pass, and the model has Keras's step."""
     plain = getattr(model.train_step, "__func__", None) is keras.Model.train_step
     if optimizer.second != "none" and plain:
         raise ValueError(missing(type(optimizer).__name__))

@@ -18,13 +18,16 @@ Tensor = Any
 
 
 class _Start(keras.initializers.Initializer):
-    """What `init` says; no plain function, which Keras cannot compile as an initializer on JAX."""
+    """An initializer that returns a starting value.
+
+    It is no plain function, because Keras cannot compile that as an initializer on JAX.
+    """
 
     def __init__(self, value: Callable[[], Tensor]):
         self.value = value
 
     def __call__(self, shape: Any, dtype: Any = None) -> Tensor:
-        # A copy: on PyTorch what `init` took from the variable is the variable itself.
+        # A copy: on PyTorch, a value that `init` took from the variable shares its storage.
         return keras.ops.copy(keras.ops.cast(self.value(), dtype))
 
 
@@ -75,7 +78,7 @@ def created_shared(optimizer: Any, variables: Sequence[Any]) -> dict[str, keras.
             if isinstance(rates[name], keras.Variable):
                 keras_private.track(optimizer, rates[name])
                 shared[name] = rates[name]
-            continue  # else the rate of each step is asked for
+            continue  # each step asks for a rate that is no variable
         value = np.asarray(start)
         shared[name] = optimizer.add_variable(
             value.shape,

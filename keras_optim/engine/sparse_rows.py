@@ -1,7 +1,7 @@
 """Gradients of few rows of a large variable, such as an embedding: only these rows are updated.
 
-A rule that leaves rows without a gradient as they are (`LazyRows`) sees the rows that have one and
-nothing else, at a cost that does not grow with the variable.
+A rule that leaves rows without a gradient as they are (`LazyRows`) sees only the rows that have
+one, at a cost that does not grow with the variable.
 """
 
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ from keras_optim import keras_private
 from keras_optim.tensors import BACKEND, Tensor, tf
 
 LAZY = "lazy"
-"""The constant of a variable whose rows wait for their gradients, see `Optimizer.constants`."""
+"""The constant of a variable whose rows wait for their gradients, see `Rule.constants`."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A gradient that is zero but in some rows.
+    """A gradient that is zero except in some rows.
 
-    A row may be there more than once, each time with its whole gradient: so shapes are known
-    before the numbers are, and what is computed for it twice is the same.
+    A row may occur more than once, each time with its whole gradient. So shapes do not depend on
+    numbers, and all its results are the same.
     """
 
     indices: Tensor
@@ -30,11 +30,11 @@ class Rows:
 
 
 def gathered(optimizer: Any, gradient: Any, variable: Any) -> Any:
-    """`gradient` as `Rows` where the optimizer works on rows of `variable`, or dense."""
+    """Return `gradient` as `Rows` if the optimizer works on rows of `variable`, else dense."""
     if not optimizer.by_rows or gradient is None or not variable.shape:
         return dense(gradient)
     constants = optimizer.state.constants[keras_private.index_of(optimizer, variable)]
-    # A constraint may look at all rows, see `running.Stored`.
+    # A constraint may look at all rows, see `optimizer_state.Stored`.
     constrained = getattr(variable, "constraint", None) is not None
     if not constants[LAZY] or constrained or _needs_all_rows(optimizer):
         return dense(gradient)
@@ -43,7 +43,7 @@ def gathered(optimizer: Any, gradient: Any, variable: Any) -> Any:
 
 
 def dense(gradient: Any) -> Any:
-    """A sparse gradient as a dense one, rows that occur twice added up; others unchanged."""
+    """Return a sparse gradient as a dense one, with equal rows added up; others as they are."""
     if BACKEND == "tensorflow" and isinstance(gradient, tf().IndexedSlices):
         return tf().convert_to_tensor(gradient)
     if BACKEND == "torch" and getattr(gradient, "is_sparse", False):
@@ -54,7 +54,7 @@ def dense(gradient: Any) -> Any:
 
 
 def of_tensors(gradient: Any) -> Any:
-    """`IndexedSlices` whose parts are tensors: TensorFlow itself takes no tuple for a shape."""
+    """Make tensors of the parts of `IndexedSlices`: TensorFlow takes no tuple for a shape."""
     if BACKEND != "tensorflow" or not isinstance(gradient, tf().IndexedSlices):
         return gradient
     tensor, shape = tf().convert_to_tensor, gradient.dense_shape
@@ -63,14 +63,14 @@ def of_tensors(gradient: Any) -> Any:
 
 
 def take(value: Any, gradient: Any) -> Tensor:
-    """The rows of a variable that `gradient` is for."""
+    """Return the rows of a variable that have a gradient in `gradient`."""
     if BACKEND == "tensorflow":
         return tf().gather(value, gradient.indices)  # reads these rows of a variable alone
     return ops.take(ops.convert_to_tensor(value), gradient.indices, axis=0)
 
 
 def put(variable: keras.Variable, gradient: Rows, new: Tensor) -> None:
-    """Write `new` into the rows that `gradient` is for."""
+    """Write `new` into the rows that have a gradient in `gradient`."""
     if BACKEND == "tensorflow":
         new = tf().cast(new, variable.dtype)
         variable.value.scatter_update(tf().IndexedSlices(new, gradient.indices))
@@ -82,7 +82,7 @@ def put(variable: keras.Variable, gradient: Rows, new: Tensor) -> None:
 
 
 def _parts(gradient: Any) -> tuple[Tensor, Tensor] | None:
-    """Indices and values of a gradient that is sparse along its first axis."""
+    """Return indices and values of a gradient that is sparse along its first axis."""
     if BACKEND == "tensorflow" and isinstance(gradient, tf().IndexedSlices):
         return gradient.indices, gradient.values
     if BACKEND == "torch" and getattr(gradient, "is_sparse", False) and gradient.sparse_dim() == 1:
@@ -97,7 +97,7 @@ def _batches(gradient: Any) -> tuple[int, int]:
 
 
 def _without_zeros(gradient: Any) -> Any:
-    """The rows of a dense gradient that are not zero, where shapes may depend on numbers."""
+    """Return the rows of a dense gradient that are not zero, if shapes may depend on numbers."""
     if BACKEND != "torch":
         return gradient
     import torch
@@ -111,7 +111,7 @@ def _without_zeros(gradient: Any) -> Any:
 
 
 def _needs_all_rows(optimizer: Any) -> bool:
-    """Whether Keras, or something else before the rule, works on the gradient as a whole."""
+    """Whether Keras, or a recording of norms, works on the gradient as a whole before the rule."""
     options = ("clipnorm", "clipvalue", "global_clipnorm")
     others = ("gradient_accumulation_steps", "loss_scale_factor", "_recording")
     distributed = BACKEND == "tensorflow" and tf().distribute.has_strategy()
@@ -119,7 +119,7 @@ def _needs_all_rows(optimizer: Any) -> bool:
 
 
 def _summed(indices: Tensor, values: Tensor) -> Rows:
-    """Each row with the sum of all its gradients."""
+    """Return each row with the sum of all its gradients."""
     count = indices.shape[0]
     if count is None:
         count = ops.shape(indices)[0]

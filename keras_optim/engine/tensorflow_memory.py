@@ -1,7 +1,7 @@
 """A limit on the large variables that TensorFlow updates at once, so that memory is reused.
 
-Outside of XLA, TensorFlow runs every operation that is ready, and each makes a tensor. Left alone,
-it starts all variables at once and holds several new tensors of each in memory.
+Outside of XLA, TensorFlow runs every operation that is ready, and each creates a temporary. Without
+a limit it starts all variables at once, and holds several temporaries of each in memory.
 """
 
 import contextlib
@@ -10,25 +10,24 @@ from typing import Any
 from keras_optim.tensors import BACKEND, Tensor, tf
 
 LANES = 3
-"""How many are worked on at the same time."""
+"""Number of large variables that are updated at once."""
 LARGE = 2**16
-"""Elements from which on a variable waits for its turn."""
+"""Number of elements from which a variable is large."""
 
 
 class Turns:
-    """Whose turn it is, in one step.
+    """The order of updates in one step.
 
-    Variables come in the order in which they may begin, last layers first: their gradients are
-    the first to be there.
+    Variables of the last layers come first, because their gradients are the first to be ready.
     """
 
     def __init__(self) -> None:
         self.done: list[Tensor] = []
 
     def of(self, x: Tensor, slots: dict[str, Tensor]) -> contextlib.AbstractContextManager[Any]:
-        """Where the operations on a variable of the value `x` are made.
+        """Return the context for the operations on a variable of the value `x`.
 
-        Without slots there is not much to do: waiting costs more than it saves.
+        Without slots there is little to compute, so waiting costs more than it saves.
         """
         waiting = BACKEND == "tensorflow" and slots and self._large(x)
         if not waiting or len(self.done) < LANES:

@@ -1,4 +1,4 @@
-"""A compiled step bound to some of the variables, and what it must know of their memory."""
+"""A compiled step bound to some of the variables, and checks of their memory."""
 
 import bisect
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ class Bound:
         self.call: codegen.Call | None = None
 
     def apply(self, grads: Sequence[Any]) -> bool:
-        """Make the step, unless a tensor is not what it was when the step was compiled."""
+        """Make the step, and return whether it could: not if tensors are of another kind."""
         tensors = list(map(keras_private.value, self.holders))
         addresses = [t.data_ptr() for t in tensors]
         if addresses != self.addresses or not self.alike(tensors):
@@ -77,7 +77,7 @@ class Bound:
         return True
 
     def _found(self, grads: Sequence[Any]) -> list[int] | None:
-        """Where the gradients are; `None`, if one is not as the kernel wants it."""
+        """Return the addresses of the gradients; `None` if the kernel cannot take one of them."""
         if not self.gradients_alike(grads):
             return None
         found = [g.data_ptr() for g in grads]
@@ -108,7 +108,7 @@ class Bound:
 
 
 class Rest:
-    """The variables whose rule no kernel can take: operation by operation, in the same step.
+    """The variables whose rule no kernel can compute: operation by operation, in the same step.
 
     Args:
         step: See `torch_native.Step`.
@@ -121,7 +121,7 @@ class Rest:
         self.fixed = [step.fixed[i] for i in indices]
 
     def ready(self, grads: Sequence[Any]) -> list[Tensor] | None:
-        """The gradients as plain tensors; `None` if one is of another kind or shape."""
+        """Return the gradients as plain tensors; `None` if one is of another kind or shape."""
         xs = [keras_private.value(kept["x"]) for kept in self.kept]
         if not all(map(_convertible, grads, xs)):
             return None
@@ -130,7 +130,7 @@ class Rest:
         return plain if same else None
 
     def compute(self, grads: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
-        """The tensors that change, and their new values: nothing is written yet."""
+        """Return the tensors that change, and their new values; write nothing."""
         step = self.step
         with torch.no_grad():
             items = [{**values(kept), "g": g} for kept, g in zip(self.kept, grads, strict=True)]

@@ -1,13 +1,13 @@
 """The whole `apply` of an optimizer as one native call: PyTorch, dense tensors, on CPU or CUDA.
 
-The function is that of `pipeline`. Variables whose rule cannot be compiled are stepped operation
-by operation beside the others; anything else that is unsupported falls back to Keras. A kernel
-knows its tensors by their addresses, so each step looks after them: what is not proved to be as it
-was when the addresses were taken is bound again, or falls back to Keras as well.
+The function is that of `pipeline`. Variables whose rule cannot be traced are stepped operation by
+operation in the same step; any other unsupported step falls back to Keras. A kernel knows its
+tensors by their addresses, so each step checks them. If they changed, the kernel is bound again,
+or the step falls back to Keras.
 
 The environment variable `KERAS_OPTIM_TORCH` chooses, when an optimizer makes its first step:
 
-* `auto` (as without it): natively where that is possible, else as `eager`,
+* `auto` (the default): natively if possible, else as `eager`,
 * `native`: natively for all variables, or an error that says why not,
 * `eager`: the rule runs operation by operation.
 """
@@ -32,10 +32,11 @@ _told: set[str] = set()
 
 
 class Steps:
-    """The native steps of a built optimizer. Copies are empty: what it holds are addresses.
+    """The native steps of a built optimizer. Copies are empty, because steps hold addresses.
 
     Args:
-        base: The class whose methods a native step stands for: one that overrides them has none.
+        base: The class whose methods a native step replaces: a subclass that overrides them falls
+            back.
     """
 
     def __init__(self, base: type) -> None:
@@ -53,10 +54,10 @@ class Steps:
         self.steps.clear()
 
     def apply(self, optimizer: Any, grads: Sequence[Any], variables: Sequence[Any] | None) -> bool:
-        """Make the step of `optimizer`, and say whether it was made.
+        """Make the step of `optimizer`, and return whether it could.
 
         Raises:
-            RuntimeError: it cannot be made natively, and the environment variable wants that.
+            RuntimeError: there is no native step, and the environment variable requires one.
         """
         if torch.compiler.is_compiling() or keras_private.in_stateless_scope():
             return False
@@ -74,12 +75,12 @@ class Steps:
 
 
 def begin(optimizer: Any, full: bool, base: type) -> "Step | None":
-    """The step that is made natively, if there is one.
+    """Return the native step, or `None` if there is none.
 
     Args:
         optimizer: Built.
-        full: Whether the weights change, or the gradient is only accumulated.
-        base: As of `Steps`.
+        full: Whether the weights change; else the gradients are only accumulated.
+        base: See `Steps`.
     """
     setting = os.environ.get(SETTING, "auto")
     if setting not in ("auto", "native", "eager"):
@@ -107,12 +108,12 @@ class Step:
 
     Args:
         optimizer: Built.
-        full: Whether the weights change, or the gradients are only accumulated.
-        base: As of `Steps`.
-        whole: Whether all variables must be stepped by the kernel.
+        full: Whether the weights change; else the gradients are only accumulated.
+        base: See `Steps`.
+        whole: Whether the kernel must step all variables.
 
     Raises:
-        codegen.Refused: there is none.
+        codegen.Refused: the optimizer has no native step.
         codegen.BuildError: no compiler.
     """
 
@@ -133,7 +134,7 @@ class Step:
             f"{SHARED}{name}": self._own_rate()
             for name in (optimizer_state.scheduled_rates(optimizer) if full else ())
         }
-        """Rates of rules inside that each step asks for."""
+        """Rates of rules inside for which each step asks."""
         self.calls: dict[tuple[int, ...], Bound] = {}
         self.function = whole_apply(optimizer, full)
         self.fixed = optimizer_state.fixed(optimizer, range(len(self.variables)))
@@ -144,7 +145,7 @@ class Step:
         self._compile([{"g": item["x"], **item} for item in arrays], whole)
 
     def _compile(self, items: list[dict[str, Tensor]], whole: bool) -> None:
-        """Make a kernel of all variables, or of those whose rule can be traced."""
+        """Compile a kernel for all variables, or for those whose rule can be traced."""
         function = of_one_variable(self.optimizer, self.full)
         constants, shared = [vars(one) for one in self.fixed], self.shared_values()
         able: Sequence[int] = range(len(items))
@@ -166,7 +167,7 @@ class Step:
         """The variables that the kernel steps, and their numbers there."""
 
     def apply(self, grads: Sequence[Any], variables: Sequence[Any] | None) -> bool:
-        """Make the step, unless variables or gradients are of a kind that no kernel can take."""
+        """Make the step, and return whether it could: not if a kernel cannot take the tensors."""
         if variables is None:
             variables = self.variables
         if not (isinstance(grads, list | tuple) and isinstance(variables, list | tuple)):
@@ -193,11 +194,11 @@ class Step:
 
     @property
     def outdated(self) -> bool:
-        """Whether a constraint came or went since the step was made."""
+        """Whether a variable's constraint changed since the kernel was compiled."""
         return [v.constraint for v in self.variables] != self.constraints
 
     def ask(self) -> None:
-        """Ask for the rates of this step, once it is certain that the kernel will make it."""
+        """Ask for the rates of this step, when it is certain that the kernel will run."""
         if not self.full:
             return
         if self.scheduled:
@@ -211,13 +212,13 @@ class Step:
         return {**values(self.shared), "rate": self.rate, **self.own_rates}
 
     def _own_rate(self) -> Tensor:
-        """Create a tensor for the rate: what a callable returns belongs to its caller."""
+        """Create a tensor for a rate, because the value of a callable belongs to its caller."""
         dtype = getattr(torch, tensors.widest(self.variables))
         return torch.zeros((), dtype=dtype, device=keras_private.value(self.variables[0]).device)
 
 
 def _kept(optimizer: Any, i: int) -> dict[str, Any]:
-    """The Keras variables that belong to the variable with index `i`."""
+    """Return the Keras variables that belong to the variable with index `i`."""
     x = keras_private.trainable_variables(optimizer)[i]
     if getattr(x, "overwrite_with_gradient", False):
         raise codegen.Refused(f"{x.path} is overwritten with its gradient")
@@ -230,7 +231,7 @@ def _kept(optimizer: Any, i: int) -> dict[str, Any]:
 
 
 def _refuse_what_is_overridden(optimizer: Any, base: type) -> None:
-    """A subclass may go another way through Keras's `apply`, or norms be wanted; then so do we."""
+    """Raise `Refused` if a subclass overrides methods of `base`, or norms by layer are recorded."""
     if optimizer._recording and optimizer._recording.layers:
         raise codegen.Refused("norms are recorded by layer")
     if name := keras_private.override(optimizer, base):

@@ -1,7 +1,7 @@
 """Checks of the gradients and variables that callers give, before a step.
 
-Backends broadcast, drop the imaginary part or fail somewhere within; here the message says which
-variable it was.
+Backends broadcast, drop the imaginary part, or fail somewhere inside; here the message names the
+variable.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,11 +15,11 @@ from keras_optim.variables.paths import path_of
 
 
 def checked_variables(owner: str, name: str, values: Any) -> list[Any]:
-    """`values` as a list of variables.
+    """Return `values` as a list of variables.
 
     Raises:
-        TypeError: it is none, or not all are variables of floating point numbers.
-        ValueError: a variable is there twice.
+        TypeError: they are no list, or not all are variables.
+        ValueError: a variable occurs twice.
     """
     values = _listed(owner, name, values, "variables")
     for value in values:
@@ -47,10 +47,10 @@ def checked_kinds(owner: str, variables: Sequence[Any]) -> None:
 
 
 def checked_gradients(owner: str, gradients: Any, variables: Sequence[Any]) -> list[Any]:
-    """`gradients` as a list of one tensor, or `None`, for each of `variables`.
+    """Return `gradients` as a list of one tensor, or `None`, for each of `variables`.
 
     Raises:
-        TypeError: no list, or something in it is no tensor of real numbers.
+        TypeError: no list, or a member is no tensor of real numbers.
         ValueError: the wrong number of gradients, or one of another shape than its variable.
     """
     gradients = _listed(owner, "grads", gradients, "gradients")

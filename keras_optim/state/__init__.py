@@ -1,1 +1,1 @@
-"""State in files, and evaluation weights in the place of those that are trained."""
+"""State in files, and evaluation weights in place of training weights."""

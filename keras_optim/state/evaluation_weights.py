@@ -1,9 +1,8 @@
 """Evaluation weights: swapped into the model, and training weights swapped back.
 
-`Optimizer.evaluate` computes the evaluation weights. Callbacks that validate or save a model swap
-them in. Meanwhile `OptimizerState.trained` holds copies of the training weights and their slots,
-under the names that they have in a file; they come back bit by bit. A file that is written
-meanwhile holds both.
+`Rule.evaluate` computes the evaluation weights. Callbacks that validate or save a model swap them
+in. Meanwhile `OptimizerState.trained` holds copies of the training weights and their slots, under
+their names in a file; they come back bit by bit. A file that is written meanwhile holds both.
 """
 
 import warnings
@@ -18,12 +17,12 @@ from keras_optim.engine.distribution import alike, whole
 from keras_optim.trees import flattened
 
 PREFIX = "trained."
-"""Begins the names of what is kept: `trained.3` is a weight, `trained.lag.3` a slot of it."""
+"""The prefix of the names of these copies: `trained.3` is a weight, `trained.lag.3` its slot."""
 _EPSILON = {"bfloat16": 2.0**-7, "float16": 2.0**-10, "float32": 2.0**-23, "float64": 2.0**-52}
 
 
 def swapped(optimizer: Any) -> bool:
-    """Whether the model holds evaluation weights, and no step was made since."""
+    """Whether the model holds evaluation weights, and no step came after."""
     kept = optimizer.state.trained if optimizer.built else {}
     return bool(kept) and kept["iteration"] == _iteration(optimizer)
 
@@ -31,7 +30,7 @@ def swapped(optimizer: Any) -> bool:
 def swap_in(optimizer: Any) -> None:
     """Put the evaluation weights into the model, unless it holds them already.
 
-    The state is made to fit them, so that they can be trained on.
+    The state changes to fit them, so training can continue from them.
     """
     if not optimizer.built or swapped(optimizer):
         return
@@ -94,9 +93,9 @@ def kept_state(optimizer: Any) -> dict[str, Any]:
 
 
 def take_up(optimizer: Any, arrays: dict[str, Any]) -> set[str]:
-    """Take the trained weights and their state from a file; return the names that were read.
+    """Take the training weights and their state from a file; return the names that were read.
 
-    The file's weights of the model itself are the evaluation weights.
+    The model's own weights in that file are the evaluation weights.
     """
     kept, names = optimizer.state.trained, set()
     kept.clear()
@@ -122,15 +121,15 @@ def take_up(optimizer: Any, arrays: dict[str, Any]) -> set[str]:
 
 
 def warn_in_checkpoint(optimizer: Any) -> None:
-    """Say, once, that `ModelCheckpoint` saves the trained weights instead of their average."""
+    """Warn, once, that `ModelCheckpoint` saves the training weights instead of their average."""
     told = vars(optimizer).get("_told_of_checkpoint")
     if told or not optimizer.built or not optimizer.averaging or swapped(optimizer):
         return
     if callers.nearest(keras.callbacks.ModelCheckpoint) is not None:
         vars(optimizer)["_told_of_checkpoint"] = True
         warnings.warn(
-            f"{type(optimizer).__name__}: ModelCheckpoint saves the weights that are trained, not "
-            "their average. To validate and save the average, give "
+            f"{type(optimizer).__name__}: ModelCheckpoint saves the training weights, not their "
+            "average. To validate and save the average, give "
             "`keras_optim.callbacks.EvaluateAveraged()` to `fit` as well.",
             stacklevel=2,
         )
@@ -144,7 +143,7 @@ def _name(slot: str, i: int) -> str:
 
 
 def _settled(optimizer: Any, i: int, x: Any, state: Any) -> dict[str, tuple[Any, Any]]:
-    """The slots that change with the weights, by their flat names, and their new values."""
+    """Return the slots that change with the weights, by their flat names, and their new values."""
     slots, names = optimizer.state.slots[i], optimizer.state.slot_names[i]
     changed = flattened(optimizer.settle(x, state), names)
     return {name: (slots[name], value) for name, value in changed.items()}

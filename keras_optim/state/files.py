@@ -1,9 +1,9 @@
 """The state of an optimizer on disk: every number under a name of its own.
 
-Keras stores it by position, and drops all of it when one variable more or less is found. Here a
-slot is called `momentum.3` (slot, index of the variable), so that what matches is loaded and what
-does not is named. The class of the algorithm is there as the bytes of its name, because readers of
-this format expect numbers.
+Keras stores state by position, and drops all of it if the number of variables differs. Here a slot
+is called `momentum.3` (slot, index of the variable). So the numbers that match are loaded, and a
+warning names the others. The file holds the class of the algorithm as the bytes of its name,
+because readers of this format expect numbers.
 """
 
 import warnings
@@ -28,7 +28,7 @@ FORMAT = 1
 
 
 def named_state(optimizer: Any) -> dict[str, Any]:
-    """Every variable of `optimizer` under its name in a file."""
+    """Return every variable of `optimizer` under its name in a file."""
     named = {"iteration": keras_private.iterations(optimizer)}
     if any(keras_private.learning_rate(optimizer) is v for v in optimizer.variables):
         named["learning_rate"] = keras_private.learning_rate(optimizer)
@@ -63,7 +63,7 @@ def save(optimizer: Any, store: Any) -> None:
 
 
 def restored(kind: Any, config: dict[str, Any], state: dict[str, Any]) -> Any:
-    """An optimizer from its configuration and state: how a pickle or a deep copy is read."""
+    """Return an optimizer from its configuration and state, for a pickle or a deep copy."""
     optimizer = kind.from_config(config)
     load(optimizer, state)
     return optimizer
@@ -72,17 +72,17 @@ def restored(kind: Any, config: dict[str, Any], state: dict[str, Any]) -> Any:
 def load(optimizer: Any, store: Any) -> None:
     """Read the state of `optimizer` from `store`: all that matches by name and shape.
 
-    What belongs to variables waits, if the optimizer is not built, until it is.
+    The state of variables waits until the optimizer is built.
 
-    The learning rate is part of the configuration as well: where only one side keeps it as a
-    number, the configuration decides. A warning names everything else that did not match, or
-    says that the file holds the state of another optimizer, and leaves this one as it is: the
-    class of the algorithm inside all wrappers is another one, or, where the file does not say
-    which it is, no slot is the same.
+    The learning rate is part of the configuration as well: if only one side keeps it as a number,
+    the configuration decides. A warning names all other state that does not match. If the file
+    holds the state of another optimizer, a warning says so, and this one stays as it is. It is
+    another one if the algorithm inside all wrappers has another class, or, if the file names no
+    class, if no slot is the same.
 
     Raises:
-        ValueError: the file is damaged, or was written by a newer version of keras_optim; nothing
-            is changed.
+        ValueError: the file is damaged, or a newer version of keras_optim wrote it; nothing
+            changes.
     """
     title = type(optimizer).__name__
     keys = set(store.keys())
@@ -159,7 +159,7 @@ def _check_scalars(optimizer: Any, arrays: dict[str, Any]) -> None:
 
 
 def _another(optimizer: Any, arrays: dict[str, Any]) -> str | None:
-    """Whose state it is, if it is not that of `optimizer`; takes the name out of `arrays`."""
+    """Take the algorithm's name out of `arrays`; return it unless it is that of `optimizer`."""
     algorithm = innermost(optimizer)
     if "algorithm" in arrays:
         name = bytes(arrays.pop("algorithm").astype("uint8").ravel()).decode(errors="replace")
@@ -175,7 +175,7 @@ def _another(optimizer: Any, arrays: dict[str, Any]) -> str | None:
 def _warn_of_another(title: str, another: str) -> None:
     warnings.warn(
         f"{title}: the file holds the state of {another}, so this one is left as it is and "
-        "training would start from scratch. To go on from the file, compile with the optimizer "
+        "training would start from scratch. To continue from the file, compile with the optimizer "
         "that saved it, under the same dtype policy (mixed_float16 saves a LossScaleOptimizer "
         "around it).",
         stacklevel=3,
@@ -195,7 +195,7 @@ def _assign(optimizer: Any, arrays: dict[str, Any], already: Set[str] = frozense
     named = named_state(optimizer)
     read = _assign_matching(named, arrays) | evaluation_weights.take_up(optimizer, arrays)
     if arrays.keys() <= {"iteration", "learning_rate"} and not np.any(arrays.get("iteration", 1)):
-        return  # saved before it was built, and so before the first step
+        return  # a state from before the build, and so before the first step
     rates = {"learning_rate", *own_rates(optimizer)}
     if missed := (named.keys() | arrays.keys()) - read - already - rates:
         warnings.warn(
@@ -206,7 +206,7 @@ def _assign(optimizer: Any, arrays: dict[str, Any], already: Set[str] = frozense
 
 
 def _of_this_version(optimizer: Any, arrays: dict[str, Any]) -> dict[str, Any]:
-    """The same state, with the slots that this version of the optimizer has."""
+    """Return the same state with the slots of this version of the optimizer."""
     arrays = dict(arrays)
     for i, (variable, slots) in enumerate(
         zip(keras_private.trainable_variables(optimizer), optimizer.state.slots, strict=True)
@@ -224,9 +224,9 @@ def _of_this_version(optimizer: Any, arrays: dict[str, Any]) -> dict[str, Any]:
 
 
 def _assign_matching(named: dict[str, Any], arrays: dict[str, Any]) -> set[str]:
-    """Assign what agrees in name and shape; its names.
+    """Assign the arrays that agree in name and shape, and return their names.
 
-    Axes of one place do not count: Adafactor's factors had them not, at first.
+    Axes of length 1 do not count, because older files of Adafactor lack them.
     """
     read = {n for n, v in named.items() if n in arrays and _long(arrays[n].shape) == _long(v.shape)}
     for name in read:

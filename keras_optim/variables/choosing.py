@@ -20,10 +20,10 @@ class Chooser:
     """Descriptions of variables: patterns, variables themselves, or functions of path and shape.
 
     Args:
-        owner: Whose descriptions they are, for messages.
+        owner: The class whose descriptions they are, for messages.
         argument: The name of its argument.
         wheres: For each choice, a regular expression, a list of expressions and variables, or a
-            function that takes an object with `path` and `shape`.
+            function of an object with `path` and `shape`.
 
     Raises:
         TypeError: a description is something else.
@@ -89,8 +89,8 @@ class Chooser:
             ]
             if k not in numbers:
                 raise ValueError(
-                    f"{self.owner}: `{self.argument}` got {self.labels[k]!r}, which no variable is "
-                    f"left for. The variables are: {', '.join(paths)}"
+                    f"{self.owner}: no variable is left for {self.labels[k]!r} in "
+                    f"`{self.argument}`. The variables are: {', '.join(paths)}"
                 )
         left = [path for path, n in zip(paths, numbers, strict=True) if n is None]
         if left:
@@ -106,7 +106,7 @@ class Chooser:
         return first_matches(where, paths, self.owner, self.argument)
 
     def get_config(self) -> list[Any]:
-        """Return the descriptions as a file has them."""
+        """Return the descriptions in their form for a file."""
         return [
             keras.saving.serialize_keras_object(where)
             if callable(where)
@@ -116,10 +116,10 @@ class Chooser:
 
     @staticmethod
     def where_from(config: Any, owner: str, argument: str) -> Any:
-        """Return a description from the configuration of one.
+        """Return a description from its configuration.
 
         Raises:
-            ValueError: it is damaged.
+            ValueError: the configuration is damaged.
         """
         if isinstance(config, dict):
             return keras.saving.deserialize_keras_object(config)

@@ -22,9 +22,9 @@ class AdaptiveClipping(GradientTransform):
     \qquad \text{for each unit } j
     $$
 
-    What matters for stability is how much a step changes the weights, not how long the gradient
-    is; so the threshold adapts to each unit. It lets networks without normalisation train with
-    large batches. `clipping` 0.01 suits batches of 4096; up to 0.16 for small ones. The authors do
+    Stability depends on how much a step changes the weights, not on how long the gradient is; so
+    the threshold adapts to each unit. It lets networks without normalisation train with large
+    batches. `clipping` 0.01 suits batches of 4096; up to 0.16 for small ones. The authors do
     not clip the last, classifying layer: name it in `exclude`.
 
     A unit is an index of the last axis, the output of Keras's dense and convolution kernels;
@@ -85,7 +85,7 @@ class AdaptiveClipping(GradientTransform):
 
 
 def norm_by_unit(x: Tensor) -> Tensor:
-    """Euclidean norm over all axes but the last; of a vector or scalar, over all of it.
+    """Return the Euclidean norm over all axes but the last; of a vector or scalar, over all of it.
 
     >>> from keras import ops
     >>> norm_by_unit(ops.array([[3.0, 0.0], [4.0, 2.0]])).shape == (1, 2)

@@ -1,4 +1,4 @@
-"""ASAM: sharpness-aware minimisation that weights of any size see alike."""
+"""ASAM: sharpness-aware minimisation that does not depend on the scale of the weights."""
 
 from typing import Unpack
 
@@ -20,12 +20,12 @@ class ASAM(SharpnessAware):
     with $T = |x| + \eta$ for variables of two axes or more, and 1 for biases and other vectors, as
     in the authors' code. A network with one layer doubled and the next one halved computes the
     same, but SAM sees another sharpness; here it is the same. It needs the same line before `fit`
-    as `SAM`, `keras_optim.two_pass(model)`, and a radius about ten times as large.
+    as `SAM`, `keras_optim.two_pass(model)`, and a radius about ten times that of SAM.
 
     Args:
         inner: An optimizer of keras_optim, not built.
         rho: >= 0, $\rho$, the radius. Default 0.5.
-        eta: >= 0, $\eta$: the least length of an axis. Default 0.01.
+        eta: >= 0, $\eta$: the smallest $T$. Default 0.01.
         **kwargs: Options of every optimizer that `inner` does not set, see
             `keras_optim.Optimizer`.
 

@@ -13,8 +13,8 @@ from keras_optim.wrappers.wrapper import Wrapper
 class Averaging(Wrapper):
     """Abstract parent of the wrappers that train as the inner rule does and test with an average.
 
-    Kept is not the average but its lag, the average less the weights. So the average goes along
-    when weights are loaded or set by hand, and is the weights themselves before the first step.
+    The state is not the average but its lag, the average less the weights. So the average follows
+    when weights are loaded or set by hand, and equals the weights before the first step.
 
     Args:
         inner: An optimizer of keras_optim, not built.
@@ -41,7 +41,7 @@ class Averaging(Wrapper):
             )
 
     def follow(self, lag: Tensor, t: Tensor) -> Tensor:
-        """The new lag, from that of the old average behind the new weights."""
+        """Return the new lag, from that of the old average behind the new weights."""
         raise NotImplementedError(f"{type(self).__name__} must define `follow`.")
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:

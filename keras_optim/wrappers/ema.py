@@ -23,13 +23,13 @@ class EMA(Averaging):
     training or less. Warmup keeps the random start out of it.
 
     `keras_optim.callbacks.EvaluateAveraged` puts the average into the model for validation and for
-    checkpoints; at the end of `fit` it stays there (and a next `fit` goes on from it, as with
-    Keras's `use_ema`, which has no warmup and starts from $x_1$). When weights are loaded or set,
-    the average goes along with them: it keeps its distance from them, which then fades. It is that
-    of the weights as they are stored, constrained and rounded. Statistics of batch normalisation
-    are those of the weights that were trained; `EvaluateAveraged(data=x)`, or
-    `keras_optim.callbacks.update_batch_statistics` after `fit`, makes those of the average. Put EMA
-    outermost, so that it sees the weights that result.
+    checkpoints. At the end of `fit` it stays there, and the next `fit` continues from it. (So does
+    Keras's `use_ema`, which has no warmup and starts from $x_1$.) When weights are loaded or set,
+    the average follows: it keeps its distance from them, which then fades. It averages the weights
+    as they are stored, constrained and rounded. Statistics of batch normalisation are those of the
+    weights that were trained; `EvaluateAveraged(data=x)`, or
+    `keras_optim.callbacks.update_batch_statistics` after `fit`, computes those of the average. Put
+    EMA outermost, so that it sees the final weights.
 
     Args:
         inner: An optimizer of keras_optim, not built.

@@ -28,8 +28,8 @@ class GradientNoise(GradientTransform):
     training. The paper tries $\eta$ = 0.01, 0.3 and 1, with $\gamma$ = 0.55 throughout. Its steps
     count from 0 and stand in the formula as $1 + t$: the same.
 
-    The noise is a function of seed, variable and step, with no state of its own: so a resumed
-    training sees the noise that it would have seen, and each step of a compiled loop sees another.
+    The noise is a function of seed, variable and step, without state. So a resumed training sees
+    the noise that it would have seen, and each step of a compiled loop sees different noise.
     Backends draw different numbers from one seed.
 
     Args:
@@ -42,7 +42,7 @@ class GradientNoise(GradientTransform):
             `keras_optim.Optimizer`.
 
     Raises:
-        ValueError: no `seed` where several processes train one model.
+        ValueError: no `seed` is given, and several processes train one model.
 
     Example:
 
@@ -72,8 +72,8 @@ class GradientNoise(GradientTransform):
         super().__init__(inner, **kwargs)
         if seed is None and distribution.processes() > 1:
             raise ValueError(
-                "GradientNoise: `seed` must be given where several processes train one model; "
-                "each would draw another one. Received: seed=None"
+                "GradientNoise: `seed` must be given if several processes train one model, because "
+                "each would draw a different one. Received: seed=None"
             )
         self.eta = eta
         self.gamma = gamma
@@ -94,13 +94,13 @@ class GradientNoise(GradientTransform):
 
 
 class SeedOfStep(keras.random.SeedGenerator):
-    """A seed for one draw: a number and the step. Where Keras expects a generator with state."""
+    """A seed for one draw, from a number and the step: in place of Keras's generator with state."""
 
     def __init__(self, number: int, t: Tensor):
         self.number = number
         self.t = t
 
     def next(self, ordered: bool = True) -> Tensor:
-        """The pair that every backend's generator starts from."""
+        """Return the pair of numbers from which every backend's generator starts."""
         dtype = "uint32" if BACKEND == "jax" else "int64"
         return ops.stack([ops.convert_to_tensor(self.number, dtype), ops.cast(self.t, dtype)])

@@ -1,4 +1,4 @@
-"""Layer-wise decay of the learning rate: how far each layer of a model is from its output."""
+"""Layer-wise decay of the learning rate, from the distance of each layer to the model's output."""
 
 import re
 import warnings
@@ -28,7 +28,7 @@ _OF_THE_LAYER_BEFORE = (
 
 
 def layerwise_decay(model: keras.Model, decay: float, floor: float = 0.0) -> VariableRates:
-    r"""Multipliers that fall from the last layer to the first, for `RateMultipliers`.
+    r"""Compute multipliers that fall from the last layer to the first, for `RateMultipliers`.
 
     $$
     \text{multiplier of layer } l = \max(\text{decay}^{d_l}, \text{floor})
@@ -37,14 +37,14 @@ def layerwise_decay(model: keras.Model, decay: float, floor: float = 0.0) -> Var
     with $d_l$ the number of layers that come after it. The usual recipe to fine-tune: early layers
     are general and should hardly move. 0.65 to 0.9 is common for transformers.
 
-    What counts as a layer: one with a matrix or a kernel that is trained. Normalisation,
-    activations and other layers that have only vectors belong to the layer before them. Layers
-    whose names begin with one numbered block (`conv2_block1_1_conv`, `block2a_expand_bn`,
-    `stage_0_block_1_...`) are one. A model inside the model is taken apart; any other layer made
-    of layers, such as a transformer block, is one. In a functional model the longest way from the
-    layer to the output counts, so parallel branches are at one depth; other models have their
-    `layers` in a row. A layer that is used twice counts where it is used first. So ResNet50 with a
-    head of one layer has a depth of 17, and its first rate at 0.8 is 0.02.
+    A layer counts if it has a matrix or a kernel that is trained. Normalisation, activations and
+    other layers that have only vectors belong to the layer before them. Layers whose names begin
+    with one numbered block (`conv2_block1_1_conv`, `block2a_expand_bn`, `stage_0_block_1_...`) are
+    one. A model inside the model is taken apart; any other layer made of layers, such as a
+    transformer block, is one. In a functional model the longest way from the layer to the output
+    counts, so parallel branches are at one depth; other models have their `layers` in a row. A
+    layer that is used twice counts at its first use. So ResNet50 with a head of one layer has a
+    depth of 17, and its first rate at 0.8 is 0.02.
 
     Args:
         model: A built model; unless it is functional, its `layers` stand in the order of the
@@ -57,7 +57,7 @@ def layerwise_decay(model: keras.Model, decay: float, floor: float = 0.0) -> Var
         them, `items()` with their paths. It belongs to the variables, not to their paths.
 
     Raises:
-        TypeError: `model` is none.
+        TypeError: `model` is no Keras model.
         ValueError: a number is outside of its range, or no layer of the model has trainable
             weights.
 
@@ -107,7 +107,7 @@ def layerwise_decay(model: keras.Model, decay: float, floor: float = 0.0) -> Var
 
 @dataclass
 class _After:
-    """What comes after a place in the model."""
+    """The layers that come after a place in the model."""
 
     units: dict[Any, int] = field(default_factory=dict)
     """The layers or blocks that come next, with their depths."""
@@ -116,7 +116,7 @@ class _After:
 
     @staticmethod
     def union(several: Iterable["_After"]) -> "_After":
-        """What comes after a place from which ways part."""
+        """Join the layers after a place that has several ways to the output."""
         whole = _After()
         for one in several:
             for unit, depth in one.units.items():
@@ -138,7 +138,7 @@ class Depths:
             self._set(layer, max(start.units.values(), default=0))
 
     def items(self) -> list[tuple[Any, int]]:
-        """Layers with their depths."""
+        """Return the layers with their depths."""
         return [(self._layers[key], depth) for key, depth in self.of.items()]
 
     def _find_blocks(self, model: keras.Model) -> None:
@@ -178,7 +178,7 @@ class Depths:
         return _After.union(next_ones.get(0, []))
 
     def _before(self, layer: Any, model: Any, after: _After) -> _After:
-        """What comes after the place before `layer`, if `after` comes after it."""
+        """Return the layers after the place before `layer`, from those after `layer`."""
         if isinstance(layer, keras.Model):
             return self._before_model(layer, after)
         block = _block(layer, model)
@@ -198,7 +198,7 @@ class Depths:
 
 
 def _block(layer: Any, model: Any) -> tuple[int, str] | None:
-    """The block that the layer belongs to by its name."""
+    """Return the block to which the layer belongs by its name."""
     name = _BLOCK.match(getattr(layer, "name", ""))
     return (id(model), name[1]) if name else None
 

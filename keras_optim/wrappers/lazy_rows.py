@@ -23,18 +23,18 @@ class LazyRows(Wrapper):
     $$
 
     A batch looks up few rows of a large embedding. Adam and its kin move all of them in each step,
-    by the momentum of batches long ago, and weight decay shrinks them all: that costs time in
-    proportion to the vocabulary and makes rare words drift. Here a row without a gradient stays as
-    it is: weights, moments, weight decay. Bias corrections go on counting all steps. It is another
-    algorithm than the inner one, often as good, sometimes better on rare words.
+    by the momentum of batches long ago, and weight decay shrinks them all. That costs time in
+    proportion to the vocabulary and makes rare words drift. Here a row without a gradient keeps
+    its weights and moments, and does not decay. Bias corrections count all steps as before. It is
+    a different algorithm than the inner one, often as good, sometimes better on rare words.
 
-    Where the gradient arrives as rows (on TensorFlow from `keras.layers.Embedding` by itself, on
-    PyTorch from `sparse=True`, on JAX as a `BCOO`), only these rows are read and written, so the
-    time hardly grows with the variable. On PyTorch the rows of a dense gradient that are not zero
-    are looked for, at the cost of one pass over it. On JAX `fit` has dense gradients, and the step
-    costs what the inner one costs. The result is the same in each case. An option that looks at
-    the whole gradient (clipping, accumulation, `loss_scale_factor`), a callback that records its
-    norm, a wrapper around this one and `tf.distribute` make it dense first.
+    A sparse gradient comes on TensorFlow from `keras.layers.Embedding` by itself, on PyTorch from
+    `sparse=True`, on JAX as a `BCOO`. Then only its rows are read and written, so the time hardly
+    grows with the variable. On PyTorch a dense gradient is searched for rows that are not zero, at
+    the cost of one pass over it. On JAX `fit` has dense gradients, and the step takes as long as
+    the inner one. The result is the same in each case. An option that looks at the whole gradient
+    (clipping, accumulation, `loss_scale_factor`), a callback that records its norm, a wrapper
+    around this one and `tf.distribute` make it dense first.
 
     Args:
         inner: An optimizer of keras_optim, not built, that treats each weight by itself: none

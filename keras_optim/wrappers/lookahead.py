@@ -19,10 +19,10 @@ class Lookahead(Wrapper):
     \phi \leftarrow \phi + \alpha\,(x - \phi), \qquad x \leftarrow \phi
     $$
 
-    Damps oscillation, so it tolerates a longer rate and costs little to try. The inner
-    optimizer's state goes on through a synchronisation. `Lookahead(RAdam())` is known as Ranger.
+    Damps oscillation, so it tolerates a larger rate and costs little to try. A synchronisation
+    leaves the inner optimizer's state as it is. `Lookahead(RAdam())` is known as Ranger.
 
-    Kept is not $\phi$ but the drift $x - \phi$: so the slow weights follow when the model's
+    The state is not $\phi$ but the drift $x - \phi$, so the slow weights follow when the model's
     weights are loaded or set by hand. The trajectory is that of `optax.lookahead` and
     pytorch-optimizer. In Addons the period defaulted to 6.
 

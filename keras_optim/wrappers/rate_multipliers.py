@@ -25,24 +25,24 @@ class RateMultipliers(Wrapper):
     the new head. Paths look like `"encoder/dense_1/kernel"`: see `[v.path for v in model.weights]`.
     Variables that no pattern matches keep the rate.
 
-    A multiplier of 0 freezes: neither the weights nor their state change, weight decay included,
-    whatever the gradient. (Where a layer stays frozen all the time, `layer.trainable = False` saves
-    its gradient and state as well.) Weight decay and all else that goes with the rate is
-    multiplied too, as it is for parameter groups in PyTorch; the options `clipnorm` and
-    `global_clipnorm` see all gradients as they are.
+    A multiplier of 0 freezes: neither the weights nor their state change, by no gradient and no
+    weight decay. (If a layer stays frozen all the time, `layer.trainable = False` saves its
+    gradient and state as well.) Weight decay is in proportion to the rate, so it is multiplied too,
+    as for parameter groups in PyTorch. The options `clipnorm` and `global_clipnorm` see all
+    gradients as they are.
 
     Args:
         inner: An optimizer of keras_optim, not built.
         multipliers: A dict from patterns, regular expressions that are searched for in the path,
             to multipliers >= 0. The first pattern that is found counts. `^` is the beginning of the
             path or of any part of it after a `/`, so `"^body/"` finds `sequential/body/kernel` as
-            well as `body/kernel`. Or what `layerwise_decay` makes from a model.
+            well as `body/kernel`. Or the result of `layerwise_decay`.
         **kwargs: Options of every optimizer that `inner` does not set, see
             `keras_optim.Optimizer`.
 
     Raises:
-        ValueError: when it is built, for a pattern that matches no variable, or for multipliers
-            of which none belongs to its variables.
+        ValueError: at the build, for a pattern that matches no variable, or for multipliers of
+            which none belongs to the variables.
 
     Example:
 

@@ -14,41 +14,41 @@ from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 from keras_optim.trees import INNER, Tree, merged
 from keras_optim.variables.choosing import Chooser
+from keras_optim.variables.paths import Choice
 
 
 class Route(Optimizer):
-    r"""Update each variable by the first rule that takes it: parameter groups, by patterns.
+    r"""Update each variable by the first rule that takes it: parameter groups by patterns.
 
     $$
-    x_i \leftarrow x_i + \eta\, \eta_{k}\text{-step of rule } k, \qquad
-    k = \text{the first rule that takes variable } i
+    x_i \leftarrow \text{step of rule } k \text{ from } x_i \text{ at the rate } \eta\, \eta_k,
+    \qquad k = \text{the first rule that takes variable } i
     $$
 
     Embeddings by SGD and all else by Adam, no weight decay for biases, another rate for the head:
-    each rule has its own rate or schedule, weight decay and state. `summary()` shows which rule
-    got which variables.
+    each rule has its own rate $\eta_k$ or schedule, weight decay and state. `summary()` shows which
+    rule got which variables.
 
-    The rate of the whole, $\eta$, is a factor of all rates, 1 unless it is given. So a callback or
-    a schedule that sets `learning_rate` changes the rates of all rules in proportion. The rate of
-    one rule is set by `optimizer.rules["embedding"].learning_rate = 0.1`. The options that look at
-    all gradients together (`global_clipnorm`, `use_ema`, ...) belong to `Route`, `weight_decay` to
-    the rules. A change of options by pattern needs `RateMultipliers` or
-    `exclude_from_weight_decay` only, if the rule is the same.
+    Route's own rate, $\eta$, is a factor of all rates, 1 unless it is given. So a callback or
+    a schedule that sets `learning_rate` changes the rates of all rules in proportion. To set the
+    rate of one rule, write `optimizer.rules["embedding"].learning_rate = 0.1`. `weight_decay`
+    belongs to the rules, all other options (`global_clipnorm`, `use_ema`, ...) to `Route`. If all
+    variables have the same rule, `RateMultipliers` or `exclude_from_weight_decay` is enough.
 
     Args:
         rules: A dict, or a list of pairs, of variables and the optimizer for them, in the order of
-            precedence. Variables are given by a regular expression that is searched for in the path
-            (`^` is the beginning of the path or of any part of it after a `/`; `"."` takes all), by
-            a list of variables and expressions, or by a function of path and shape (a
-            `keras_optim.contract.VariableSpec`) that returns whether the rule takes it. The
-            optimizers must be of keras_optim and new.
+            precedence. A regular expression takes the variables in whose paths it is found (`^` is
+            the beginning of the path or of any part of it after a `/`; `"."` takes all). A list of
+            variables and expressions, or a function of a `keras_optim.contract.VariableSpec` (path
+            and shape) that returns a bool, may stand in its place. The optimizers must be of
+            keras_optim and new.
         learning_rate: >= 0, or a schedule: the factor of all rates. Default 1.0.
         **kwargs: Options of every optimizer but `weight_decay`, see `keras_optim.Optimizer`.
 
     Raises:
         TypeError: `rules` is something else.
-        ValueError: there is no rule; a rule is built, in use elsewhere, or has an option that
-            belongs to `Route`; when it is built, a rule takes no variable, or no rule takes a
+        ValueError: no rule is given; a rule is built, in use elsewhere, or has an option that
+            belongs to `Route`; or, at the build, a rule takes no variable, or no rule takes a
             variable.
 
     Example:
@@ -107,6 +107,11 @@ class Route(Optimizer):
         return self.children()[constants["rule"]]
 
     def decay_inside(self, constants: Tree, decay: float) -> float:
+        if decay:
+            raise ValueError(
+                f"Route: `weight_decay` belongs to the rules; give it to them. "
+                f"Received: weight_decay={decay}"
+            )
         return self.inside(constants).weight_decay or 0.0
 
     def constants(self, variables: Sequence[VariableSpec]) -> list[Tree]:
@@ -133,7 +138,7 @@ class Route(Optimizer):
         """Print which rule updates which variables; before the build, the rules alone.
 
         Args:
-            print_fn: What to print each line with. Default: `print`.
+            print_fn: The function that prints a line. Default: `print`.
         """
         variables = keras_private.trainable_variables(self) if self.built else []
         for k, (label, rule) in enumerate(self.rules.items()):
@@ -197,22 +202,24 @@ class Route(Optimizer):
         return any(rule.averaging for rule in self.children())
 
     def _view(self, s: Slots, lr: Any = 1.0) -> tuple[Any, Tree, Tensor]:
-        """The rule of a variable, its dict `s`, and its rate."""
+        """Return the rule of a variable, its dict `s`, and its rate."""
         k = s["rule"]
         return self.inside(s), merged(s[f"rule_{k}"], s[INNER]), lr * s[f"rate_{k}"]
 
     # ---- configuration
 
-    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
-        """Raise a ValueError: weight decay belongs to the rules.
+    @property
+    def _excluded(self) -> tuple[Choice, ...]:
+        """The rules have these."""
+        return ()
 
-        Raises:
-            ValueError: always.
-        """
-        raise ValueError(
-            "Route: weight decay belongs to the rules: call `exclude_from_weight_decay` on them, "
-            "or give variables without it to a rule of their own."
-        )
+    @_excluded.setter
+    def _excluded(self, choices: tuple[Choice, ...]) -> None:
+        if choices:
+            raise ValueError(
+                "Route: weight decay belongs to the rules: call `exclude_from_weight_decay` on "
+                "them, or give variables without it to a rule of their own."
+            )
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

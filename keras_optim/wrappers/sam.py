@@ -16,16 +16,17 @@ class SAM(SharpnessAware):
     $$
 
     The norm is that of all variables together. Each step takes two gradients of the same batch, so
-    it costs twice as much; the second one needs a line before `fit`:
+    it costs about twice as much. The second one needs a line before `fit`:
 
         keras_optim.two_pass(model)
 
-    In a training loop of your own, write `optimizer.apply(gradients, variables, second=function)`,
-    where `function()` returns the gradients at the weights that the variables have when it is
-    called; `keras_optim.two_passes` makes it draw the same dropout masks. The weights are as before
-    afterwards, and a rate that suits the inner optimizer suits here as well.
+    In a training loop of your own, write `optimizer.apply(gradients, variables, second=function)`.
+    Here `function()` returns the gradients at the weights that the variables have when it is
+    called; `keras_optim.two_passes` makes one that draws the same dropout masks. Afterwards the
+    variables hold $x$ again, and the inner step starts there. A rate that suits the inner optimizer
+    suits here as well.
 
-    Clipping, weight decay, accumulation and what is inside work on the second gradient; the offset
+    Clipping, weight decay, accumulation and the rule inside work on the second gradient; the offset
     follows from the first one as it is. With `gradient_accumulation_steps` each batch has an offset
     of its own.
 

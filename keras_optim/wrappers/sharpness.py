@@ -1,4 +1,4 @@
-"""The parent of the wrappers that step with the gradient uphill, at the edge of a small ball."""
+"""The parent of the wrappers that step with the gradient at the edge of a small ball, uphill."""
 
 from keras import ops
 
@@ -18,7 +18,7 @@ class SharpnessAware(Wrapper):
     rho: float
 
     def stretched(self, v: Tensor, x: Tensor) -> Tensor:
-        """`v`, each number times the length of its axis of the ball around `x`."""
+        """Multiply each number of `v` by the length of its axis of the ball around `x`."""
         raise NotImplementedError(f"{type(self).__name__} must define `stretched`.")
 
     def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Slots]:

@@ -1,4 +1,4 @@
-"""Leave out the whole step where any gradient is infinite or not a number."""
+"""SkipNonFinite: no step if any gradient is infinite or not a number."""
 
 from keras import ops
 
@@ -16,13 +16,13 @@ class SkipNonFinite(Wrapper):
     $$
 
     One bad batch otherwise ends the training: NaN enters the weights and all averages, and stays.
-    Skipped steps leave no trace: weights, state and weight decay are as if the batch had not been,
-    and bias corrections of the inner rule count only the steps that were made. What does advance is
-    `iterations`, and with it a learning-rate schedule: it counts batches.
+    Skipped steps leave weights and state as if the batch had not been, without weight decay. Bias
+    corrections of the inner rule count only the other steps. `iterations` counts all batches, so a
+    learning-rate schedule advances.
 
-    `skipped` says how many steps were left out; many mean that something else is wrong. Where
-    losses overflow in float16, use `keras.optimizers.LossScaleOptimizer`, which does the same and
-    lowers its scale (Keras puts it around the optimizer by itself under `mixed_float16`).
+    `skipped` says how many steps were left out; many mean that something else is wrong. If losses
+    overflow in float16, use `keras.optimizers.LossScaleOptimizer`, which also skips and lowers its
+    scale (Keras puts it around the optimizer by itself under `mixed_float16`).
 
     Put it outside of other gradient transforms, so that it sees the gradients as they come.
 
@@ -52,7 +52,7 @@ class SkipNonFinite(Wrapper):
 
     @property
     def skipped(self) -> int:
-        """How many steps were left out so far."""
+        """Number of steps that were left out so far."""
         if not self.state:
             return 0
         return int(ops.convert_to_numpy(self.state.shared_of(self)["skipped"].value))
@@ -79,5 +79,5 @@ class SkipNonFinite(Wrapper):
 
 
 def made(t: Tensor, skipped: Tensor) -> Tensor:
-    """The step that the inner rule counts: without those that were left out before."""
+    """Return the step that the inner rule counts: without those that were left out before."""
     return t - ops.cast(skipped, t.dtype)

@@ -21,12 +21,12 @@ class SWA(Averaging):
     the training; the authors average once for each epoch, or at the low end of each cycle.
 
     `keras_optim.callbacks.EvaluateAveraged` puts the mean into the model for validation and for
-    checkpoints; at the end of `fit` it stays there. Before `start_step` it is the weights
-    themselves. When weights are loaded or set, it goes along with them, at the distance that it
-    had. It is that of the weights as they are stored, constrained and rounded. Statistics of batch
+    checkpoints; at the end of `fit` it stays there. Before `start_step` the mean equals the
+    weights. When weights are loaded or set, it follows them, at the distance that it had. It is
+    the mean of the weights as they are stored, constrained and rounded. Statistics of batch
     normalisation are those of the weights that were trained; `EvaluateAveraged(data=x)`, or
-    `keras_optim.callbacks.update_batch_statistics` after `fit`, makes those of the mean. Put SWA
-    outermost.
+    `keras_optim.callbacks.update_batch_statistics` after `fit`, computes those of the mean. Put
+    SWA outermost.
 
     Args:
         inner: An optimizer of keras_optim, not built.

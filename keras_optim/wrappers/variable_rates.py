@@ -13,8 +13,8 @@ _OWNER, _NAME = "RateMultipliers", "multipliers"
 class VariableRates:
     """Multipliers of variables that are known themselves, for `RateMultipliers`.
 
-    Until an optimizer is built they belong to the variables, from then on to their positions; so
-    two variables of one path are two, and a loaded model may have other paths.
+    Until an optimizer is built, they belong to the variables; from then on, to positions. So two
+    variables of one path may differ, and a loaded model may have other paths.
 
     Args:
         variables: Variables, each once.
@@ -44,15 +44,15 @@ class VariableRates:
         ]
 
     def keys(self) -> list[str]:
-        """The paths of the variables."""
+        """Return the paths of the variables."""
         return [place.path for place in self._places]
 
     def values(self) -> list[float]:
-        """The multipliers."""
+        """Return the multipliers."""
         return list(self._rates)
 
     def items(self) -> list[tuple[str, float]]:
-        """Pairs of path and multiplier."""
+        """Return pairs of path and multiplier."""
         return list(zip(self.keys(), self._rates, strict=True))
 
     def __iter__(self) -> Iterator[str]:
@@ -72,10 +72,10 @@ class VariableRates:
     def located(
         self, paths: Sequence[str], variables: Sequence[Any] | None = None
     ) -> "VariableRates":
-        """The multipliers of the variables that an optimizer is built for; 1 for unknown ones.
+        """Return the multipliers of the variables of an optimizer; 1 for unknown ones.
 
         Raises:
-            ValueError: all are unknown, or it cannot be said which is which.
+            ValueError: all are unknown, or the paths do not tell variables apart.
         """
         rates, found = [1.0] * len(paths), self._positions(paths, variables)
         for i, rate in zip(found, self._rates, strict=True):
@@ -83,8 +83,8 @@ class VariableRates:
                 rates[i] = rate
         if all(i is None for i in found):
             raise ValueError(
-                f"{_OWNER}: `{_NAME}` are for none of the variables, but for "
-                f"{', '.join(self.keys())}. The variables are: {', '.join(paths)}"
+                f"{_OWNER}: `{_NAME}` belong to {', '.join(self.keys())}, which this optimizer "
+                f"does not have. The variables are: {', '.join(paths)}"
             )
         here = VariableRates([], [])
         here._set(paths, rates)
@@ -99,15 +99,15 @@ class VariableRates:
         return positions(self._places, paths, _OWNER, _NAME, variables)
 
     def get_config(self) -> list[list[Any]]:
-        """What a file has of it: path and multiplier of each variable, in their order."""
+        """Return path and multiplier of each variable, in their order, for a file."""
         return [[path, rate] for path, rate in self.items()]
 
     @classmethod
     def from_config(cls, config: list[Any]) -> "VariableRates":
-        """The same from what `get_config` returned.
+        """Return the multipliers from their configuration.
 
         Raises:
-            TypeError: it is no list of paths and numbers.
+            TypeError: `config` is no list of paths and numbers.
             ValueError: a multiplier is outside of its range.
         """
         pairs = [tuple(item) for item in config if isinstance(item, list | tuple)]

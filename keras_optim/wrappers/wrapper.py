@@ -35,7 +35,7 @@ class Wrapper(Optimizer):
     inner: Optimizer
 
     around_averages = True
-    """Whether it does around EMA or SWA what it does inside of them."""
+    """Whether the order of this wrapper and EMA or SWA makes no difference."""
 
     _options = WrapperOptions
 
@@ -68,19 +68,19 @@ class Wrapper(Optimizer):
         inner._wrapped_by = title
 
     def _check_order(self, inner: Optimizer) -> None:
-        """Raise a ValueError where an average inside would miss what the wrapper does."""
+        """Raise a ValueError if an average inside would miss a change that the wrapper makes."""
         wrappers = [rule for rule in layers(inner) if isinstance(rule, Wrapper)]
         averages = [rule for rule in wrappers if type(rule).evaluate is not Wrapper.evaluate]
         if averages and not self.around_averages:
             title, average = type(self).__name__, type(averages[0]).__name__
             raise ValueError(
-                f"{title}: `inner` must not average weights, as {average} does: it would not see "
-                f"what {title} makes of a step. Write `{average}({title}(...))`. "
+                f"{title}: `inner` must not average weights, as {average} does, because the "
+                f"average would miss the changes of {title}. Write `{average}({title}(...))`. "
                 f"Received: inner={shown(inner)}"
             )
 
     def _second_of(self, inner: Optimizer) -> str:
-        """Raise a ValueError where both the wrapper and `inner` want a second pass."""
+        """Return the need of a second pass; raise a ValueError if wrapper and `inner` have it."""
         own = type(self).second
         if "none" not in (own, inner.second):
             raise ValueError(
@@ -89,7 +89,7 @@ class Wrapper(Optimizer):
             )
         return inner.second if own == "none" else own
 
-    # ---- the state of the inner rule is under `inner`, in all that the engine hands over
+    # ---- the state of the inner rule is under `inner`, in each tree
 
     def children(self) -> tuple[Optimizer, ...]:
         return (self.inner,)
@@ -141,7 +141,7 @@ class Wrapper(Optimizer):
 
     @property
     def _excluded(self) -> tuple[Choice, ...]:
-        """Which variables are exempt from weight decay is for the innermost rule to know."""
+        """Variables that are exempt from weight decay: the innermost rule knows them."""
         return self.inner._excluded
 
     @_excluded.setter
@@ -149,7 +149,7 @@ class Wrapper(Optimizer):
         self.inner._excluded = choices
 
     def get_config(self) -> dict[str, Any]:
-        """The wrapper's own arguments; rate and inherited options stand inside."""
+        """Return the wrapper's own arguments; rate and inherited options stand inside."""
         config = super().get_config()
         rate = config.pop("learning_rate")
         config.pop("exclude_from_weight_decay", None)
@@ -181,7 +181,7 @@ class GradientTransform(Wrapper):
     """Abstract parent of the wrappers that only change the gradient: they write `transform`."""
 
     def transform(self, g: Tensor, x: Tensor, s: Slots, t: Tensor) -> Tensor:
-        """The gradient that the inner rule sees."""
+        """Return the gradient that the inner rule sees."""
         raise NotImplementedError(f"{type(self).__name__} must define `transform`.")
 
     @passes_on

@@ -194,7 +194,7 @@ def test_a_callable_rate_is_not_set_to_a_number():
     optimizer = adam(lambda: 0.25)
     with pytest.raises(TypeError, match="Adam: `learning_rate` must be a schedule or a callable"):
         optimizer.learning_rate = 0.5
-    with pytest.raises(TypeError, match=r"made with, REX\(initial.*learning_rate=0.5"):
+    with pytest.raises(TypeError, match=r"made with REX\(initial.*learning_rate=0.5"):
         adam(schedules.REX(0.1, 10)).learning_rate = 0.5
     optimizer.learning_rate = lambda: 0.5
     assert float(optimizer.learning_rate) == 0.5

@@ -242,7 +242,7 @@ def test_what_is_refused():
         keras_optim.layerwise_decay(model, 0.5, floor=-1)
     rates = keras_optim.layerwise_decay(model, 0.5)
     optimizer = keras_optim.RateMultipliers(keras_optim.SGD(), rates)
-    with pytest.raises(ValueError, match=r"`multipliers` are for none of the variables.*: other"):
+    with pytest.raises(ValueError, match=r"`multipliers` belong to .* does not have.*: other"):
         optimizer.build([keras.Variable([1.0], name="other")])
 
 

@@ -287,11 +287,21 @@ def test_wrong_rules():
         built({".": sgd()}, weight_decay=0.1)
     with pytest.raises(ValueError, match="weight decay belongs to the rules: call"):
         keras_optim.Route({".": sgd()}).exclude_from_weight_decay(var_names=["x"])
+    around = keras_optim.EMA(keras_optim.Route({".": sgd()}))
+    with pytest.raises(ValueError, match="weight decay belongs to the rules: call"):
+        around.exclude_from_weight_decay(var_names=["x"])
+    around.weight_decay = 0.5
+    with pytest.raises(ValueError, match="`weight_decay` belongs to the rules.*weight_decay=0.5"):
+        run(around, VALUES, STEPS[:1])
+    inside = sgd()
+    keras_optim.Route({".": inside})
+    with pytest.raises(ValueError, match="wrapped by Route: set `clipnorm` of the wrapper"):
+        inside.clipnorm = 1.0
     with pytest.raises(ValueError, match="`rules` leaves variables over: x1, x2, x3. The pattern"):
         built({"x0": sgd()})
     with pytest.raises(ValueError, match="'nothing', which matches no variable"):
         built({"nothing": sgd(), ".": sgd()})
-    with pytest.raises(ValueError, match="got 'x0', which no variable is left for"):
+    with pytest.raises(ValueError, match="no variable is left for 'x0'"):
         built({".": sgd(), "x0": sgd()})
     with pytest.raises(ValueError, match="wrapped by Route: build the wrapper instead"):
         optimizer = keras_optim.Route({".": sgd()})

@@ -69,6 +69,8 @@ def test_the_inner_one_cannot_be_used_by_itself():
         inner.learning_rate = 0.1
     with pytest.raises(ValueError, match="Adam is wrapped by Lookahead: build the wrapper"):
         inner.build(variables(VALUES))
+    with pytest.raises(ValueError, match="wrapped by Lookahead: set `weight_decay` of the wrapper"):
+        inner.weight_decay = 0.1
     with pytest.raises(ValueError, match="already wrapped by Lookahead"):
         keras_optim.Lookahead(inner)
 
