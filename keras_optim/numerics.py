@@ -185,19 +185,23 @@ def mean(x: Tensor, axis: int | tuple[int, ...] | None = None) -> Tensor:
 
 
 def every(
-    period: int, t: Tensor, compute: Callable[[], dict[str, Tensor]], kept: dict[str, Tensor]
+    period: int,
+    start: int,
+    t: Tensor,
+    compute: Callable[[], dict[str, Tensor]],
+    kept: dict[str, Tensor],
 ) -> dict[str, Tensor]:
-    """Return `compute()` at steps 1, 1 + `period`, 1 + 2 `period`, ..., and else `kept`.
+    """Return `compute()` at steps `start`, `start + period`, ..., and else `kept`.
 
     In the other steps nothing is computed, on any backend. Both must have the same names, shapes
     and dtypes.
 
-    >>> float(every(3, ops.array(4), lambda: {"a": ops.ones(())}, {"a": ops.zeros(())})["a"])
+    >>> float(every(3, 1, ops.array(4), lambda: {"a": ops.ones(())}, {"a": ops.zeros(())})["a"])
     1.0
     """
     names = list(kept)
     found = ops.cond(
-        t % period == 1 % period,
+        ops.logical_and(t >= start, (t - start) % period == 0),
         lambda: [computed[name] for computed in [compute()] for name in names],
         lambda: [kept[name] for name in names],
     )

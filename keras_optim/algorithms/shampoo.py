@@ -41,8 +41,8 @@ class Shampoo(Optimizer):
     without grafting, the mean of the gradient.
 
     As in the authors' distributed version, but that kernels of more than two axes are one matrix,
-    and the graft sees no other epsilon. `grafting=None`, `beta_1=0`, `beta_2=1` and
-    `refresh_period=1` are the algorithm of the paper. Keras has no Shampoo.
+    and the graft sees no other epsilon. `grafting=None`, `beta_1=0`, `beta_2=1`,
+    `start_step=1` and `refresh_period=1` are the algorithm of the paper. Keras has no Shampoo.
 
     Args:
         learning_rate: >= 0, or a schedule. Default 0.001.
@@ -50,8 +50,8 @@ class Shampoo(Optimizer):
         beta_2: In [0, 1], decay of the statistics; 1: their sums. Default 0.999.
         epsilon: >= 1e-30, added to the eigenvalues, and to the root of the graft. Default 1e-12.
         refresh_period: Steps from one computation of the roots to the next, >= 1. Default 10.
-        start_step: The first step that is whitened, >= 1; earlier ones are those of the graft.
-            Default 1.
+        start_step: The first step that is whitened, and the first for which roots are computed,
+            >= 1. Earlier ones are those of the graft. Default 10.
         block_size: The largest number of rows or columns of a block, >= 1. Default 1024.
         grafting: Where lengths are from: `"adam"`, `"sgd"` (the mean of the gradient), or `None`:
             as they are. Default `adam`.
@@ -61,7 +61,7 @@ class Shampoo(Optimizer):
 
     >>> import numpy as np, keras, keras_optim
     >>> x = keras.Variable(np.zeros((2, 2), "float32"))
-    >>> optimizer = keras_optim.Shampoo(1.0, grafting=None)
+    >>> optimizer = keras_optim.Shampoo(1.0, start_step=1, grafting=None)
     >>> optimizer.apply([np.array([[0.0, -3.0], [2.0, 0.0]], "float32")], [x])
     >>> print(x.numpy().round(3))
     [[ 0.  1.]
@@ -85,7 +85,7 @@ class Shampoo(Optimizer):
         beta_2: Fraction = 0.999,
         epsilon: Epsilon = 1e-12,
         refresh_period: Period = 10,
-        start_step: Period = 1,
+        start_step: Period = 10,
         block_size: Annotated[int, Range(1)] = 1024,
         grafting: Literal["adam", "sgd"] | None = "adam",
         **kwargs: Unpack[KerasOptions],
@@ -128,6 +128,7 @@ class Shampoo(Optimizer):
         new |= {name: self.statistic(s[name], square) for name, square in squares.items()}
         roots = every(
             self.refresh_period,
+            self.start_step,
             t,
             lambda: {f"{side}_root": self.root(new[f"{side}_statistic"], t) for side in SIDES},
             {f"{side}_root": s[f"{side}_root"] for side in SIDES},
