@@ -74,7 +74,7 @@ def inverse_root(stack: Tensor, order: float, epsilon: float) -> Tensor:
     A matrix with an infinite number or NaN gives zeros.
 
     >>> a = ops.array([[[5.0, 4.0], [4.0, 5.0]]])
-    >>> inverse_root(a, order=2, epsilon=1e-30).round(4)[0].tolist()
+    >>> [[round(float(n), 4) for n in row] for row in inverse_root(a, order=2, epsilon=1e-30)[0]]
     [[0.6667, -0.3333], [-0.3333, 0.6667]]
     """
     finite = ops.all(ops.isfinite(stack), axis=(-1, -2), keepdims=True)
