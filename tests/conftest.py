@@ -8,6 +8,10 @@ collect_ignore = ["installed.py"]  # a script, for `tox -e package`
 BACKEND = os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from tests.support.xla import compile_quickly  # noqa: E402
+
+compile_quickly(BACKEND)
+
 
 class OtherBackends:
     """Makes a stray import of another backend fail, as it would where that is not installed."""

@@ -5,7 +5,7 @@ from typing import Unpack
 from keras import ops
 
 from keras_optim.arguments.ranges import Decay, Epsilon, KerasOptions, LearningRate
-from keras_optim.numerics import ema, larger, root
+from keras_optim.numerics import bounded, ema, larger, root
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 
 
@@ -84,6 +84,8 @@ class RMSprop(Optimizer):
             # A variance; rounding can leave it a hair below zero.
             v = larger(ops.zeros_like(v), v - new["mean"] * new["mean"])
         direction = g / root(v, self.epsilon)
+        if self.centered:  # a variance may be zero where the gradient is not
+            direction = bounded(direction)
         if self.momentum:
             new["momentum"] = direction = self.momentum * s["momentum"] + direction
         return -lr * direction, new

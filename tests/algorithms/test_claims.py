@@ -1,4 +1,7 @@
-"""What classes claim of themselves (memory, invariances), measured; a claim not made is false."""
+"""What classes claim of themselves (memory, invariances), measured; a claim not made is false.
+
+That paths are the same on each backend is held by `test_reference.py`.
+"""
 
 import keras
 import numpy as np
@@ -6,10 +9,12 @@ import pytest
 
 from keras_optim.arguments import hyperparameters
 from keras_optim.catalog import ALGORITHMS, WRAPPERS
+from tests.conftest import one_backend
 from tests.support.catalog_cases import make, variants
 from tests.support.passes import curved
 from tests.support.trajectories import difference, run
 
+pytestmark = one_backend
 RANDOM = np.random.default_rng(3)
 STARTS = [RANDOM.normal(size=(4, 3)), RANDOM.normal(size=5)]
 ROTATIONS = [np.linalg.qr(RANDOM.normal(size=(x.size, x.size)))[0] for x in STARTS]

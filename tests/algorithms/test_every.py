@@ -12,8 +12,9 @@ import keras_optim
 from keras_optim.arguments import hyperparameters
 from keras_optim.catalog import ALGORITHMS, WRAPPERS
 from keras_optim.contract import innermost, layers
+from tests.conftest import BACKEND
 from tests.support import passes
-from tests.support.catalog_cases import CONFIGURED, EVERY, NAMES, make, rule_of
+from tests.support.catalog_cases import CONFIGURED, EVERY, FEW, NAMES, make, rule_of
 from tests.support.trajectories import (
     difference,
     gradients,
@@ -42,6 +43,11 @@ def small_data():
     return x, x[:, :1] * 0.5 - x[:, 1:2] + 0.3
 
 
+def loss(model, x, y):
+    """Return the mean squared error, without what `evaluate` compiles."""
+    return float(np.mean((ops.convert_to_numpy(model(x)) - y) ** 2))
+
+
 # ---- training through Keras
 
 
@@ -52,10 +58,9 @@ def test_trains_saves_and_resumes(name, case, tmp_path):
     model = small_model()
     rate = rule_of(name).trial_rate
     model.compile(optimizer=make(name, learning_rate=rate, **case), loss="mse")
-    first = model.evaluate(x, y, verbose=0)
+    first = loss(model, x, y)
     passes.ready(model).fit(x, y, batch_size=16, epochs=3, shuffle=False, verbose=0)
-    last = model.evaluate(x, y, verbose=0)
-    assert last < 0.98 * first
+    assert loss(model, x, y) < 0.98 * first
 
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
@@ -108,7 +113,7 @@ def test_config_round_trip(name, case):
 # ---- the step
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", FEW)
 def test_variables_do_not_disturb_each_other(name):
     together = run(make(name), VALUES, STEPS)
     for i, value in enumerate(VALUES):
@@ -142,8 +147,15 @@ def test_zero_gradients_and_odd_shapes_stay_finite(name, case):
         assert np.all(np.isfinite(x))
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-@pytest.mark.parametrize(("name", "case"), CONFIGURED)
+HALVES = [
+    pytest.param(*given.values, dtype, id=f"{dtype}-{given.id}")
+    for i, given in enumerate(CONFIGURED)
+    for j, dtype in enumerate(("float16", "bfloat16"))
+    if BACKEND == "torch" or i % 2 == j  # elsewhere they take turns
+]
+
+
+@pytest.mark.parametrize(("name", "case", "dtype"), HALVES)
 def test_half_precision_follows_single_precision(name, case, dtype):
     """Arithmetic and state in float32: a step of 1e-4 gradients is no NaN, and things move."""
     tiny = [[np.sign(g) * 2.0**-13 * (1.0 + 0.5 * (g > 1)) for g in gs] for gs in STEPS]  # exact
@@ -166,7 +178,7 @@ def test_half_precision_accumulates_in_single_precision(dtype, unit):
     np.testing.assert_allclose(path[-1][0], -(1.0 + 9 * small) / 10, rtol=unit)
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", FEW)
 def test_a_schedule_and_a_changed_rate_are_followed(name):
     rates = [0.1, 0.1, 0.02, 0.02, 0.02, 0.02]
     schedule = keras.optimizers.schedules.PiecewiseConstantDecay([1], [0.1, 0.02])
@@ -190,10 +202,11 @@ def test_weights_that_are_set_are_where_it_goes_on(name):
         assert difference([numbers(xs)], [before]) < 50.0
 
 
-# ---- the options of every Keras optimizer: each against the same thing done by hand
+# ---- the options of every Keras optimizer: each against the same thing done by hand; together they
+# ---- are tried with every optimizer in `test_options.py`
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", FEW)
 def test_clipping(name):
     def clipped(bound):
         return run(make(name), VALUES, [bound(gs) for gs in STEPS])
@@ -248,7 +261,7 @@ def test_weight_decay_inside_the_rule_can_be_excluded(name):
     assert difference(run(wrapped, VALUES, STEPS), path) < 1e-6
 
 
-@pytest.mark.parametrize("name", [n for n in EVERY if not make(n).averaging])
+@pytest.mark.parametrize("name", [n for n in FEW if not make(n).averaging])
 def test_moving_average_of_the_weights(name):
     optimizer = make(name, use_ema=True, ema_momentum=0.75)
     xs = variables(VALUES)
@@ -266,7 +279,7 @@ def test_moving_average_of_the_weights(name):
     assert difference([averages], [now]) > 1e-4
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", FEW)
 def test_gradient_accumulation(name):
     by_two = run(make(name, gradient_accumulation_steps=2), VALUES, STEPS[:4])
     means = [[(a + b) / 2 for a, b in zip(STEPS[i], STEPS[i + 1], strict=True)] for i in (0, 2)]
@@ -274,7 +287,7 @@ def test_gradient_accumulation(name):
     assert difference(by_two[:1], [VALUES]) < 1e-6
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", FEW)
 def test_loss_scaling(name):
     plain = run(make(name), VALUES, STEPS)
     scaled = [[1024.0 * g for g in gs] for gs in STEPS]

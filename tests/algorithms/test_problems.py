@@ -1,14 +1,20 @@
-"""Every optimizer goes downhill on problems whose minimum is known to be zero."""
+"""Every optimizer goes downhill on problems whose minimum is known to be zero.
+
+That it takes the same path on each backend is held by `test_reference.py`.
+"""
 
 import importlib
 
 import numpy as np
 import pytest
 
+from tests.conftest import one_backend
 from tests.support.catalog_cases import EVERY, make, rule_of
 from tests.support.passes import apply
 from tests.support.problems import PROBLEMS
 from tests.support.trajectories import numbers, tensor, variables
+
+pytestmark = one_backend
 
 
 def rate_of(algorithm, problem):

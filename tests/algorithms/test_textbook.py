@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 import keras_optim
+from tests.conftest import one_backend
 from tests.support.loops import BACKEND, repeat
 from tests.support.trajectories import RATES, difference, gradients, numbers, run, starts, variables
 
@@ -147,6 +148,7 @@ LIMITS = {
 }
 
 
+@one_backend
 @pytest.mark.parametrize("limit", LIMITS)
 def test_limits(limit, float64):
     special, plain = (type(o).from_config(o.get_config()) for o in LIMITS[limit])

@@ -1,6 +1,7 @@
 """The benchmark's command line, run as a user runs it: a process of its own.
 
-Runs are shared: `digits` is interrupted and resumed once, `real` trains once on each real data set.
+Runs are shared: `digits` is interrupted and resumed once (on PyTorch; elsewhere it runs through),
+`real` trains once on each real data set.
 """
 
 import csv
@@ -87,12 +88,16 @@ def interrupted(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def digits(interrupted):
-    folder = interrupted[0]
+def digits(request, tmp_path_factory):
+    if BACKEND == "torch":
+        folder = request.getfixturevalue("interrupted")[0]
+    else:
+        folder = tmp_path_factory.mktemp("digits")
     process = call(folder, *DIGITS)
     return folder, process, finished(process, folder)
 
 
+@one_backend
 def test_interruption_keeps_what_is_done(interrupted):
     _, code, first, rest, errors, states = interrupted
     assert code == 130
@@ -102,6 +107,7 @@ def test_interruption_keeps_what_is_done(interrupted):
     assert states == ["done", "queued"]
 
 
+@one_backend
 def test_the_rest_is_run_by_the_second_call(digits):
     _, process, _ = digits
     lines = process.stdout.splitlines()
@@ -157,6 +163,7 @@ def test_figures_show_something(digits):
             assert (part[..., :3].min(axis=2) < 0.5).mean() > 0.002, path
 
 
+@one_backend
 def test_what_is_done_needs_no_data_and_no_backend(digits, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(digits[0], folder)  # as to another machine
@@ -208,6 +215,7 @@ def test_training_imports_no_tensorflow(digits):
 # ---- what cannot be had: one line, exit status 2
 
 
+@one_backend
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

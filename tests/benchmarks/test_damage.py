@@ -118,6 +118,19 @@ def test_doubled_epochs_are_found_and_healed(order, damaged):
     assert command()[3] == []
 
 
+def test_a_run_that_is_done_has_all_epochs_of_its_spec(damaged):
+    """Files that agree with each other, of a shorter run than the one that was asked for."""
+    command, path = damaged
+    file, status = path("runs/{id}/metrics.jsonl"), path("runs/{id}/status.json")
+    whole = file.read_bytes()
+    file.write_bytes(b"".join(whole.splitlines(keepends=True)[:-1]))
+    shorter = json.loads(status.read_text())
+    shorter["result"]["epochs"] -= 1
+    status.write_text(json.dumps(shorter))
+    assert command()[3] == OPTIMIZERS[:1]
+    assert file.read_bytes() == whole
+
+
 def test_doubled_steps_are_found(damaged):
     command, path = damaged
     file = path("runs/{id}/metrics.jsonl")

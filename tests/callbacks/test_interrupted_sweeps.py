@@ -11,6 +11,7 @@ import pytest
 import keras_optim
 from keras_optim.callbacks import LearningRateFinder
 from tests.callbacks.test_rate_finder import long_data, state
+from tests.conftest import one_backend
 from tests.wrappers.test_averaging import same
 
 
@@ -74,15 +75,14 @@ def check_nothing_is_left(before, model):
         assert np.all(np.isfinite(value)) and kept.shape == value.shape
 
 
-HOOKS = [
-    ("on_train_begin", 1),
+HOOKS = [("on_train_begin", 1), ("on_train_batch_begin", 3), ("on_epoch_end", 1)]
+MORE = [
     ("on_epoch_begin", 2),
     ("on_train_batch_begin", 1),
-    ("on_train_batch_begin", 3),
     ("on_train_batch_end", 1),
     ("on_train_batch_end", 12),
-    ("on_epoch_end", 1),
 ]
+HOOKS += [pytest.param(*hook, marks=one_backend) for hook in MORE]
 
 
 @pytest.mark.parametrize(("hook", "count"), HOOKS)

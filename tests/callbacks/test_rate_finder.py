@@ -10,6 +10,7 @@ import keras_optim
 from keras_optim.callbacks import LearningRateFinder
 from keras_optim.schedules import Cyclic
 from tests.callbacks.test_callbacks import compiled
+from tests.conftest import one_backend
 from tests.support.trajectories import numbers
 from tests.wrappers.test_averaging import same
 
@@ -37,8 +38,17 @@ def state(model):
     return [numbers([v])[0] for v in (*model.variables, *model.optimizer.variables)]
 
 
-@pytest.mark.parametrize("jit_compile", [False, "auto"])
-@pytest.mark.parametrize("kind", ["ours", "averaging", "keras", "scaled"])
+@pytest.mark.parametrize(
+    ("kind", "jit_compile"),
+    [
+        ("ours", "auto"),
+        ("averaging", False),
+        ("averaging", "auto"),
+        ("keras", "auto"),
+        ("scaled", "auto"),
+        *(pytest.param(kind, False, marks=one_backend) for kind in ("ours", "keras", "scaled")),
+    ],
+)
 def test_everything_is_as_before_the_search(kind, jit_compile):
     x, y = long_data()
     optimizer = {

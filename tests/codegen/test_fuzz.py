@@ -20,12 +20,13 @@ class Marked(torch.Tensor):
 
 
 def in_memory_of(x, offset):
-    """A gradient that lies in the memory of a variable, or of it and something else."""
+    """A gradient that lies in the memory of a variable, or of it and of what is before it."""
     value = x._value.detach()
-    if value.numel() < 2:
+    if value.numel() < 2 or not offset:
         return value
-    flat = value.reshape(-1)
-    return torch.cat([flat[offset:], flat[:offset]]).reshape(value.shape) if offset else value
+    room = torch.cat([torch.ones(offset, dtype=value.dtype), value.reshape(-1)])
+    x._value.data = room[offset:].view(value.shape)
+    return room[: value.numel()].view(value.shape)
 
 
 def odd_strides(g):

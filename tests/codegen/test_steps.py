@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 import keras_optim
 from keras_optim.engine import torch_native
@@ -60,6 +61,20 @@ def test_a_gradient_in_the_memory_of_a_variable_is_copied(monkeypatch):
             assert bound._found([x.value.detach()]) is None
             assert bound._found([x.value.detach().clone()])
     assert difference(ends[:1], ends[1:]) < 1e-6
+
+
+def test_a_gradient_that_begins_before_a_variable_is_copied(monkeypatch):
+    """Each number of it is the weight before, which the loop has written by then."""
+    ends = []
+    for setting in ("native", "eager"):
+        monkeypatch.setenv(torch_native.SETTING, setting)
+        optimizer, [x] = keras_optim.SGD(0.1), variables([np.arange(1000.0)])
+        for _ in range(2):
+            room = torch.cat([torch.ones(1), x._value.detach()])
+            x._value.data = room[1:]
+            optimizer.apply([room[:-1]], [x])
+        ends.append(numbers([x]))
+    assert difference(ends[:1], ends[1:]) < 1e-3
 
 
 @pytest.mark.parametrize(("name", "case"), CONFIGURED)

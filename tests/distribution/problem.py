@@ -9,7 +9,7 @@ import numpy as np
 import keras_optim
 from keras_optim.tensors import tensor
 from tests.support import passes
-from tests.support.catalog_cases import EVERY, make
+from tests.support.catalog_cases import EVERY, FEW, make
 
 BATCH, STEPS = 8, 4
 _random = np.random.default_rng(0)
@@ -26,6 +26,7 @@ OPTIONS = {
     "weight_decay": ("adafactor", {"weight_decay": 0.1}),
 }
 CASES = [*EVERY, *OPTIONS, "noise", "measured"]
+SOME = [case for case in CASES if case in FEW or case not in EVERY]
 
 
 class Measured(keras_optim.Optimizer):

@@ -1,6 +1,8 @@
 """Every algorithm against the independent libraries, through the file of their trajectories.
 
-`tox -e reference` runs the libraries themselves and compares the file with what they give.
+`tox -e reference` runs the libraries themselves and compares the file with what they give. That
+the other backends take PyTorch's path is held by `test_reference.py`, and measured for
+`docs/parity.md`.
 """
 
 import pytest
@@ -10,6 +12,8 @@ from tests.conftest import one_backend
 from tests.peers.table import PEERS, peers_of
 from tests.peers.trajectories import LIBRARIES, stored
 from tests.tools.parity import assert_as_on_the_page, peer_difference
+
+pytestmark = one_backend
 
 
 @pytest.mark.parametrize("label", [x for x in PEERS if PEERS[x].algorithm != "lookahead"])
@@ -36,7 +40,6 @@ def test_the_file_and_the_table_agree():
 
 
 @pytest.mark.parametrize("row", ALGORITHMS, ids=lambda row: row.name)
-@one_backend
 def test_an_algorithm_has_a_peer_or_a_reason(row):
     peers = peers_of(row.name)
     assert bool(peers) != bool(row.no_peer), "`PEERS` in its reference, or `no_peer` in its row"

@@ -8,7 +8,8 @@ import keras_optim
 from tests.conftest import BACKEND
 from tests.support.catalog_cases import EVERY, make
 from tests.support.passes import apply, stateless_apply
-from tests.support.trajectories import gradients, starts, tensor, variables
+from tests.support.trajectories import difference, gradients, run, starts, tensor, variables
+from tests.support.xla import USUAL
 
 if BACKEND == "torch":
     pytest.skip("what PyTorch compiles is in tests/codegen", allow_module_level=True)
@@ -24,6 +25,7 @@ def scheduled(name):
 @pytest.mark.skipif(BACKEND != "jax", reason="JAX's")
 @pytest.mark.parametrize("name", EVERY)
 def test_jax_compiles_once_and_reuses_the_buffers(name):
+    """With all passes of XLA, as for users."""
     import jax
 
     optimizer, xs = scheduled(name), variables(VALUES)
@@ -32,7 +34,7 @@ def test_jax_compiles_once_and_reuses_the_buffers(name):
     def pure(values, state, gs):
         return stateless_apply(optimizer, state, gs, values)
 
-    step = jax.jit(pure, donate_argnums=(0, 1))
+    step = jax.jit(pure, donate_argnums=(0, 1), compiler_options=USUAL)
     values = [ops.copy(x.value) for x in xs]
     state = [ops.copy(v.value) for v in optimizer.variables]
     for gs in STEPS:
@@ -41,6 +43,8 @@ def test_jax_compiles_once_and_reuses_the_buffers(name):
         assert all(v.is_deleted() for v in old if v.size)
     assert step._cache_size() == 1
     assert [v.dtype for v in state] == [v.value.dtype for v in optimizer.variables]
+    eagerly = run(scheduled(name), VALUES, STEPS)
+    assert difference([[np.asarray(v) for v in values]], eagerly[-1:]) < 1e-5
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="JAX's")

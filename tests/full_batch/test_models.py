@@ -9,6 +9,7 @@ from keras_optim import minimize
 from keras_optim.full_batch.minimize import METHODS
 from keras_optim.full_batch.model_loss import model_loss
 from keras_optim.full_batch.objective import Objective
+from tests.conftest import one_backend
 from tests.full_batch.functions import compiled, network, numbers, regression, value_of
 
 X, Y, WEIGHTS = regression()
@@ -174,7 +175,7 @@ def sequences(size):
     return model
 
 
-@pytest.mark.parametrize("count", [5, 16, 23])
+@pytest.mark.parametrize("count", [23, *(pytest.param(n, marks=one_backend) for n in (5, 16))])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_a_fixed_batch_size_changes_nothing(weighted, count):
     rng = np.random.default_rng(0)

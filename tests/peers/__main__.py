@@ -4,8 +4,12 @@ import sys
 
 import numpy as np
 
-from tests.peers.table import PEERS
-from tests.peers.trajectories import installed, stored, write
+from tests.support.xla import compile_quickly
+
+compile_quickly("jax")
+
+from tests.peers.table import PEERS  # noqa: E402
+from tests.peers.trajectories import installed, stored, write  # noqa: E402
 
 
 def main():

@@ -9,6 +9,7 @@ import pytest
 from packaging.version import Version
 
 from keras_optim.state import files
+from tests.conftest import one_backend
 from tests.support.catalog_cases import make
 from tests.tools.portability import BACKENDS, MODELS, cases, continued, fit, folders, read
 
@@ -29,6 +30,7 @@ def test_a_run_of_any_backend_goes_on(record):
     assert np.max(np.abs(path - record["path"][1:])) <= TOLERANCE
 
 
+@one_backend
 @pytest.mark.parametrize("label", cases())
 def test_without_the_state_it_would_not(label):
     """What is compared above would show a lost slot or a lost count."""

@@ -10,7 +10,7 @@ import pytest
 import keras_optim
 from tests.algorithms.test_every import small_data, small_model
 from tests.conftest import since_keras
-from tests.support.catalog_cases import EVERY, make
+from tests.support.catalog_cases import FEW, make
 from tests.support.passes import apply
 from tests.support.trajectories import difference, gradients, numbers, starts, tensor, variables
 
@@ -32,7 +32,7 @@ def schedule():
 # ---- copies of an optimizer: `.keras` files of each are in test_every
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", FEW)
 def test_a_pickle_goes_on_to_the_bit(name):
     averaged = {} if make(name).averaging else {"use_ema": True}
     optimizer = make(name, learning_rate=schedule(), weight_decay=0.1, **averaged)

@@ -45,6 +45,7 @@ def facts(row):
         *stated,
         ("family", row.family),
         ("shared", bool(rule.shared)),
+        ("second", rule.second),
         ("averages", rule.evaluate not in passed_on),
     }
 

@@ -58,7 +58,7 @@ PROMISES = {
     "Several devices give what one gives": {
         "JAX: DataParallel and ModelParallel on 8 virtual devices, two processes; "
         "TensorFlow: MirroredStrategy; PyTorch: DDP and FSDP2 with two processes; all "
-        "optimizers in each test": (
+        "optimizers, but a few of each kind under DataParallel and with two processes on JAX": (
             "distribution/test_jax.py::test_data_parallel_and_model_parallel",
             "distribution/test_jax.py::test_two_processes",
             "distribution/test_tensorflow.py",
@@ -150,8 +150,10 @@ PROMISES = {
         "Keras's own tests of its optimizers, on ours of the same names; what differs is listed": (
             "keras/test_keras_own.py",
         ),
-        "Every option of every optimizer: clipping, decay, EMA, accumulation, loss scale": (
+        "Every option of every optimizer: clipping, decay, EMA, accumulation, loss scale; on "
+        "PyTorch each alone and all together, elsewhere each two": (
             "algorithms/test_every.py",
+            "algorithms/test_options.py",
         ),
         "`overwrite_with_gradient`, constraints, exclusions": (
             "engine/test_run.py::test_overwrite_with_gradient_variables_keep_no_state",
@@ -196,7 +198,12 @@ tests run in CI, those of what does not depend on the backend with PyTorch alone
 with one set of parameters.
 """
 
-TAIL = """## A hundred thousand steps
+TAIL = """## The tests notice
+
+`python -m tests.tools.mutants` breaks one line of the package or the benchmark at a time
+(`tests/tools/breakages.py`) and runs the tests that must notice. MUTANTS
+
+## A hundred thousand steps
 
 `EMA(SkipNonFinite(AdamW))` with a schedule, a global norm and weight decay in `fit`, one line for
 each backend (`KERAS_BACKEND=torch python -m benchmarks.soak`, then `--draw`; two CPU cores):

@@ -79,6 +79,12 @@ def test_of_two_variables_of_one_path_one_has_another_rate(copied, around):
         assert step(one, xs if one is optimizer else twins()) == [0.9, 0.95]
 
 
+def test_a_pattern_of_a_whole_path_is_of_all_variables_that_have_it():
+    optimizer = keras_optim.SGD(0.1, weight_decay=1.0)
+    optimizer.exclude_from_weight_decay(var_names=["^out$"])
+    assert step(optimizer, [*twins(), at("other")]) == [0.9, 0.9, 0.8]
+
+
 def test_rates_belong_to_the_variables_in_any_order():
     xs = twins(3)
     rates = keras_optim.wrappers.variable_rates.VariableRates(xs[::-1], [0.0, 1.0, 2.0])

@@ -4,12 +4,9 @@ import json
 import os
 import sys
 
-# The other flags make it compile four times as fast.
-os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
-os.environ["XLA_FLAGS"] = (
-    "--xla_force_host_platform_device_count=4 "
-    "--xla_cpu_parallel_codegen_split_count=1 --xla_cpu_use_fusion_emitters=false"
-)
+from tests.support.xla import QUICK, flags
+
+os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count=4 {flags(QUICK)}"
 
 import jax
 import keras

@@ -175,13 +175,13 @@ REFUSED = {
 }
 
 FITTED = (
-    "adam",
     "nadam",
     "adafactor",
     "lookahead(adam)",
     "ema(adam)",
     "sam(adam)",
-    *problem.OPTIONS,
+    "global_clipnorm",
+    "use_ema",
 )
 
 if __name__ == "__main__":
