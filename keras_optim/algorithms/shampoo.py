@@ -76,6 +76,7 @@ class Shampoo(Optimizer):
     memory = 6
     scale_invariant = True
     elementwise = False
+    no_kernel = "products and roots of matrices"
     trial_variants = ({"grafting": None},)
 
     def __init__(
