@@ -35,6 +35,7 @@ from keras_optim.algorithms.rmsprop import RMSprop
 from keras_optim.algorithms.rprop import Rprop
 from keras_optim.algorithms.sgd import SGD
 from keras_optim.algorithms.sgdp import SGDP
+from keras_optim.algorithms.shampoo import Shampoo
 from keras_optim.algorithms.signsgd import SignSGD
 from keras_optim.algorithms.signum import Signum
 from keras_optim.algorithms.sm3 import SM3
@@ -113,6 +114,7 @@ __all__ = [
     "SM3",
     "SWA",
     "SWATS",
+    "Shampoo",
     "SignSGD",
     "Signum",
     "SkipNonFinite",

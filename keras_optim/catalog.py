@@ -37,6 +37,7 @@ from keras_optim.algorithms.rmsprop import RMSprop
 from keras_optim.algorithms.rprop import Rprop
 from keras_optim.algorithms.sgd import SGD
 from keras_optim.algorithms.sgdp import SGDP
+from keras_optim.algorithms.shampoo import Shampoo
 from keras_optim.algorithms.signsgd import SignSGD
 from keras_optim.algorithms.signum import Signum
 from keras_optim.algorithms.sm3 import SM3
@@ -114,6 +115,14 @@ ALGORITHMS = (
     Row(Lamb, "layerwise", 2019, "1904.00962", "Adam steps in proportion to the weights."),
     Row(NovoGrad, "layerwise", 2019, "1905.11286", "Momentum of gradients normalised by layer."),
     Row(Fromage, "layerwise", 2020, "2002.03432", "Layers move by a share of their own norm."),
+    Row(
+        Shampoo,
+        "matrix",
+        2018,
+        "1802.09568",
+        "Gradients whitened by their rows and columns.",
+        no_peer="optax has none, and that of pytorch-optimizer whitens vectors and each axis",
+    ),
     Row(Rprop, "sign", 1993, "ICNN 1993", "Longer steps while a sign lasts; full batches."),
     Row(SignSGD, "sign", 2018, "1802.04434", "Only the sign of the gradient counts."),
     Row(Signum, "sign", 2018, "1802.04434", "The sign of the momentum."),

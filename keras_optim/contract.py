@@ -81,6 +81,9 @@ class Rule:
     rate_at_start_only: bool = False
     """Whether the learning rate decides the first step only, and the rule decides all others."""
 
+    no_kernel: str = ""
+    """Why PyTorch's kernels do not take its rule, at least for some variables."""
+
     second: str = "none"
     """`"gradient"`: each step needs a second gradient, taken at the weights plus the offset that
     `probe` chooses. A wrapper takes over this need of the rule inside."""

@@ -6,6 +6,7 @@ and t = 1 it is wrong by 1e-5.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from keras import ops
@@ -181,6 +182,30 @@ def mean(x: Tensor, axis: int | tuple[int, ...] | None = None) -> Tensor:
         return ops.sum(x) / max(math.prod(x.shape), 1)
     axes = (axis,) if isinstance(axis, int) else axis
     return ops.sum(x, axis=axis, keepdims=True) / max(math.prod(x.shape[i] for i in axes), 1)
+
+
+def every(
+    period: int,
+    start: int,
+    t: Tensor,
+    compute: Callable[[], dict[str, Tensor]],
+    kept: dict[str, Tensor],
+) -> dict[str, Tensor]:
+    """Return `compute()` at steps `start`, `start + period`, ..., and else `kept`.
+
+    In the other steps nothing is computed, on any backend. Both must have the same names, shapes
+    and dtypes.
+
+    >>> float(every(3, 1, ops.array(4), lambda: {"a": ops.ones(())}, {"a": ops.zeros(())})["a"])
+    1.0
+    """
+    names = list(kept)
+    found = ops.cond(
+        ops.logical_and(t >= start, (t - start) % period == 0),
+        lambda: [computed[name] for computed in [compute()] for name in names],
+        lambda: [kept[name] for name in names],
+    )
+    return dict(zip(names, found, strict=True))
 
 
 def _typed(value: Any, like: Tensor) -> Any:

@@ -59,6 +59,7 @@ class GradientNoise(GradientTransform):
     """
 
     elementwise = False
+    no_kernel = "random numbers"
     trial_arguments = {"eta": 0.0, "seed": 1}
 
     def __init__(

@@ -349,7 +349,7 @@ def test_the_docstring_is_complete(row):
             number = re.search(r"Default `?(\([^)]*\)|[\w.-]+?)`?[.:,]?(\s|$)", said)
             assert number, f"{name}: no default in the docstring"
             value = number[1].rstrip(".")
-            plain = default is None or isinstance(default, bool | tuple)
+            plain = default is None or isinstance(default, bool | tuple | str)
             same = value == str(default) if plain else float(value) == default
             assert same, f"{name}: documented {value}, is {default}"
 

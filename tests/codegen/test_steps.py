@@ -6,7 +6,7 @@ import torch
 
 import keras_optim
 from keras_optim.engine import torch_native
-from tests.support.catalog_cases import CONFIGURED, EVERY, make
+from tests.support.catalog_cases import CONFIGURED, EVERY, make, rule_of
 from tests.support.passes import apply
 from tests.support.trajectories import (
     difference,
@@ -20,10 +20,8 @@ from tests.support.trajectories import (
 
 STEPS, VALUES = gradients(steps=8), starts()
 
-# Everything else is made natively. Why not these:
-OPERATION_BY_OPERATION = {
-    "gradientnoise(adam)": "random numbers",
-}
+REASONS = {name: rule_of(name.partition("(")[0]).no_kernel for name in EVERY}
+OPERATION_BY_OPERATION = {name: reason for name, reason in REASONS.items() if reason}
 
 
 def trajectory(setting, optimizer, monkeypatch, values=VALUES, steps=STEPS, **kwargs):
@@ -32,8 +30,9 @@ def trajectory(setting, optimizer, monkeypatch, values=VALUES, steps=STEPS, **kw
 
 
 def native(optimizer):
-    """Whether the last step was made natively."""
-    return any(optimizer.state.native.steps.values())
+    """Whether the last step was made natively, for all variables."""
+    steps = filter(None, optimizer.state.native.steps.values())
+    return any(len(step.items) == len(step.variables) for step in steps)
 
 
 def scale(path):

@@ -56,7 +56,7 @@ def test_one_file_and_one_reference_per_algorithm():
     for row in catalog.ALGORITHMS:
         assert row.algorithm.__module__ == f"keras_optim.algorithms.{row.name}"
         assert (ROOT / f"tests/references/{row.name}.py").exists()
-        assert len((ROOT / f"keras_optim/algorithms/{row.name}.py").read_text().splitlines()) <= 130
+        assert len((ROOT / f"keras_optim/algorithms/{row.name}.py").read_text().splitlines()) <= 180
     assert len(set(catalog.names())) == len(catalog.ALGORITHMS)
     for row in (*catalog.ALGORITHMS, *catalog.WRAPPERS):
         assert row.family and row.paper and 1950 < row.year < 2100 and row.idea.endswith(".")
