@@ -12,8 +12,8 @@ from keras import ops
 
 from keras_optim import keras_private
 from keras_optim.engine import distribution, optimizer_state
-from keras_optim.engine.pipeline import SHARED, SLOT, averaged, whole_apply
-from keras_optim.tensors import Tensor, tensor
+from keras_optim.engine.pipeline import SHARED, averaged, holders_of, whole_apply
+from keras_optim.tensors import Tensor, saturate, tensor
 
 
 def apply(optimizer: Any, base: type, grads: Sequence[Tensor], variables: Sequence[Any]) -> bool:
@@ -32,10 +32,11 @@ def apply(optimizer: Any, base: type, grads: Sequence[Tensor], variables: Sequen
     iterations = keras_private.iterations(optimizer)
     if not grads:
         iterations.assign_add(1)
+        saturate(iterations)
         return True
     optimizer.on_variables(variables)
     indices = [keras_private.index_of(optimizer, v) for v in variables]
-    holders = [_holders(optimizer, i) for i in indices]
+    holders = [holders_of(optimizer, i) for i in indices]
     items = [{name: tensor(v) for name, v in held.items()} for held in holders]
     shared = {f"{SHARED}{n}": v for n, v in optimizer_state.shared_now(optimizer).items()}
     shared["iterations"] = tensor(iterations)
@@ -83,18 +84,6 @@ def _average_others(optimizer: Any, indices: Sequence[int]) -> None:
             x, new = averaged(optimizer, tensor(variables[i]), tensor(average), count)
             average.assign(new)
             variables[i].assign(x)
-
-
-def _holders(optimizer: Any, i: int) -> dict[str, Any]:
-    """Return the Keras variables that belong to the variable with index `i`."""
-    state = optimizer.state
-    held = {"x": keras_private.trainable_variables(optimizer)[i]}
-    held |= {f"{SLOT}{name}": v for name, v in state.slots[i].items()}
-    if optimizer.use_ema:
-        held["average"] = keras_private.averages(optimizer)[i]
-    if optimizer.gradient_accumulation_steps:
-        held["accumulator"] = keras_private.accumulators(optimizer)[i]
-    return held
 
 
 def _alike(new: dict[str, Tensor], old: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -91,6 +91,17 @@ def of_one_variable(optimizer: Any, full: bool) -> Callable[..., Any]:
     return apply
 
 
+def holders_of(optimizer: Any, i: int) -> dict[str, Any]:
+    """Return the Keras variables whose tensors are the item of the variable with index `i`."""
+    held = {"x": keras_private.trainable_variables(optimizer)[i]}
+    held |= {f"{SLOT}{name}": v for name, v in optimizer.state.slots[i].items()}
+    if optimizer.use_ema:
+        held["average"] = keras_private.averages(optimizer)[i]
+    if optimizer.gradient_accumulation_steps:
+        held["accumulator"] = keras_private.accumulators(optimizer)[i]
+    return held
+
+
 def _named(tensors: Tensors, prefix: str) -> dict[str, Tensor]:
     return {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
 

@@ -22,7 +22,7 @@ import torch
 
 from keras_optim import codegen, keras_private, tensors
 from keras_optim.engine import optimizer_state
-from keras_optim.engine.pipeline import SHARED, SLOT, of_one_variable, whole_apply
+from keras_optim.engine.pipeline import SHARED, holders_of, of_one_variable, whole_apply
 from keras_optim.engine.torch_binding import Bound, values
 
 Tensor = Any
@@ -222,12 +222,7 @@ def _kept(optimizer: Any, i: int) -> dict[str, Any]:
     x = keras_private.trainable_variables(optimizer)[i]
     if getattr(x, "overwrite_with_gradient", False):
         raise codegen.Refused(f"{x.path} is overwritten with its gradient")
-    kept = {"x": x, **{f"{SLOT}{n}": v for n, v in optimizer.state.slots[i].items()}}
-    if optimizer.use_ema:
-        kept["average"] = keras_private.averages(optimizer)[i]
-    if optimizer.gradient_accumulation_steps:
-        kept["accumulator"] = keras_private.accumulators(optimizer)[i]
-    return kept
+    return holders_of(optimizer, i)
 
 
 def _refuse_what_is_overridden(optimizer: Any, base: type) -> None:
