@@ -4,6 +4,7 @@ The import of the package looks for them. So a Keras that has renamed one raises
 instead of training wrongly.
 """
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -145,13 +146,19 @@ def current_rate(optimizer: Any) -> Any:
     return optimizer._get_current_learning_rate()
 
 
-def rate_now(optimizer: Any, rate: Any) -> Any:
-    """Return the present rate from a schedule, which follows the count of `optimizer`, or from a
-    callable.
+def rate_now(optimizer: Any, rate: Any, asking: bool = True) -> Any:
+    """Return the rate of the present step.
+
+    Args:
+        optimizer: Its count of steps is that of a schedule.
+        rate: A variable, a schedule or a callable.
+        asking: Whether a callable is asked; else its rate is NaN.
     """
+    if isinstance(rate, keras.Variable):
+        return rate
     if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
         return rate(optimizer._iterations)
-    return rate()
+    return rate() if asking else math.nan
 
 
 def track(optimizer: Any, variable: Any) -> None:

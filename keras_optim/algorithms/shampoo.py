@@ -32,17 +32,17 @@ class Shampoo(Optimizer):
 
     with $\hat M_t$ the corrected mean of the gradient as in Adam, and $A_t$ the direction of Adam,
     whose rates it therefore takes ("grafting"). With $\beta_2 = 1$ the statistics are sums, as in
-    the paper. Second-order information at the price of matrix products, and of roots that are
-    computed every `refresh_period` steps only; it needs fewer steps than Adam where these matter
-    more than time. It won the external-tuning track of the AlgoPerf competition in 2024.
+    the paper. A step costs matrix products, and in every `refresh_period`-th one two roots of each
+    block. The authors' distributed version won the external-tuning track of AlgoPerf in 2024.
 
     A kernel is the matrix of its inputs and outputs, cut into blocks of at most `block_size`, each
     with a length of its own. Scalars and vectors follow the direction that lengths are taken from;
     without grafting, the mean of the gradient.
 
-    As in the authors' distributed version, but that kernels of more than two axes are one matrix,
-    and the graft sees no other epsilon. `grafting=None`, `beta_1=0`, `beta_2=1`,
-    `start_step=1` and `refresh_period=1` are the algorithm of the paper. Keras has no Shampoo.
+    The authors' distributed version differs in two points: a kernel of more than two axes has a
+    statistic for each axis there, and the graft an epsilon of its own. `grafting=None`,
+    `beta_1=0`, `beta_2=1`, `start_step=1` and `refresh_period=1` are the algorithm of the paper.
+    Keras has no Shampoo.
 
     Args:
         learning_rate: >= 0, or a schedule. Default 0.001.
@@ -145,13 +145,13 @@ class Shampoo(Optimizer):
         return old + square if self.beta_2 == 1.0 else ema(old, square, self.beta_2)
 
     def root(self, statistic: Tensor, t: Tensor) -> Tensor:
-        """The inverse fourth root of a statistic, corrected as Adam's second moment is."""
+        """Return the inverse fourth root of a statistic, corrected as Adam's second moment is."""
         if self.beta_2 != 1.0:
             statistic = unbias(statistic, self.beta_2, t)
         return inverse_root(statistic, 4, self.epsilon)
 
     def scaled(self, mean: Tensor, v: Tensor, t: Tensor) -> Tensor:
-        """The direction of Adam, or of Adagrad where squares are summed."""
+        """Return the direction of Adam, or of Adagrad if squares are summed."""
         if self.beta_2 == 1.0:
             return mean / (ops.sqrt(v) + self.epsilon)
         share, denominator = unbiased_root(v, self.beta_2, t, self.epsilon)

@@ -38,9 +38,12 @@ def apply(optimizer: Any, base: type, grads: Sequence[Tensor], variables: Sequen
     indices = [keras_private.index_of(optimizer, v) for v in variables]
     holders = [holders_of(optimizer, i) for i in indices]
     items = [{name: tensor(v) for name, v in held.items()} for held in holders]
-    shared = {f"{SHARED}{n}": v for n, v in optimizer_state.shared_now(optimizer).items()}
+    due = _due(optimizer, tensor(iterations))
+    own = optimizer_state.shared_now(optimizer, asking=due is not False)
+    shared = {f"{SHARED}{n}": v for n, v in own.items()}
     shared["iterations"] = tensor(iterations)
-    shared["rate"] = tensor(keras_private.current_rate(optimizer))
+    if due is not False:
+        shared["rate"] = tensor(keras_private.current_rate(optimizer))
     fixed = optimizer_state.fixed(optimizer, indices)
     given = [{**item, "g": tensor(g)} for item, g in zip(items, grads, strict=True)]
 
@@ -49,7 +52,10 @@ def apply(optimizer: Any, base: type, grads: Sequence[Tensor], variables: Sequen
         new_items = [_alike(new, old) for new, old in zip(new_items, items, strict=True)]
         return new_items, _alike(new_shared, shared)
 
-    new_items, new_shared = _in_turn(optimizer, tensor(iterations), made)
+    if isinstance(due, bool):
+        new_items, new_shared = made(due)
+    else:
+        new_items, new_shared = jax.lax.cond(due, lambda: made(True), lambda: made(False))
     if optimizer.use_ema:
         _average_others(optimizer, indices)
     targets = {f"{SHARED}{n}": v for n, v in optimizer.state.shared.items()}
@@ -64,15 +70,11 @@ def apply(optimizer: Any, base: type, grads: Sequence[Tensor], variables: Sequen
     return True
 
 
-def _in_turn(optimizer: Any, iterations: Tensor, made: Any) -> Any:
-    """Make the step that is due: one that changes the weights, or one that accumulates."""
+def _due(optimizer: Any, iterations: Tensor) -> Any:
+    """Whether this step changes the weights, or only accumulates; a tensor while it is traced."""
     period = optimizer.gradient_accumulation_steps
-    if not period:
-        return made(True)
-    due = (iterations + 1) % period == 0
-    if isinstance(due, jax.core.Tracer):
-        return jax.lax.cond(due, lambda: made(True), lambda: made(False))
-    return made(bool(due))
+    due = not period or (iterations + 1) % period == 0
+    return due if isinstance(due, jax.core.Tracer) else bool(due)
 
 
 def _average_others(optimizer: Any, indices: Sequence[int]) -> None:

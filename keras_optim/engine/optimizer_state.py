@@ -110,15 +110,24 @@ def own_rates(optimizer: Any) -> dict[str, Any]:
 
 
 def scheduled_rates(optimizer: Any) -> dict[str, Any]:
-    """Return the own rates that are no variables, with their values in this step."""
-    rates = own_rates(optimizer)
-    scheduled = {n: r for n, r in rates.items() if not isinstance(r, keras.Variable)}
-    return {n: keras_private.rate_now(optimizer, rate) for n, rate in scheduled.items()}
+    """Return the own rates that are schedules or callables."""
+    rates = own_rates(optimizer).items()
+    return {name: rate for name, rate in rates if not isinstance(rate, keras.Variable)}
 
 
-def shared_now(optimizer: Any) -> dict[str, Tensor]:
-    """Return the shared state by flat names, with the rates of this step."""
-    return {**tensors(optimizer.state.shared), **tensors(scheduled_rates(optimizer))}
+def shared_now(optimizer: Any, asking: bool = True) -> dict[str, Tensor]:
+    """Return the shared state by flat names, with the rates of this step.
+
+    Args:
+        optimizer: Built.
+        asking: Whether this is the one time in a step that callables are asked for their rates;
+            else they are NaN.
+    """
+    rates = {
+        name: keras_private.rate_now(optimizer, rate, asking)
+        for name, rate in scheduled_rates(optimizer).items()
+    }
+    return {**tensors(optimizer.state.shared), **tensors(rates)}
 
 
 def fixed(optimizer: Any, indices: Sequence[int]) -> list[Fixed]:
@@ -156,7 +165,7 @@ def state_of(optimizer: Any, i: int, **slots: Tensor) -> Tree:
     state, x = optimizer.state, widened(keras_private.trainable_variables(optimizer)[i])
     if not state.slots[i]:
         return {}
-    names = shared_names(optimizer)
-    shared = mapped(lambda v: ops.cast(v, x.dtype), nested(shared_now(optimizer), names))
+    shared = nested(shared_now(optimizer, asking=False), shared_names(optimizer))
+    shared = mapped(lambda v: ops.cast(v, x.dtype), shared)
     [known] = fixed(optimizer, [i])
     return known.state({**tensors(state.slots[i]), **slots}, shared)

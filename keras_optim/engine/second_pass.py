@@ -8,7 +8,6 @@ the user's own (`apply(..., second=function)`).
 
 import contextlib
 import contextvars
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -113,9 +112,9 @@ def probed(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any]) -> li
         distribution.summed(optimizer, dense),
         [points[i] for i in moving],
         [tensors(state.slots[i]) for i in places],
-        shared_now(optimizer),
+        shared_now(optimizer, asking=False),
         saturated(tensor(optimizer.iterations) + 1),
-        _rate(optimizer),
+        tensor(keras_private.rate_now(optimizer, keras_private.learning_rate(optimizer), False)),
         fixed(optimizer, places),
     )
     for i, offset in zip(moving, offsets, strict=True):
@@ -136,13 +135,6 @@ class _Probing:
     def step(self, g: Tensor, x: Tensor, s: Tree, *others: Tensor) -> tuple[Tensor, Tree]:
         """Return the offset, and the state as it is."""
         return self.probe(g, x, s, *others), s
-
-
-def _rate(optimizer: Any) -> Tensor:
-    """Return the rate of this step; NaN for a callable, which is asked only once."""
-    rate = keras_private.learning_rate(optimizer)
-    known = isinstance(rate, keras.Variable | keras.optimizers.schedules.LearningRateSchedule)
-    return tensor(keras_private.current_rate(optimizer) if known else math.nan)
 
 
 def _assigning(optimizer: Any, function: Callable[[], Any]) -> Gradients:

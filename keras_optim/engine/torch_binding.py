@@ -31,7 +31,7 @@ class Bound:
         self.constrained = [
             v for v in (step.variables[i] for i in indices) if v.constraint is not None
         ]
-        self.holders = [v for i in self.native for v in step.kept[i].values()]
+        self.holders = [v for i in indices for v in step.kept[i].values()]
         self.holders += step.shared.values()
         self.rest_places = [k for k, i in enumerate(indices) if i not in step.items]
         self.rest = Rest(step, [indices[k] for k in self.rest_places]) if self.rest_places else None

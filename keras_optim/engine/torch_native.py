@@ -205,7 +205,8 @@ class Step:
             self.rate.copy_(tensors.tensor(keras_private.current_rate(self.optimizer)))
         if self.own_rates:
             for name, rate in optimizer_state.scheduled_rates(self.optimizer).items():
-                self.own_rates[f"{SHARED}{name}"].copy_(tensors.tensor(rate))
+                now = keras_private.rate_now(self.optimizer, rate)
+                self.own_rates[f"{SHARED}{name}"].copy_(tensors.tensor(now))
 
     def shared_values(self) -> dict[str, Tensor]:
         """Return the tensors that all variables share, with the rates of the step."""

@@ -72,7 +72,6 @@ class Route(Optimizer):
     """
 
     elementwise = False
-    _fixed = ("rules",)
 
     def __init__(
         self,
@@ -109,7 +108,7 @@ class Route(Optimizer):
     def decay_inside(self, constants: Tree, decay: float) -> float:
         if decay:
             raise ValueError(
-                f"Route: `weight_decay` belongs to the rules; give it to them. "
+                "Route: `weight_decay` belongs to the rules; give it to them. "
                 f"Received: weight_decay={decay}"
             )
         return self.inside(constants).weight_decay or 0.0

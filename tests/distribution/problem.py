@@ -25,7 +25,7 @@ OPTIONS = {
     "loss_scale_factor": ("adam", {"loss_scale_factor": 8.0}),
     "weight_decay": ("adafactor", {"weight_decay": 0.1}),
 }
-CASES = [*EVERY, *OPTIONS, "noise", "measured"]
+CASES = [*EVERY, *OPTIONS, "noise", "measured", "routed"]
 SOME = [case for case in CASES if case in FEW or case not in EVERY]
 
 
@@ -50,6 +50,10 @@ def optimizer(case):
         return keras_optim.GradientNoise(keras_optim.SGD(0.05), eta=0.1, seed=1)
     if case == "measured":
         return Measured(0.05)
+    if case == "routed":
+        rate = keras_optim.schedules.Warmup(0.1, 2)
+        rules = {"bias": keras_optim.SGD(rate, momentum=0.9), "conv": make("shampoo")}
+        return keras_optim.Route({**rules, ".": keras_optim.Nadam(0.05, weight_decay=0.1)})
     name, options = OPTIONS.get(case, (case, {}))
     return make(name, learning_rate=1.0 if name == "adadelta" else 0.05, **options)
 

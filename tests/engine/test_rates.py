@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 import keras_optim
+from keras_optim.state import evaluation_weights
 from tests.conftest import BACKEND
 from tests.support.trajectories import variables
 
@@ -51,11 +52,24 @@ def test_a_callable_is_asked_once_a_step_and_its_answer_is_only_read(kind):
         next(waiting)
 
 
-@pytest.mark.skipif(BACKEND == "jax", reason="Keras makes each step there, and drops what is early")
 def test_a_step_that_only_accumulates_asks_for_no_rate():
     waiting = iter([1.0, 0.5])
     path = steps_of(lambda: next(waiting), 4, gradient_accumulation_steps=2)
     assert path == [0.0, -1.0, -1.0, -1.5]
+
+
+@pytest.mark.parametrize("around", [lambda r: r, keras_optim.SAM, keras_optim.EMA])
+def test_a_callable_of_a_rule_is_asked_once_a_step(around):
+    """Also if a second pass, an evaluation or a file looks at the state in between."""
+    waiting = iter([1.0, 0.5, 0.25])
+    inside = keras_optim.SGD(lambda: next(waiting))
+    optimizer, [x] = around(keras_optim.Route({".": inside})), variables([np.zeros(1)])
+    for total in (-1.0, -1.5, -1.75):
+        optimizer.apply([ops.ones((1,))], [x], second=lambda: [ops.ones((1,))])
+        assert value(x[0]) == total
+        evaluation_weights.swap_in(optimizer)
+        evaluation_weights.swap_out(optimizer)
+        optimizer.save_own_variables({})
 
 
 class WholeNumbers(keras.optimizers.schedules.LearningRateSchedule):

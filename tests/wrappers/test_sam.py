@@ -97,9 +97,11 @@ def test_sizes_that_balance_each_other_are_the_same_to_asam():
     assert probed(1.0) > 1.05
 
 
-@pytest.mark.parametrize(("rho", "sharpness"), [(0.0, 8.97), (0.3, 2.07)])
-def test_of_the_minima_it_prefers_a_flat_one(rho, sharpness):
-    """Where (uv - 1)²/2 is 0, its curvature is u² + v²: 2 at (1, 1), 9 at the nearest one."""
+@pytest.mark.parametrize(("rho", "least", "most"), [(0.0, 8.5, 9.0), (0.3, 2.0, 2.5)])
+def test_of_the_minima_it_prefers_a_flat_one(rho, least, most):
+    """Where (uv - 1)²/2 is 0, its curvature is u² + v²: 2 at (1, 1), the least. The flow of the
+    gradient keeps u² - v², so it ends at the root of 8.75² + 4, which is 8.98.
+    """
     [x] = xs = variables([np.array([3.0, 0.5])])
     optimizer = keras_optim.SAM(keras_optim.SGD(0.05), rho=rho)
 
@@ -111,7 +113,7 @@ def test_of_the_minima_it_prefers_a_flat_one(rho, sharpness):
         optimizer.apply(gradients(), xs, second=gradients)
     u, v = x.numpy()
     assert abs(u * v - 1) < 0.05
-    assert u**2 + v**2 == pytest.approx(sharpness, abs=0.05)
+    assert least < u**2 + v**2 < most
 
 
 # ---- the second pass in a loop of one's own
