@@ -94,7 +94,8 @@ class Rule:
     """A learning rate that trains a small network within a few dozen steps."""
 
     trial_arguments: Mapping[str, Any] = {}
-    """Required arguments; and a zero for an argument that would make a wrapper random."""
+    """Required arguments; a zero for an argument that would make a wrapper random; and a small
+    number for steps before which a rule is another one."""
 
     trial_variants: tuple[Mapping[str, Any], ...] = ()
     """Arguments that change which state is kept, each tried beside the defaults."""

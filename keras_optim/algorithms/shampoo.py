@@ -77,6 +77,7 @@ class Shampoo(Optimizer):
     scale_invariant = True
     elementwise = False
     no_kernel = "products and roots of matrices"
+    trial_arguments = {"start_step": 2, "refresh_period": 2}
     trial_variants = ({"grafting": None},)
 
     def __init__(

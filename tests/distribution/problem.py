@@ -25,6 +25,10 @@ OPTIONS = {
     "loss_scale_factor": ("adam", {"loss_scale_factor": 8.0}),
     "weight_decay": ("adafactor", {"weight_decay": 0.1}),
 }
+SETTINGS = {
+    "adadelta": {"learning_rate": 1.0},
+    "shampoo": {"epsilon": 0.01},  # roots of few gradients magnify the rounding of a sum
+}
 CASES = [*EVERY, *OPTIONS, "noise", "measured", "routed"]
 SOME = [case for case in CASES if case in FEW or case not in EVERY]
 
@@ -44,6 +48,10 @@ class Measured(keras_optim.Optimizer):
         return -lr * s["longest"] * g, {}
 
 
+def kernels(spec):
+    return len(spec.shape) > 2
+
+
 def optimizer(case):
     """A new optimizer for one of `CASES`."""
     if case == "noise":
@@ -52,10 +60,13 @@ def optimizer(case):
         return Measured(0.05)
     if case == "routed":
         rate = keras_optim.schedules.Warmup(0.1, 2)
-        rules = {"bias": keras_optim.SGD(rate, momentum=0.9), "conv": make("shampoo")}
+        rules = {
+            "bias": keras_optim.SGD(rate, momentum=0.9),
+            kernels: make("shampoo", **SETTINGS["shampoo"]),
+        }
         return keras_optim.Route({**rules, ".": keras_optim.Nadam(0.05, weight_decay=0.1)})
     name, options = OPTIONS.get(case, (case, {}))
-    return make(name, learning_rate=1.0 if name == "adadelta" else 0.05, **options)
+    return make(name, **{"learning_rate": 0.05, **SETTINGS.get(name, {}), **options})
 
 
 def model():

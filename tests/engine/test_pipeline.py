@@ -79,7 +79,7 @@ def test_weights_and_state_are_those_of_keras(option, dtype, way, chosen):
         xs[2].constraint = keras.constraints.MaxNorm(1.0)
         optimizer.build(xs)
         paths.append(list(way(optimizer, xs, chosen)))
-    assert difference(*paths) <= (1e-6 if dtype == "float32" else 0.0)
+    assert difference(*paths) < 1e-6
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="PyTorch counts in Python")
