@@ -7,11 +7,12 @@ import pytest
 
 import keras_optim
 from keras_optim import catalog
+from tests.peers.table import REFERENCES
 from tests.support.trajectories import RATES, SHAPES, difference, expected, gradients, run, starts
 from tests.tools.parity import assert_as_on_the_page, reference_difference
 
 REFERENCED = catalog.names()
-"""Every algorithm; that of `lookahead` and two other wrappers is around momentum, see below."""
+"""Every algorithm; the references of wrappers are around momentum, see below."""
 
 
 @pytest.mark.parametrize("name", REFERENCED)
@@ -30,7 +31,8 @@ def test_float32(name):
 
 WRAPPED = [
     pytest.param(name, case, id=f"{name}-{i}")
-    for name in ("lookahead", "centralization", "adaptiveclipping")
+    for name in REFERENCES
+    if name not in REFERENCED and catalog.find(name).algorithm.second == "none"
     for i, case in enumerate(importlib.import_module(f"tests.references.{name}").CASES)
 ]
 

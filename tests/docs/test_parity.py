@@ -6,7 +6,7 @@ and `test_peers.py`.
 
 from keras_optim import catalog
 from tests.conftest import one_backend
-from tests.peers.table import PEERS
+from tests.peers.table import DIFFERING, PEERS
 from tests.peers.trajectories import stored
 from tests.tools import parity
 
@@ -22,5 +22,6 @@ def test_every_row_stands_under_the_bar():
         assert list(figures["float64"]) == sorted(catalog.names())
         assert set(figures["libraries"]) == set(PEERS)
         assert max(figures["float64"].values()) <= -10
-        assert max(figures["libraries"].values()) <= -10
+        assert all(10.0**n <= PEERS[label].bar for label, n in figures["libraries"].items())
+        assert set(figures["differing"]) == set(DIFFERING)
         assert max(figures["float32"].values()) <= -5

@@ -8,7 +8,7 @@ from tests.support.xla import compile_quickly
 
 compile_quickly("jax")
 
-from tests.peers.table import PEERS  # noqa: E402
+from tests.peers.table import EVERY  # noqa: E402
 from tests.peers.trajectories import installed, stored, write  # noqa: E402
 
 
@@ -16,7 +16,7 @@ def main():
     """Exit status 1 if --check finds a difference."""
     versions = installed()
     paths = {}
-    for label, peer in PEERS.items():
+    for label, peer in EVERY.items():
         paths[label] = peer.paths()
         print(f"ran {label}", flush=True)
     if "--check" not in sys.argv:

@@ -30,6 +30,8 @@ class Peer:
     """Where the library is right for weights that start at zero only."""
     gradients: Callable = list
     """What is done to the random gradients before both get them."""
+    bar: float = 1e-10
+    """The largest difference in float64, with the reason beside it where it is not 1e-10."""
 
     @property
     def algorithm(self):

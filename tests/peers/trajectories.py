@@ -8,7 +8,23 @@ from importlib import metadata
 import numpy as np
 
 FILE = pathlib.Path(__file__).parent.parent / "references" / "peers.npz"
-LIBRARIES = ("keras", "optax", "pytorch-optimizer", "torch")
+LIBRARIES = (
+    "adam-mini",
+    "came-pytorch",
+    "dadaptation",
+    "dog-optimizer",
+    "dowgopt",
+    "keras",
+    "mechanic-pytorch",
+    "momo-opt",
+    "optax",
+    "parameterfree",
+    "prodigyopt",
+    "pytorch-optimizer",
+    "schedulefree",
+    "torch",
+    "torch-optimi",
+)
 
 
 def stored():
@@ -34,23 +50,24 @@ def write(paths, versions):
 
 def add_missing():
     """Run the libraries that the file lacks, where they are installed; drop what is not listed."""
-    from tests.peers.table import PEERS
+    from tests.peers.table import EVERY
 
     paths, versions = stored()
     known = set(paths)
-    paths = {label: path for label, path in paths.items() if label in PEERS}
-    for label in sorted(set(PEERS) - known):
-        others = {name: v for name, v in installed().items() if v != versions[name]}
+    paths = {label: path for label, path in paths.items() if label in EVERY}
+    for label in sorted(set(EVERY) - known):
+        others = {name: v for name, v in installed().items() if v != versions.get(name, v)}
         if others:
             print(f"not run: {label}, as the file is of {versions}, and installed are {others}")
             continue
         try:
-            paths[label] = PEERS[label].paths()
+            paths[label] = EVERY[label].paths()
         except ImportError as error:
             print(f"not run: {label}, {error}")
         else:
             print(f"ran {label}", flush=True)
-    if set(paths) != known:
+    versions = {**installed(), **versions}
+    if (set(paths), versions) != (known, stored()[1]):
         write(paths, versions)
 
 

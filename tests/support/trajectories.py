@@ -71,12 +71,30 @@ def stepping(optimizer, xs):
 
 
 def expected(name, case, values, steps, rates=RATES):
-    """Return the path of the NumPy reference, for all variables."""
-    generator = getattr(importlib.import_module(f"tests.references.{name}"), name)
+    """Return the path of the NumPy reference, for all variables.
+
+    A reference with `WHOLE = True` sums numbers over all variables, so it gets them as one vector.
+    """
+    module = importlib.import_module(f"tests.references.{name}")
+    generator = getattr(module, name)
+    if getattr(module, "WHOLE", False):
+        path = generator(joined(values), [joined(gs) for gs in steps], rates, **case)
+        return [split(x, values) for x in path]
     paths = [
         list(generator(x, [gs[i] for gs in steps], rates, **case)) for i, x in enumerate(values)
     ]
     return [list(step) for step in zip(*paths, strict=True)]
+
+
+def joined(arrays):
+    """Return the numbers of several arrays as one vector."""
+    return np.concatenate([np.ravel(a) for a in arrays])
+
+
+def split(vector, like):
+    """Return the arrays of the shapes of `like` that `joined` made a vector of."""
+    ends = np.cumsum([np.size(a) for a in like])[:-1]
+    return [p.reshape(np.shape(a)) for p, a in zip(np.split(vector, ends), like, strict=True)]
 
 
 def numbers(xs):

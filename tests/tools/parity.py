@@ -19,6 +19,12 @@ TITLES = {"keras": "Keras", "optax": "optax", "torch": "torch.optim"}
 TITLES["pytorch_optimizer"] = "pytorch-optimizer"
 
 
+def title(label):
+    """Return the name of the library of a peer."""
+    library = label.rpartition(", ")[2]
+    return TITLES.get(library, library)
+
+
 def kept():
     """Read the figures of the page, by backend, kind and name."""
     return json.loads((DOCS / "parity.json").read_text())
@@ -35,18 +41,22 @@ def assert_as_on_the_page(kind, name, value):
 def peer_difference(label):
     """Return the largest difference between our trajectory and the stored one of a library."""
     import keras_optim
+    from keras_optim.catalog import WRAPPERS, find
     from tests.peers.libraries import KEPT
-    from tests.peers.table import PEERS
+    from tests.peers.table import EVERY
     from tests.peers.trajectories import stored
     from tests.support.trajectories import run
 
-    peer, paths = PEERS[label], stored()[0][label]
+    peer, paths = EVERY[label], stored()[0][label]
     worst = 0.0
     for shape, theirs in zip(peer.shapes, paths, strict=True):
         x, gradients, rates = peer.inputs(shape)
         arguments = dict(peer.hyperparameters)
-        if peer.algorithm == "lookahead":
-            arguments["inner"] = keras_optim.SGD(momentum=arguments.pop("momentum"))
+        if find(peer.algorithm) in WRAPPERS:
+            inner = arguments.pop("inner", keras_optim.SGD)  # a function, for a new one each time
+            arguments["inner"] = inner(
+                **{n: arguments.pop(n) for n in ("momentum",) if n in arguments}
+            )
         optimizer = keras_optim.get(peer.algorithm, **arguments)
         ours = run(optimizer, [x], [[g] for g in gradients], rates, "float64")
         for step, there in zip(KEPT, theirs, strict=True):
@@ -74,10 +84,15 @@ def reference_difference(name, dtype):
 def expected():
     """Return the names that need a figure, by kind."""
     from keras_optim import catalog
-    from tests.peers.table import PEERS
+    from tests.peers.table import DIFFERING, PEERS
 
     names = catalog.names()
-    return {"float64": names, "libraries": list(PEERS), "float32": names}
+    return {
+        "float64": names,
+        "libraries": list(PEERS),
+        "differing": list(DIFFERING),
+        "float32": names,
+    }
 
 
 def measure(known):
@@ -90,17 +105,19 @@ def measure(known):
 
     names = expected()
     trajectories = stored()[0]
-    names["libraries"] = [label for label in names["libraries"] if label in trajectories]
+    for kind in ("libraries", "differing"):
+        names[kind] = [label for label in names[kind] if label in trajectories]
 
-    def figures(kind, of):
+    def figures(kind, of, rounded=power_of_ten):
         old = known.get(kind, {})
-        return {n: old[n] if n in old else power_of_ten(of(n)) for n in names[kind]}
+        return {n: old[n] if n in old else rounded(of(n)) for n in names[kind]}
 
     with double_precision():
         paper = figures("float64", lambda name: reference_difference(name, "float64"))
         libraries = figures("libraries", peer_difference)
+        differing = figures("differing", peer_difference, one_digit)
     single = figures("float32", lambda name: reference_difference(name, "float32"))
-    return {"float64": paper, "libraries": libraries, "float32": single}
+    return {"float64": paper, "libraries": libraries, "differing": differing, "float32": single}
 
 
 def power_of_ten(value):
@@ -108,10 +125,15 @@ def power_of_ten(value):
     return max(math.ceil(math.log10(value)), -17) if value > 0 else -17
 
 
+def one_digit(value):
+    """Round a difference to one digit."""
+    return float(f"{value:.0e}")
+
+
 def page(figures, versions):
     """Return the Markdown page."""
     from keras_optim import catalog
-    from tests.peers.table import PEERS
+    from tests.peers.table import DIFFERING, PEERS
 
     lines = [
         "# Parity",
@@ -129,23 +151,32 @@ def page(figures, versions):
         + ", ".join(f"{name} {number}" for name, number in sorted(versions.items()))
         + ".",
         "",
+        "*Others that differ*: libraries with another rule under that name, in float64, under the",
+        "settings that come nearest. The reference says where they part (`DIFFERING`). To measure it",
+        "again: `python -m tests.peers --check`, then `pytest tests/docs/test_peers.py`.",
+        "",
         "Written by `python -m tests.tools.refresh`, once on each backend; a test compares it.",
         "",
-        "| algorithm | paper | libraries | float32 JAX | float32 TensorFlow | float32 PyTorch |",
-        "|---|---|---|---|---|---|",
+        "| algorithm | paper | libraries | others that differ | float32 JAX | float32 TensorFlow "
+        "| float32 PyTorch |",
+        "|---|---|---|---|---|---|---|",
     ]
     for row in catalog.ALGORITHMS:
         worst = max(figures[b]["float64"][row.name] for b in BACKENDS)
         labels = [label for label in PEERS if PEERS[label].algorithm == row.name]
         best = {}
         for label in labels:
-            library = TITLES[label.rpartition(", ")[2]]
             figure = max(figures[b]["libraries"][label] for b in BACKENDS)
-            best[library] = max(best.get(library, -17), figure)
+            best[title(label)] = max(best.get(title(label), -17), figure)
         libraries = ", ".join(f"{library} 1e{figure}" for library, figure in best.items())
         libraries = libraries or "none"
+        differing = ", ".join(
+            f"{title(label)} {figures['torch']['differing'][label]:.0e}"
+            for label in DIFFERING
+            if DIFFERING[label].algorithm == row.name
+        )
         single = " | ".join(f"1e{figures[b]['float32'][row.name]}" for b in BACKENDS)
-        cells = f"| `{row.algorithm.__name__}` | 1e{worst} | {libraries} | {single} |"
+        cells = f"| `{row.algorithm.__name__}` | 1e{worst} | {libraries} | {differing} | {single} |"
         lines.append(cells.replace("1e-17", "0"))
     return "\n".join(lines) + "\n"
 
