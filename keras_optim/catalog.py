@@ -10,6 +10,7 @@ from keras_optim.algorithms.adabound import AdaBound
 from keras_optim.algorithms.adadelta import Adadelta
 from keras_optim.algorithms.adafactor import Adafactor
 from keras_optim.algorithms.adagrad import Adagrad
+from keras_optim.algorithms.adahessian import AdaHessian
 from keras_optim.algorithms.adam import Adam
 from keras_optim.algorithms.adamax import Adamax
 from keras_optim.algorithms.adamod import AdaMod
@@ -41,6 +42,8 @@ from keras_optim.algorithms.shampoo import Shampoo
 from keras_optim.algorithms.signsgd import SignSGD
 from keras_optim.algorithms.signum import Signum
 from keras_optim.algorithms.sm3 import SM3
+from keras_optim.algorithms.sophiag import SophiaG
+from keras_optim.algorithms.sophiah import SophiaH
 from keras_optim.algorithms.swats import SWATS
 from keras_optim.algorithms.tiger import Tiger
 from keras_optim.algorithms.yogi import Yogi
@@ -122,6 +125,30 @@ ALGORITHMS = (
         "1802.09568",
         "Gradients whitened by their rows and columns.",
         no_peer="optax has none, and that of pytorch-optimizer whitens vectors and each axis",
+    ),
+    Row(
+        AdaHessian,
+        "curvature",
+        2020,
+        "2006.00719",
+        "Adam with the curvature for a denominator.",
+        no_peer="libraries differentiate the loss themselves, with signs of their own",
+    ),
+    Row(
+        SophiaG,
+        "curvature",
+        2023,
+        "2305.14342",
+        "Momentum over Gauss-Newton curvature, clipped.",
+        no_peer="no library that pip installs draws labels",
+    ),
+    Row(
+        SophiaH,
+        "curvature",
+        2023,
+        "2305.14342",
+        "Momentum over the Hessian, clipped.",
+        no_peer="libraries differentiate the loss themselves, with directions of their own",
     ),
     Row(Rprop, "sign", 1993, "ICNN 1993", "Longer steps while a sign lasts; full batches."),
     Row(SignSGD, "sign", 2018, "1802.04434", "Only the sign of the gradient counts."),

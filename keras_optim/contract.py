@@ -86,7 +86,15 @@ class Rule:
 
     second: str = "none"
     """`"gradient"`: each step needs a second gradient, taken at the weights plus the offset that
-    `probe` chooses. A wrapper takes over this need of the rule inside."""
+    `probe` chooses. `"hessian_product"`: steps need the Hessian times a `direction`.
+    `"sampled_gradient"`: steps need a gradient for labels that are drawn from the model. `observe`
+    gets the last two. A wrapper takes over this need of the rule inside."""
+
+    second_period: int = 1
+    """Steps from one call of `observe` to the next; the first step has one."""
+
+    observed: tuple[str, ...] = ()
+    """Names of the slots that `observe` changes."""
 
     # Settings for tests that go over the whole catalogue.
 
@@ -94,8 +102,8 @@ class Rule:
     """A learning rate that trains a small network within a few dozen steps."""
 
     trial_arguments: Mapping[str, Any] = {}
-    """Required arguments; a zero for an argument that would make a wrapper random; and a small
-    number for steps before which a rule is another one."""
+    """Required arguments; a zero for an argument that would make a wrapper random; and numbers with
+    which a rule shows what it does within a few steps."""
 
     trial_variants: tuple[Mapping[str, Any], ...] = ()
     """Arguments that change which state is kept, each tried beside the defaults."""
@@ -143,10 +151,22 @@ class Rule:
 
         `measure` and `pool` have seen the first gradients before. Their results are in `s`, and
         are dropped afterwards. For the rest of the step, also for `measure` and `pool` once more,
-        `g` is the second gradient. (A Hessian product would be one more name in `s`, and `probe`
-        its direction.) `lr` is NaN if it is a callable, because that is asked only once a step.
+        `g` is the second gradient. `lr` is NaN if it is a callable, because that is asked only once
+        a step.
         """
         raise NotImplementedError(f"{type(self).__name__} must define `probe`.")
+
+    def direction(self, x: Tensor, s: Slots, t: Tensor) -> Tensor:
+        """Return the direction that the Hessian is multiplied by, see `second`."""
+        raise NotImplementedError(f"{type(self).__name__} must define `direction`.")
+
+    def observe(self, seen: Tensor, x: Tensor, s: Slots, t: Tensor) -> Slots:
+        """Return new values of the slots in `observed`, before `update` of the same step.
+
+        `seen` is the Hessian of the batch's loss times `direction`, or the gradient of its mean
+        loss for drawn labels, times the root of their number.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define `observe`.")
 
     def constants(self, variables: Sequence[VariableSpec]) -> list[Tree]:
         """Return the constants of each variable, decided from path and shape at the build."""

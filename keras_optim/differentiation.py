@@ -208,17 +208,65 @@ def gradients_at(loss: Callable[[Sequence[Tensor]], Tensor], values: Sequence[Te
 
         return list(jax.grad(loss)(values))
     if BACKEND == "tensorflow":
-        import tensorflow as tf
-
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(values)
-            value = loss(values)
-        return list(tape.gradient(value, values))
+        return _gradients_of(loss, values)
     import torch
 
     with recording_gradients():
         values = [value.detach().requires_grad_() for value in values]
         return list(torch.autograd.grad(loss(values), values, allow_unused=True))
+
+
+def products_at(
+    loss: Callable[[Sequence[Tensor]], Tensor],
+    values: Sequence[Tensor],
+    directions: Sequence[Tensor],
+) -> list[Tensor]:
+    """Return the Hessian of a function of tensors, at `values`, times `directions`.
+
+    >>> [h] = products_at(
+    ...     lambda xs: 3 * xs[0][0] ** 2 + xs[0][0] * xs[0][1],
+    ...     [ops.array([1.0, 2.0])], [ops.array([1.0, 0.0])])
+    >>> ops.convert_to_numpy(h).tolist()
+    [6.0, 1.0]
+    """
+    values, directions = list(values), list(directions)
+    if BACKEND == "jax":
+        import jax
+
+        return list(jax.jvp(jax.grad(loss), (values,), (directions,))[1])
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        zero = {"unconnected_gradients": tf.UnconnectedGradients.ZERO}
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(values)
+            found = [tf.convert_to_tensor(g) for g in _gradients_of(loss, values, **zero)]
+            slopes = [tf.reduce_sum(g * u) for g, u in zip(found, directions, strict=True)]
+            slope = tf.add_n([tf.cast(s, "float64") for s in slopes])
+        return list(map(tf.convert_to_tensor, tape.gradient(slope, values, **zero)))
+    import torch
+
+    def along(value: Tensor, **options: Any) -> list[Tensor]:
+        gradients = [None] * len(values)
+        if value.requires_grad:
+            gradients = torch.autograd.grad(value, values, allow_unused=True, **options)
+        zeros = [torch.zeros_like(x) for x in values]
+        return [z if g is None else z + g for z, g in zip(zeros, gradients, strict=True)]
+
+    with recording_gradients():
+        values = [value.detach().requires_grad_() for value in values]
+        found = along(loss(values), create_graph=True)
+        return along(sum(torch.sum(g * u) for g, u in zip(found, directions, strict=True)))
+
+
+def _gradients_of(loss: Callable[..., Tensor], values: list[Tensor], **options: Any) -> list[Any]:
+    """Return TensorFlow's gradients, recorded by a tape outside."""
+    import tensorflow as tf
+
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(values)
+        value = loss(values)
+    return list(tape.gradient(value, values, **options))
 
 
 def recording_gradients() -> contextlib.AbstractContextManager[Any]:

@@ -242,6 +242,11 @@ def loss_in_training(model: Any, x: Any, y: Any, predicted: Any, weights: Any) -
     return model._compute_loss(x=x, y=y, y_pred=predicted, sample_weight=weights, training=True)
 
 
+def compiled_loss(model: Any, y: Any, predicted: Any, weights: Any) -> Any:
+    """Return the loss that `compile` got, without penalties of the model."""
+    return model._compile_loss(y, predicted, weights)
+
+
 def own_state(layer: Any) -> list[Any]:
     """Return the variables of a layer alone that no optimizer is for, and the states of seeds."""
     seeds = [generator.state for generator in layer._seed_generators]

@@ -10,7 +10,15 @@ from keras_optim import formatting, keras_private, tensors
 from keras_optim.arguments import descriptions, hyperparameters, rule_checks, scalar
 from keras_optim.arguments.ranges import OWN_OPTIONS, KerasOptions, LearningRate
 from keras_optim.contract import Rule, Slots, Tensor, VariableSpec, layers
-from keras_optim.engine import distribution, norms, run, second_pass, slots, validation
+from keras_optim.engine import (
+    curvature,
+    distribution,
+    norms,
+    run,
+    second_pass,
+    slots,
+    validation,
+)
 from keras_optim.engine.optimizer_state import OptimizerState, named_rules
 from keras_optim.state import evaluation_weights, files
 from keras_optim.variables.paths import Place, choices_from, located, path_of, same_variables
@@ -259,23 +267,26 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         self,
         grads: Sequence[Any],
         trainable_variables: Sequence[Any] | None = None,
-        second: Callable[[], Sequence[Any]] | None = None,
+        second: Callable[..., Sequence[Any]] | None = None,
     ) -> None:
         """Update `trainable_variables` (default: those it was built for) by their gradients.
 
         Args:
             grads: Gradients at the weights.
             trainable_variables: The variables that they belong to.
-            second: Returns the gradients at the weights that the variables have when it is called.
-                Only an optimizer that takes two gradients in a step, such as SAM, calls it.
+            second: A function for optimizers that need more than a gradient: of nothing, for the
+                gradients at the weights that the variables have when it is called (SAM), or for
+                those of drawn labels (SophiaG); of directions, for Hessian products (SophiaH).
 
         Raises:
             TypeError: something else than lists of tensors and variables.
             ValueError: gradients and variables differ in number or shape; a variable is unknown
-                or given twice; or a second gradient is needed, and nobody offers one.
+                or given twice; or a second pass is needed, and nobody offers it.
         """
-        if self.second != "none":
+        if self.second == "gradient":
             grads = second_pass.second_gradients(self, grads, trainable_variables, second)
+        elif self.second != "none":
+            curvature.observe(self, grads, trainable_variables, second)
         run.apply(self, Optimizer, grads, trainable_variables, super().apply)
 
     def stateless_apply(
@@ -283,11 +294,13 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         optimizer_variables: Sequence[Any],
         grads: Sequence[Any],
         trainable_variables: Sequence[Any],
-        second: Callable[[Sequence[Tensor]], Sequence[Any]] | None = None,
+        second: Callable[..., Sequence[Any]] | None = None,
     ) -> Any:
-        """Call Keras's method; `second` goes from values of the variables to gradients there."""
-        at = (lambda *given: second(given[-1])) if second else None
-        with second_pass.offering(at) if at else contextlib.nullcontext():
+        """Call Keras's method; `second` is that of `apply`, but SAM's is a function of the values
+        of the variables.
+        """
+        offer = second_pass.offer_of(second) if second else None
+        with second_pass.offering(offer) if offer else contextlib.nullcontext():
             return super().stateless_apply(optimizer_variables, grads, trainable_variables)
 
     def on_variables(self, variables: Sequence[Any]) -> None:

@@ -15,9 +15,10 @@ import keras
 from keras import ops
 
 from keras_optim import keras_private
-from keras_optim.differentiation import gradients_at
+from keras_optim.differentiation import gradients_at, products_at
+from keras_optim.drawn_labels import drawn_labels
 from keras_optim.engine import distribution, sparse_rows
-from keras_optim.engine.second_pass import Gradients, offering
+from keras_optim.engine.second_pass import Offer, offering
 from keras_optim.formatting import shown
 from keras_optim.tensors import BACKEND, tensor
 
@@ -26,12 +27,13 @@ Values = list[tuple[Any, Tensor]]
 
 
 def two_pass(model: Any) -> Any:
-    """Make `model` compute the second gradient that an optimizer such as SAM needs.
+    """Make `model` compute what an optimizer such as SAM, SophiaG or AdaHessian needs.
 
     Call it before `fit`, before or after `compile`. Other optimizers train as before. The call is
     not saved with the model: repeat it after loading or cloning.
 
-    The second pass sees the same batch, the same sample weights and the same dropout masks.
+    That is a second gradient, Hessian products, or a gradient for labels that are drawn from the
+    model. This pass sees the same batch, the same sample weights and the same dropout masks.
     The first pass alone updates statistics of batch normalisation and metrics.
 
     Args:
@@ -118,38 +120,94 @@ def two_passes(
     return first, second
 
 
-def _second(model: Any, data: Any, before: Values) -> Gradients:
-    """Return a function for the gradients of the loss on a batch, in the state `before`."""
+def hessian_products(
+    loss: Callable[[], Tensor], variables: Sequence[Any]
+) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
+    """Return a function for `apply` in a training loop of your own: the Hessian times directions.
+
+    Args:
+        loss: Returns a scalar, computed from the Keras variables.
+        variables: Those that the optimizer trains.
+
+    Returns:
+        A function of a list of tensors, one for each variable, to give to `apply` as `second`. On
+        JAX, call it outside of compiled functions only.
+
+    Example: the Hessian of x₀² x₁ at (1, 2) is [[4, 2], [2, 0]].
+
+    >>> import keras, keras_optim
+    >>> x = keras.Variable([1.0, 2.0])
+    >>> products = keras_optim.hessian_products(lambda: x[0] ** 2 * x[1], [x])
+    >>> [h] = products([keras.ops.array([1.0, 0.0])])
+    >>> keras.ops.convert_to_numpy(h).tolist()
+    [4.0, 2.0]
+    """
+
+    def at(values: Sequence[Tensor]) -> Tensor:
+        with keras.StatelessScope([*zip(variables, values, strict=True)], collect_losses=True):
+            return loss()
+
+    return lambda directions: products_at(at, [tensor(v) for v in variables], directions)
+
+
+def _second(model: Any, data: Any, before: Values) -> Offer:
+    """Return what a model offers on a batch, in the state `before`."""
     x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
     scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
     if scaled and getattr(model.optimizer.inner_optimizer, "second", "none") != "none":
         distribution.check_scaling(type(model.optimizer.inner_optimizer).__name__)
     read = [] if BACKEND == "jax" else model.trainable_variables  # by regularisers
 
+    def mapping(variables: Sequence[Any], values: Sequence[Tensor]) -> Values:
+        moved = set(map(id, variables))
+        others = [(v, v) for v in read if id(v) not in moved]
+        return [*before, *others, *zip(variables, values, strict=True)]
+
+    def loss_of(variables: Sequence[Any], of: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
+        """Return the loss as a function of values, from a function of predictions."""
+
+        def loss(values: Sequence[Tensor]) -> Tensor:
+            with keras.StatelessScope(mapping(variables, values), collect_losses=True):
+                training = {"training": True} if keras_private.takes_training(model) else {}
+                return model.optimizer.scale_loss(of(model(x, **training)))
+
+        return loss
+
+    def scale(variables: Sequence[Any], values: Sequence[Tensor]) -> Tensor:
+        with keras.StatelessScope(mapping(variables, values)):
+            return model.optimizer.scale_loss(ops.ones(()))
+
+    def trained(predicted: Tensor) -> Tensor:
+        return keras_private.loss_in_training(model, x, y, predicted, weights)
+
     def gradients(
         first: Sequence[Any], variables: Sequence[Any], values: Sequence[Tensor]
     ) -> Sequence[Any]:
-        moved = set(map(id, variables))
-        state = [*before, *((v, v) for v in read if id(v) not in moved)]
+        found = gradients_at(loss_of(variables, trained), values)
+        return _unscaled(first, found, scale(variables, values)) if scaled else found
 
-        def loss(values: Sequence[Tensor]) -> Tensor:
-            with keras.StatelessScope(mapping(values), collect_losses=True):
-                training = {"training": True} if keras_private.takes_training(model) else {}
-                predicted = model(x, **training)
-                value = keras_private.loss_in_training(model, x, y, predicted, weights)
-                return model.optimizer.scale_loss(value)
+    def products(variables: Sequence[Any], directions: Sequence[Tensor]) -> Sequence[Any]:
+        values = [tensor(v) for v in variables]
+        found = products_at(loss_of(variables, trained), values, directions)
+        return _divided(found, scale(variables, values)) if scaled else found
 
-        def mapping(values: Sequence[Tensor]) -> Values:
-            return [*state, *zip(variables, values, strict=True)]
+    def sampled(variables: Sequence[Any], seed: tuple[int, Tensor]) -> Sequence[Any]:
+        def drawn(predicted: Tensor) -> Tensor:
+            labels, number = drawn_labels(predicted, model.loss, seed)
+            value = keras_private.compiled_loss(model, labels, predicted, weights)
+            return value * ops.sqrt(ops.cast(number, value.dtype))
 
-        found = gradients_at(loss, values)
-        if not scaled:
-            return found
-        with keras.StatelessScope(mapping(values)):
-            scale = model.optimizer.scale_loss(ops.ones(()))
-        return _unscaled(first, found, scale)
+        values = [tensor(v) for v in variables]
+        found = gradients_at(loss_of(variables, drawn), values)
+        return _divided(found, scale(variables, values)) if scaled else found
 
-    return gradients
+    return Offer(gradients, products, sampled)
+
+
+def _divided(found: Sequence[Any], scale: Tensor) -> list[Any]:
+    """Divide gradients or products of a scaled loss by its scale."""
+    dense = [sparse_rows.dense(g) for g in found]
+    return [None if g is None else g / ops.cast(scale, g.dtype) for g in dense]
 
 
 def _unscaled(first: Sequence[Any], second: Sequence[Any], scale: Tensor) -> list[Any]:

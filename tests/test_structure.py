@@ -33,7 +33,7 @@ ASKS_FOR_THE_BACKEND = {
     "keras_optim/callbacks/sweep.py",
     "keras_optim/state/files.py",  # the width of integers, for a message
     "keras_optim/two_pass.py",  # JAX's trainer hands values over
-    "keras_optim/wrappers/gradient_noise.py",  # the dtype of seeds
+    "keras_optim/engine/seeds.py",  # the dtype of seeds
 }
 LONG = {  # lines; each is one table or one class that would not be easier to read in two files
     "keras_optim/optimizer.py": 347,

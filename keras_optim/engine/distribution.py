@@ -143,6 +143,22 @@ def check_scaling(title: str) -> None:
             )
 
 
+def check_replicas(title: str) -> None:
+    """Refuse a look at the curvature on several replicas of `tf.distribute`.
+
+    Raises:
+        ValueError: there are several.
+    """
+    if BACKEND == "tensorflow" and tf().distribute.has_strategy():
+        strategy = tf().distribute.get_strategy()
+        if strategy.num_replicas_in_sync > 1:
+            raise ValueError(
+                f"{title}: {type(strategy).__name__} is not supported, because each replica would "
+                "see the curvature of its own part of the batch. Use one device, or JAX with "
+                "keras.distribution.DataParallel."
+            )
+
+
 _UNMIRRORED = {
     "gradient_accumulation_steps": "Leave it out and use a larger batch.",
     "ema_overwrite_frequency": "Leave it out, or put keras_optim.EMA around the optimizer.",

@@ -9,6 +9,7 @@ the user's own (`apply(..., second=function)`).
 import contextlib
 import contextvars
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -35,19 +36,47 @@ Gradients = Callable[[Sequence[Any], Sequence[Any], Sequence[Tensor]], Sequence[
 """A function of the first gradients, their variables and a value for each, for the gradients
 there."""
 
-_offered: contextvars.ContextVar[Gradients | None] = contextvars.ContextVar(
-    "second gradients", default=None
+
+@dataclass(frozen=True)
+class Offer:
+    """What a batch can be asked for beside its gradients."""
+
+    gradients: Gradients
+    """Gradients at other weights."""
+    products: Callable[[Sequence[Any], Sequence[Tensor]], Sequence[Any]]
+    """A function of variables and a direction for each, for the Hessian times these."""
+    sampled: Callable[[Sequence[Any], tuple[int, Tensor]], Sequence[Any]]
+    """A function of variables and of a seed and the step, for the gradients of the mean loss for
+    labels drawn from the model, times the root of their number."""
+
+
+_offered: contextvars.ContextVar[Offer | None] = contextvars.ContextVar(
+    "second passes", default=None
 )
 
 
 @contextlib.contextmanager
-def offering(gradients: Gradients) -> Iterator[None]:
-    """Offer the second gradients of the steps inside."""
-    token = _offered.set(gradients)
+def offering(offer: Offer) -> Iterator[None]:
+    """Offer second passes to the steps inside."""
+    token = _offered.set(offer)
     try:
         yield
     finally:
         _offered.reset(token)
+
+
+def offer_of(function: Callable[..., Sequence[Any]]) -> Offer:
+    """Return an offer, from a function of values, of directions, or of nothing."""
+    return Offer(
+        gradients=lambda _, variables, values: function(values),
+        products=lambda variables, directions: function(directions),
+        sampled=lambda variables, seed: function(),
+    )
+
+
+def offered() -> Offer | None:
+    """Return the offer of the model whose step this is."""
+    return _offered.get()
 
 
 def second_gradients(
@@ -66,9 +95,10 @@ def second_gradients(
         ValueError: nobody offers them; or they lack one that the first gradients have.
     """
     title = type(optimizer).__name__
-    offered = _offered.get() if second is None else _assigning(optimizer, second)
-    if offered is None:
-        raise ValueError(missing(title))
+    offer = offered()
+    at = _assigning(optimizer, second) if second else (offer.gradients if offer else None)
+    if at is None:
+        raise ValueError(missing(optimizer))
     if variables is None and not optimizer.built:
         return grads  # Keras raises an error
     if variables is None:
@@ -83,7 +113,7 @@ def second_gradients(
         return grads
     with no_gradients():
         points = probed(optimizer, grads, variables)
-    seconds = validation.checked_gradients(title, offered(grads, variables, points), variables)
+    seconds = validation.checked_gradients(title, at(grads, variables, points), variables)
     for first, g, variable in zip(grads, seconds, variables, strict=True):
         if first is not None and g is None:
             raise ValueError(
@@ -166,14 +196,31 @@ def refuse_plain(optimizer: Any, model: Any) -> None:
     """Raise a ValueError if `optimizer` needs a second pass, and the model has Keras's step."""
     plain = getattr(model.train_step, "__func__", None) is keras.Model.train_step
     if optimizer.second != "none" and plain:
-        raise ValueError(missing(type(optimizer).__name__))
+        raise ValueError(missing(optimizer))
 
 
-def missing(title: str) -> str:
-    """Return the message for a step without the second gradient that it needs."""
+_NEEDS = {
+    "gradient": (
+        "each step needs a second gradient",
+        "function() returns the gradients at the weights that the variables have when it is called",
+    ),
+    "hessian_product": (
+        "steps need Hessian products",
+        "function(directions) returns the Hessian times one tensor for each variable, such as "
+        "keras_optim.hessian_products(loss, variables)",
+    ),
+    "sampled_gradient": (
+        "steps need a gradient for labels that are drawn from the model",
+        "function() returns it, times the root of the number of labels",
+    ),
+}
+
+
+def missing(optimizer: Any) -> str:
+    """Return the message for a step without the second pass that it needs."""
+    need, function = _NEEDS[optimizer.second]
     return (
-        f"{title}: each step needs a second gradient, which a plain Keras model does not compute. "
+        f"{type(optimizer).__name__}: {need}, which a plain Keras model does not compute. "
         "Add one line before `fit`: keras_optim.two_pass(model). In a training loop of your own, "
-        "write optimizer.apply(gradients, variables, second=function), where function() returns "
-        "the gradients at the weights that the variables have when it is called."
+        f"write optimizer.apply(gradients, variables, second=function), where {function}."
     )

@@ -1,18 +1,15 @@
 """Gradient noise that fades, the same again after a resumed training."""
 
-import random
 from collections.abc import Sequence
 from typing import Annotated, Unpack
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_optim.arguments.ranges import NonNegative, Range, WrapperOptions
 from keras_optim.contract import VariableSpec
-from keras_optim.engine import distribution
+from keras_optim.engine import distribution, seeds
 from keras_optim.optimizer import Optimizer, Slots, Tensor
-from keras_optim.tensors import BACKEND
 from keras_optim.trees import Tree
 from keras_optim.wrappers.wrapper import GradientTransform
 
@@ -71,37 +68,20 @@ class GradientNoise(GradientTransform):
         **kwargs: Unpack[WrapperOptions],
     ):
         super().__init__(inner, **kwargs)
-        if seed is None and distribution.processes() > 1:
-            raise ValueError(
-                "GradientNoise: `seed` must be given if several processes train one model, because "
-                "each would draw a different one. Received: seed=None"
-            )
         self.eta = eta
         self.gamma = gamma
-        self.seed = random.randrange(2**31) if seed is None else seed
+        self.seed = seeds.chosen("GradientNoise", seed)
 
     def constants(self, variables: Sequence[VariableSpec]) -> list[Tree]:
         inner = super().constants(variables)
-        sequences = [np.random.SeedSequence((self.seed, i)) for i in range(len(variables))]
-        seeds = [sequence.generate_state(1)[0] for sequence in sequences]
-        return [{**c, "seed": int(seed)} for c, seed in zip(inner, seeds, strict=True)]
+        drawn = seeds.spread(self.seed, len(variables))
+        return [{**c, "seed": seed} for c, seed in zip(inner, drawn, strict=True)]
 
     def transform(self, g: Tensor, x: Tensor, s: Slots, t: Tensor) -> Tensor:
         log_t = ops.log(ops.cast(t, g.dtype))
         deviation = self.eta**0.5 * ops.exp(-0.5 * self.gamma * log_t)
         dtype = keras.backend.standardize_dtype(g.dtype)
-        noise = keras.random.normal(tuple(g.shape), dtype=dtype, seed=SeedOfStep(s["seed"], t))
+        noise = keras.random.normal(
+            tuple(g.shape), dtype=dtype, seed=seeds.SeedOfStep(s["seed"], t)
+        )
         return g + deviation * distribution.alike(g, noise)
-
-
-class SeedOfStep(keras.random.SeedGenerator):
-    """A seed for one draw, from a number and the step: in place of Keras's generator with state."""
-
-    def __init__(self, number: int, t: Tensor):
-        self.number = number
-        self.t = t
-
-    def next(self, ordered: bool = True) -> Tensor:
-        """Return the pair of numbers from which every backend's generator starts."""
-        dtype = "uint32" if BACKEND == "jax" else "int64"
-        return ops.stack([ops.convert_to_tensor(self.number, dtype), ops.cast(self.t, dtype)])

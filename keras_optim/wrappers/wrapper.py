@@ -89,6 +89,11 @@ class Wrapper(Optimizer):
             )
         return inner.second if own == "none" else own
 
+    @property
+    def second_period(self) -> int:  # type: ignore[override]
+        """Steps from one look at the curvature to the next, of the rule inside."""
+        return self.inner.second_period
+
     # ---- the state of the inner rule is under `inner`, in each tree
 
     def children(self) -> tuple[Optimizer, ...]:

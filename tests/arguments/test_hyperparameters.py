@@ -171,7 +171,14 @@ def values_in(hint, largest=1e6):
     return st.one_of(options)
 
 
-BOUND = ("nesterov", "min_step_size", "max_step_size", "kappa", "xi")  # to another argument as well
+BOUND = (
+    "nesterov",
+    "min_step_size",
+    "max_step_size",
+    "kappa",
+    "xi",
+    "seed",
+)  # to another argument, or drawn
 
 
 @pytest.mark.parametrize("name", NAMES)

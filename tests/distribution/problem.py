@@ -9,7 +9,7 @@ import numpy as np
 import keras_optim
 from keras_optim.tensors import tensor
 from tests.support import passes
-from tests.support.catalog_cases import EVERY, FEW, make
+from tests.support.catalog_cases import EVERY, FEW, make, rule_of
 
 BATCH, STEPS = 8, 4
 _random = np.random.default_rng(0)
@@ -30,6 +30,8 @@ SETTINGS = {
     "shampoo": {"epsilon": 0.01},  # roots of few gradients magnify the rounding of a sum
 }
 CASES = [*EVERY, *OPTIONS, "noise", "measured", "routed"]
+MIRRORED = [c for c in CASES if c not in EVERY or rule_of(c).second in ("none", "gradient")]
+"""Those that `tf.distribute` can train: it refuses a look at the curvature."""
 SOME = [case for case in CASES if case in FEW or case not in EVERY]
 
 

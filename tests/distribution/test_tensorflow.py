@@ -3,7 +3,7 @@
 import pytest
 
 from tests.conftest import BACKEND
-from tests.distribution.problem import CASES
+from tests.distribution.problem import MIRRORED
 from tests.distribution.processes import findings, wrong
 
 if BACKEND != "tensorflow":
@@ -19,21 +19,23 @@ ADVICE = {
     "steps_per_execution": "with steps_per_execution=1",
     "jit_compile": "with jit_compile=False",
     "a scaled loss": "auto_scale_loss=False",
+    "curvature": "JAX with keras.distribution.DataParallel",
 }
+
+
+ERRORS = tuple(f"ValueError: {name}: " for name in ("Adam", "SAM", "SophiaH"))
 
 
 def test_mirrored_strategy(tmp_path):
     """Every optimizer gives the weights and the state of one device; the rest is refused."""
     found = findings("mirrored", tmp_path)
     assert wrong(found["loop"]) == {}
-    assert set(found["loop"]) == set(CASES)
+    assert set(found["loop"]) == set(MIRRORED)
     assert wrong(found["fit"]) == {}
     assert wrong(found["others"]) == {}
     assert wrong({"mixed precision": found["mixed precision"]}, 2e-3) == {}
     assert set(found["refused"]) == set(ADVICE)
     for case, advice in ADVICE.items():
         said = found["refused"][case]
-        assert said is not None and said.startswith(("ValueError: Adam: ", "ValueError: SAM: ")), (
-            case
-        )
+        assert said is not None and said.startswith(ERRORS), case
         assert advice in said, case

@@ -1,14 +1,24 @@
 """Steps of any optimizer of ours on given gradients, with the second pass of those that need one.
 
-Gradients alone are those of a linear loss: the same at all weights.
+Gradients alone are those of a linear loss: the same at all weights. For rules that ask for the
+curvature, the Hessian is diagonal, with the numbers of `curvature` on it, and their roots are the
+gradients for drawn labels.
 """
+
+import keras
+import numpy as np
 
 import keras_optim
 
 
+def curvature(shape):
+    """Return numbers from 0.5 to 1.5 for the weights of a variable, the first ones small."""
+    return (0.5 + np.arange(1.0, 1.0 + np.prod(shape)) / np.prod(shape)).reshape(shape)
+
+
 def apply(optimizer, gs, xs=None, second=None):
     """One step in place; of a loss that is not linear, `second` computes the gradients."""
-    optimizer.apply(gs, xs, **_needed(optimizer, second or (lambda: list(gs))))
+    optimizer.apply(gs, xs, **_needed(optimizer, gs, second or (lambda: list(gs))))
 
 
 def curved(gs, xs):
@@ -19,7 +29,9 @@ def curved(gs, xs):
 
 def stateless_apply(optimizer, state, gs, values):
     """One step without changing anything: new values, new state."""
-    return optimizer.stateless_apply(state, gs, values, **_needed(optimizer, lambda _: list(gs)))
+    return optimizer.stateless_apply(
+        state, gs, values, **_needed(optimizer, gs, lambda _: list(gs))
+    )
 
 
 def ready(model):
@@ -28,5 +40,17 @@ def ready(model):
     return model if optimizer.second == "none" else keras_optim.two_pass(model)
 
 
-def _needed(optimizer, second):
-    return {} if optimizer.second == "none" else {"second": second}
+def _needed(optimizer, gs, second):
+    def diagonal(like, power):
+        dtype = keras.backend.standardize_dtype(like.dtype)
+        return keras.ops.convert_to_tensor(curvature(tuple(like.shape)) ** power, dtype)
+
+    kinds = {
+        "none": {},
+        "gradient": {"second": second},
+        "hessian_product": {"second": lambda us: [u * diagonal(u, 1.0) for u in us]},
+        "sampled_gradient": {
+            "second": lambda: [None if g is None else diagonal(g, 0.5) for g in gs]
+        },
+    }
+    return kinds[optimizer.second]

@@ -172,6 +172,7 @@ REFUSED = {
     "steps_per_execution": lambda: option(steps_per_execution=2),
     "jit_compile": lambda: option(jit_compile=True),
     "a scaled loss": a_scaled_loss,
+    "curvature": lambda: looped(TWO, "sophiah", compiled=False),
 }
 
 FITTED = (
@@ -186,7 +187,7 @@ FITTED = (
 
 if __name__ == "__main__":
     found = {
-        "loop": {case: problem.tried(compared, case) for case in problem.CASES},
+        "loop": {case: problem.tried(compared, case) for case in problem.MIRRORED},
         "fit": {case: problem.tried(fitted, case) for case in FITTED},
         "others": {
             "eager loop": problem.tried(compared, "adafactor", False),
