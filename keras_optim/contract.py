@@ -102,8 +102,8 @@ class Rule:
     """A learning rate that trains a small network within a few dozen steps."""
 
     trial_arguments: Mapping[str, Any] = {}
-    """Required arguments; a zero for an argument that would make a wrapper random; and numbers with
-    which a rule shows what it does within a few steps."""
+    """Required arguments; a zero for an argument that would make a wrapper random; and numbers that
+    let a rule act within a few steps."""
 
     trial_variants: tuple[Mapping[str, Any], ...] = ()
     """Arguments that change which state is kept, each tried beside the defaults."""

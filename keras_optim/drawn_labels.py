@@ -24,10 +24,10 @@ _KINDS = {
 
 
 def drawn_labels(predicted: Tensor, loss: Any, seed: tuple[int, Tensor]) -> tuple[Tensor, Tensor]:
-    """Draw labels for one output of a model; return them, and how many they are.
+    """Draw labels for one output of a model; return them, and their number.
 
     Args:
-        predicted: What the model predicts for a batch.
+        predicted: The predictions of the model for a batch.
         loss: Its loss, as `compile` takes it: a name, a function or a `keras.losses.Loss`.
         seed: A number and the step.
 

@@ -10,15 +10,7 @@ from keras_optim import formatting, keras_private, tensors
 from keras_optim.arguments import descriptions, hyperparameters, rule_checks, scalar
 from keras_optim.arguments.ranges import OWN_OPTIONS, KerasOptions, LearningRate
 from keras_optim.contract import Rule, Slots, Tensor, VariableSpec, layers
-from keras_optim.engine import (
-    curvature,
-    distribution,
-    norms,
-    run,
-    second_pass,
-    slots,
-    validation,
-)
+from keras_optim.engine import distribution, norms, run, second_pass, slots, validation
 from keras_optim.engine.optimizer_state import OptimizerState, named_rules
 from keras_optim.state import evaluation_weights, files
 from keras_optim.variables.paths import Place, choices_from, located, path_of, same_variables
@@ -274,20 +266,16 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         Args:
             grads: Gradients at the weights.
             trainable_variables: The variables that they belong to.
-            second: A function for optimizers that need more than a gradient: of nothing, for the
-                gradients at the weights that the variables have when it is called (SAM), or for
-                those of drawn labels (SophiaG); of directions, for Hessian products (SophiaH).
+            second: A function for optimizers with a second pass: of nothing, for the gradients at
+                the weights that the variables have when it is called (SAM), or for those of drawn
+                labels (SophiaG); of directions, for Hessian products (SophiaH).
 
         Raises:
             TypeError: something else than lists of tensors and variables.
             ValueError: gradients and variables differ in number or shape; a variable is unknown
                 or given twice; or a second pass is needed, and nobody offers it.
         """
-        if self.second == "gradient":
-            grads = second_pass.second_gradients(self, grads, trainable_variables, second)
-        elif self.second != "none":
-            curvature.observe(self, grads, trainable_variables, second)
-        run.apply(self, Optimizer, grads, trainable_variables, super().apply)
+        run.apply(self, Optimizer, grads, trainable_variables, super().apply, second)
 
     def stateless_apply(
         self,
@@ -296,9 +284,7 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         trainable_variables: Sequence[Any],
         second: Callable[..., Sequence[Any]] | None = None,
     ) -> Any:
-        """Call Keras's method; `second` is that of `apply`, but SAM's is a function of the values
-        of the variables.
-        """
+        """Call Keras's method; `second` is as in `apply`, but SAM's takes values of variables."""
         offer = second_pass.offer_of(second) if second else None
         with second_pass.offering(offer) if offer else contextlib.nullcontext():
             return super().stateless_apply(optimizer_variables, grads, trainable_variables)

@@ -27,7 +27,7 @@ Values = list[tuple[Any, Tensor]]
 
 
 def two_pass(model: Any) -> Any:
-    """Make `model` compute what an optimizer such as SAM, SophiaG or AdaHessian needs.
+    """Make `model` compute the second pass that an optimizer such as SAM or AdaHessian needs.
 
     Call it before `fit`, before or after `compile`. Other optimizers train as before. The call is
     not saved with the model: repeat it after loading or cloning.
@@ -151,7 +151,7 @@ def hessian_products(
 
 
 def _second(model: Any, data: Any, before: Values) -> Offer:
-    """Return what a model offers on a batch, in the state `before`."""
+    """Return the second passes of a model on a batch, in the state `before`."""
     x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
     scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
     if scaled and getattr(model.optimizer.inner_optimizer, "second", "none") != "none":

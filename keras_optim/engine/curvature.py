@@ -2,7 +2,7 @@
 
 A rule with `second = "hessian_product"` gets the Hessian times its `direction`; one with
 `"sampled_gradient"` gets the gradient for labels that are drawn from the model. `observe` keeps
-what it wants of them in its slots, and only then the usual step begins. So the step itself, its
+its part of them in slots, and only then the usual step begins. So the step itself, its
 options and its kernels see nothing new. In the steps between, nothing of this is computed.
 """
 
@@ -98,7 +98,7 @@ def _look(optimizer: Any, variables: Sequence[Any], moving: list[int], offer: Of
 def _seen(
     rule: Any, variables: Sequence[Any], states: dict[int, Tree], t: Tensor, offer: Offer
 ) -> list[Tensor]:
-    """Return what the rule wants to see of each variable, in the precision of the update."""
+    """Return the product or gradient of each variable, in the precision of the update."""
     if rule.second == "sampled_gradient":
         found = offer.sampled(variables, (rule.seed, t))
     else:

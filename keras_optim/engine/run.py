@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from keras_optim import callers, keras_private
-from keras_optim.engine import distribution, second_pass, sparse_rows, validation
+from keras_optim.engine import curvature, distribution, second_pass, sparse_rows, validation
 from keras_optim.engine.optimizer_state import fixed, shared_now
 from keras_optim.engine.rule import step_all
 from keras_optim.tensors import (
@@ -42,6 +42,7 @@ def apply(
     grads: Sequence[Any],
     variables: Sequence[Any] | None,
     through_keras: Callable[..., None],
+    second: Callable[..., Sequence[Any]] | None = None,
 ) -> None:
     """Make one step: natively on PyTorch, by the pipeline on JAX, else through Keras.
 
@@ -51,7 +52,12 @@ def apply(
         grads: The gradients that its `apply` got.
         variables: The variables that it got; `None`: all for which it is built.
         through_keras: Keras's `apply`.
+        second: The function for a second pass that it got.
     """
+    if optimizer.second == "gradient":
+        grads = second_pass.second_gradients(optimizer, grads, variables, second)
+    elif optimizer.second != "none":
+        curvature.observe(optimizer, grads, variables, second)
     if optimizer.built and _natively(optimizer, grads, variables):
         return
     title = type(optimizer).__name__

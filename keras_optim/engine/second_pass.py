@@ -39,7 +39,7 @@ there."""
 
 @dataclass(frozen=True)
 class Offer:
-    """What a batch can be asked for beside its gradients."""
+    """Functions of a batch for second passes."""
 
     gradients: Gradients
     """Gradients at other weights."""
