@@ -73,6 +73,8 @@ def test_begun_there(name, arguments, float64):
 
 HERE = [
     lambda: keras_optim.SGD(0.0625, momentum=0.75, nesterov=True),
+    lambda: keras_optim.SGDW(0.0625, momentum=0.75, weight_decay=0.25),
+    lambda: keras_optim.AdamaxW(0.0625, 0.25, **TINY),
     lambda: keras_optim.Adam(0.0625, **TINY, weight_decay=0.25),
     lambda: keras_optim.AdamW(0.0625, None, **TINY),
     lambda: keras_optim.AMSGrad(0.0625, **TINY),

@@ -43,6 +43,8 @@ BEGUN_THERE = [
     ("adadelta", dict(rho=0.8, eps=1e-2)),
     ("sign_sgd", {}),
     ("signum", dict(beta=0.7)),
+    ("optimistic_gradient_descent", dict(beta=0.6)),
+    ("optimistic_adam_v2", dict(**BE, beta=0.6, nesterov=False)),
 ]
 OURS = dict(beta_1=0.8, beta_2=0.95, epsilon=1e-2)
 BEGUN_HERE = [
@@ -52,6 +54,9 @@ BEGUN_HERE = [
     lambda: keras_optim.Adam(0.05, **OURS, weight_decay=0.1),
     lambda: keras_optim.AdamW(0.05, **OURS, weight_decay=None),
     lambda: keras_optim.Adamax(0.05, **OURS, weight_decay=0.1),
+    lambda: keras_optim.AdamaxW(0.05, **OURS, weight_decay=0.1),
+    lambda: keras_optim.OptimisticGradientDescent(0.05, optimism=0.6),
+    lambda: keras_optim.OptimisticAdam(0.05, **OURS, optimism=0.6),
     lambda: keras_optim.Nadam(0.05, **OURS, momentum_decay=1e6),
     lambda: keras_optim.NadamW(0.05, **OURS, momentum_decay=1e6),
     lambda: keras_optim.AdaBelief(0.05, **OURS),
