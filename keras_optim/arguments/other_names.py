@@ -49,6 +49,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "nus": ("nu_1 nu_2",),
     "etas": ("eta_minus eta_plus",),
     "step_sizes": ("min_step_size max_step_size",),
+    "eps_in_sqrt": ("epsilon_inside_sqrt",),
     "eps": ("epsilon", "epsilon_1 epsilon_2", "small_constant"),
     "epsilon": ("epsilon_1 epsilon_2", "small_constant"),
     "initial_accumulator": ("initial_accumulator_value",),

@@ -37,6 +37,7 @@ _HAT = (
     "Epsilon is added before the bias correction there: in effect it is "
     "`epsilon / sqrt(1 - beta_2**t)`, the same late in training."
 )
+_ROOT = " Epsilon is inside the root there: equal where gradients are well above `sqrt(epsilon)`."
 
 
 def _quadratic(n: Array, rate: float, rule: Any) -> Array:
@@ -92,17 +93,20 @@ LIBRARY = Library(
             scalars={"_u_product": "momentum_product"},
             ours_fixed={"momentum_decay": 1.0},
         ),
-        Row(
-            "RMSprop",
-            RMSprop,
-            _same("rho", "momentum", "epsilon", "centered"),
-            {
-                "_velocities": "velocity",
-                "_average_gradients": "mean",
-                "_momentums": folded("momentum", "_momentums", 1.0),
-            },
-            note="Epsilon is inside the root there: equal where gradients are well above "
-            "`sqrt(epsilon)`. Their momentum holds the rate.",
+        *(
+            Row(
+                "RMSprop",
+                RMSprop,
+                _same("rho", "momentum", "epsilon", "centered"),
+                {
+                    "_velocities": "velocity",
+                    "_average_gradients": "mean",
+                    "_momentums": folded("momentum", "_momentums", 1.0),
+                },
+                ours_fixed={"epsilon_inside_sqrt": inside},
+                note="Their momentum holds the rate." + ("" if inside else _ROOT),
+            )
+            for inside in (True, False)
         ),
         Row(
             "Adagrad",

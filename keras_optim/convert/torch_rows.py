@@ -95,6 +95,7 @@ LIBRARY = Library(
             {**_EPS, "alpha": "rho", "momentum": "momentum", "centered": "centered"},
             {"square_avg": "velocity", "grad_avg": "mean", "momentum_buffer": "momentum"},
             fixed=_L2,
+            ours_fixed={"epsilon_inside_sqrt": False},
             count="kept",
         ),
         Row(

@@ -37,6 +37,7 @@ BEGUN_THERE = [
     ("lamb", dict(**BE, weight_decay=0.1)),
     ("novograd", BE),
     ("lion", dict(b1=0.8, b2=0.95)),
+    ("rmsprop", dict(decay=0.8, eps=1e-2)),
     ("rmsprop", dict(decay=0.8, eps=1e-2, eps_in_sqrt=False)),
     ("rmsprop", dict(decay=0.8, eps=1e-2, eps_in_sqrt=False, momentum=0.6, centered=True)),
     ("adagrad", dict(initial_accumulator_value=0.2, eps=1e-2)),
