@@ -194,11 +194,11 @@ def adam_state(**arguments):
 REFUSED = {
     "the maximum": ("amsgrad", adam_state, {}, "maximum of the corrected"),
     "no such function": ("adma", adam_state, {}, "not in the table, which has: sgd, adam"),
-    "epsilon in the root": (
+    "a corrected mean": (
         "rmsprop",
-        lambda: optax.rmsprop(0.1).init([jnp.zeros(3)]),
-        {},
-        "`eps_in_sqrt` must be False. Received: eps_in_sqrt=True",
+        lambda: optax.rmsprop(0.1, bias_correction=True).init([jnp.zeros(3)]),
+        {"bias_correction": True},
+        "`bias_correction` must be False. Received: bias_correction=True",
     ),
     "two epsilons": ("adabelief", adam_state, dict(eps_root=0.5), "`eps_root` must be 1e-16 too"),
     "a state of another": (
