@@ -13,6 +13,7 @@ from keras_optim.algorithms.adagrad import Adagrad
 from keras_optim.algorithms.adahessian import AdaHessian
 from keras_optim.algorithms.adam import Adam
 from keras_optim.algorithms.adamax import Adamax
+from keras_optim.algorithms.adamaxw import AdamaxW
 from keras_optim.algorithms.adamod import AdaMod
 from keras_optim.algorithms.adamp import AdamP
 from keras_optim.algorithms.adamw import AdamW
@@ -20,6 +21,8 @@ from keras_optim.algorithms.adopt import ADOPT
 from keras_optim.algorithms.aggmo import AggMo
 from keras_optim.algorithms.amsbound import AMSBound
 from keras_optim.algorithms.amsgrad import AMSGrad
+from keras_optim.algorithms.asgd import ASGD
+from keras_optim.algorithms.conditionalgradient import ConditionalGradient
 from keras_optim.algorithms.diffgrad import DiffGrad
 from keras_optim.algorithms.fromage import Fromage
 from keras_optim.algorithms.ftrl import Ftrl
@@ -30,14 +33,19 @@ from keras_optim.algorithms.madgrad import MADGRAD
 from keras_optim.algorithms.nadam import Nadam
 from keras_optim.algorithms.nadamw import NadamW
 from keras_optim.algorithms.novograd import NovoGrad
+from keras_optim.algorithms.optimisticadam import OptimisticAdam
+from keras_optim.algorithms.optimisticgradientdescent import OptimisticGradientDescent
 from keras_optim.algorithms.padam import PAdam
+from keras_optim.algorithms.proximaladagrad import ProximalAdagrad
 from keras_optim.algorithms.qhadam import QHAdam
 from keras_optim.algorithms.qhm import QHM
 from keras_optim.algorithms.radam import RAdam
+from keras_optim.algorithms.ranger import Ranger
 from keras_optim.algorithms.rmsprop import RMSprop
 from keras_optim.algorithms.rprop import Rprop
 from keras_optim.algorithms.sgd import SGD
 from keras_optim.algorithms.sgdp import SGDP
+from keras_optim.algorithms.sgdw import SGDW
 from keras_optim.algorithms.shampoo import Shampoo
 from keras_optim.algorithms.signsgd import SignSGD
 from keras_optim.algorithms.signum import Signum
@@ -89,7 +97,25 @@ ALGORITHMS = (
     Row(AggMo, "momentum", 2018, "1804.00325", "The mean of several momenta, short to long."),
     Row(AccSGD, "momentum", 2018, "1803.05591", "SGD accelerated against gradient noise."),
     Row(SGDP, "momentum", 2020, "2006.08217", "Momentum that does not lengthen the weights."),
+    Row(SGDW, "momentum", 2017, "1711.05101", "Momentum whose weights decay beside it."),
+    Row(
+        ASGD, "momentum", 1992, "Polyak & Juditsky 1992", "Descent; test with the mean of its path."
+    ),
+    Row(
+        OptimisticGradientDescent,
+        "momentum",
+        2017,
+        "1711.00141",
+        "Descent for games, which expects the other's answer.",
+    ),
     Row(Adagrad, "adaptive", 2011, "JMLR 12:2121", "Rates fall with the gradients seen."),
+    Row(
+        ProximalAdagrad,
+        "adaptive",
+        2009,
+        "JMLR 10:2899",
+        "Adagrad, then penalties that make zeros.",
+    ),
     Row(Ftrl, "adaptive", 2013, "KDD 2013", "Adagrad that leaves useless weights at zero."),
     Row(RMSprop, "adaptive", 2012, "Hinton 2012", "Divide by a running root mean square."),
     Row(Adadelta, "adaptive", 2012, "1212.5701", "Steps as long as the recent steps were."),
@@ -98,6 +124,7 @@ ALGORITHMS = (
     Row(MADGRAD, "adaptive", 2021, "2101.11075", "Dual averaging, momentum and a cube root."),
     Row(Adam, "moments", 2014, "1412.6980", "Momentum over a running root mean square."),
     Row(Adamax, "moments", 2014, "1412.6980", "Adam with a fading maximum for a scale."),
+    Row(AdamaxW, "moments", 2017, "1711.05101", "Adamax whose weights decay beside it."),
     Row(AdamW, "moments", 2017, "1711.05101", "Adam whose weights decay beside the gradient."),
     Row(AMSGrad, "moments", 2018, "1904.09237", "Adam whose rates never rise again."),
     Row(PAdam, "moments", 2018, "1806.06763", "Between SGD and AMSGrad, by an exponent."),
@@ -105,7 +132,9 @@ ALGORITHMS = (
     Row(Nadam, "moments", 2016, "OM0jvwB8jIp57ZJjtNEZ", "Adam with Nesterov's look ahead."),
     Row(NadamW, "moments", 2019, "OM0jvwB8jIp57ZJjtNEZ", "Nadam whose weights decay beside it."),
     Row(RAdam, "moments", 2019, "1908.03265", "Adam that waits until its variance is sound."),
+    Row(Ranger, "moments", 2019, "lessw2020/Ranger", "RAdam, Lookahead and centred gradients."),
     Row(QHAdam, "moments", 2018, "1810.06801", "Adam with a share of the fresh gradient."),
+    Row(OptimisticAdam, "moments", 2017, "1711.00141", "Adam for games, such as adversarial nets."),
     Row(AdaBelief, "moments", 2020, "2010.07468", "Long steps where gradients are as expected."),
     Row(DiffGrad, "moments", 2019, "1909.11015", "Adam that brakes on steady gradients."),
     Row(AdaMod, "moments", 2019, "1910.12249", "Adam whose rates cannot jump."),
@@ -118,6 +147,14 @@ ALGORITHMS = (
     Row(Lamb, "layerwise", 2019, "1904.00962", "Adam steps in proportion to the weights."),
     Row(NovoGrad, "layerwise", 2019, "1905.11286", "Momentum of gradients normalised by layer."),
     Row(Fromage, "layerwise", 2020, "2002.03432", "Layers move by a share of their own norm."),
+    Row(
+        ConditionalGradient,
+        "layerwise",
+        1956,
+        "Frank & Wolfe 1956",
+        "Weights stay inside a ball, without projection.",
+        no_peer="TensorFlow Addons, which has it, does not run with Keras 3",
+    ),
     Row(
         Shampoo,
         "matrix",

@@ -85,6 +85,24 @@ def inverse_root(stack: Tensor, order: float, epsilon: float) -> Tensor:
     return ops.where(finite, (vectors * powers) @ transposed(vectors), ops.zeros_like(stack))
 
 
+def leading_pair(x: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Return $u_1 v_1^\top$ and $\sigma_1$ of a kernel as a matrix: its largest singular value.
+
+    A kernel without a number, or with an infinite one or NaN, gives zeros.
+
+    >>> pair, value = leading_pair(ops.array([[0.0, 3.0], [-2.0, 0.0]]))
+    >>> [[abs(round(float(n), 4)) for n in row] for row in pair], round(float(value), 4)
+    ([[0.0, 1.0], [0.0, 0.0]], 3.0)
+    """
+    if 0 in x.shape:
+        return ops.zeros_like(x), ops.zeros((), x.dtype)
+    a = ops.reshape(x, matrix_shape(tuple(x.shape)))
+    finite = ops.all(ops.isfinite(a))
+    u, values, vt = ops.svd(ops.where(finite, a, ops.zeros_like(a)), full_matrices=False)
+    pair = ops.reshape(u[:, :1] @ vt[:1], x.shape)
+    return ops.where(finite, pair, ops.zeros_like(pair)), values[0]
+
+
 def rounding(x: Tensor) -> float:
     """Return the distance from 1 to the next number in the dtype of `x`.
 

@@ -74,18 +74,25 @@ class RAdam(Moments):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m, v = self.averages(g, s)
-        direction = unbias(m, self.beta_1, t)
-        longest = 2.0 / (1.0 - self.beta_2) - 1.0
-        if longest > self.sma_threshold:
-            rho = sma_length(self.beta_2, t, like=x)
-            trusted = rho > self.sma_threshold
-            rho = ops.where(trusted, rho, longest)
-            r = ops.sqrt(
-                (rho - 4.0) / (longest - 4.0) * ((rho - 2.0) / (longest - 2.0)) * (longest / rho)
-            )
-            scale = r * ops.sqrt(bias(self.beta_2, t, like=x)) / root(v, self.epsilon)
-            direction = ops.where(trusted, direction * scale, direction)
+        direction = rectified(
+            unbias(m, self.beta_1, t), v, self.beta_2, self.epsilon, self.sma_threshold, t
+        )
         return -lr * direction, {"momentum": m, "velocity": v}
+
+
+def rectified(
+    m: Tensor, v: Tensor, beta_2: float, epsilon: float, threshold: float, t: Tensor
+) -> Tensor:
+    """RAdam's direction, from the corrected mean of the gradient and the mean of its square."""
+    longest = 2.0 / (1.0 - beta_2) - 1.0
+    if longest <= threshold:
+        return m
+    rho = sma_length(beta_2, t, like=v)
+    trusted = rho > threshold
+    rho = ops.where(trusted, rho, longest)
+    r = ops.sqrt((rho - 4.0) / (longest - 4.0) * ((rho - 2.0) / (longest - 2.0)) * (longest / rho))
+    scale = r * ops.sqrt(bias(beta_2, t, like=v)) / root(v, epsilon)
+    return ops.where(trusted, m * scale, m)
 
 
 def sma_length(beta_2: float, t: Tensor, like: Tensor) -> Tensor:

@@ -27,8 +27,9 @@ class RMSprop(Optimizer):
     average starts at zero uncorrected: warm up, or use Adam, where that hurts.
 
     Differs from `keras.optimizers.RMSprop`, which has epsilon inside the root (where its 1e-7
-    weighs as much as 3e-4 outside) and folds the rate into the momentum buffer; as here are
-    `torch.optim.RMSprop` (whose `rho` is 0.99) and `optax.rmsprop(eps_in_sqrt=False)`.
+    weighs as much as 3e-4 outside), as has `optax.rmsprop`; `epsilon_inside_sqrt=True` does so
+    here. Both fold the rate into the momentum buffer. As here: `torch.optim.RMSprop`, whose `rho`
+    is 0.99.
 
     Args:
         learning_rate: >= 0, or a schedule. Default 0.001.
@@ -36,6 +37,7 @@ class RMSprop(Optimizer):
         momentum: In [0, 1). Default 0: none, and no state for it.
         epsilon: >= 1e-30, added to the root. Default 1e-8.
         centered: Divide by the standard deviation instead. Default `False`.
+        epsilon_inside_sqrt: Take `sqrt(v + epsilon)` instead. Default `False`.
         **kwargs: Options of every optimizer, see `keras_optim.Optimizer`.
 
     Example:
@@ -63,6 +65,8 @@ class RMSprop(Optimizer):
         momentum: Decay = 0.0,
         epsilon: Epsilon = 1e-8,
         centered: bool = False,
+        *,
+        epsilon_inside_sqrt: bool = False,
         **kwargs: Unpack[KerasOptions],
     ):
         super().__init__(learning_rate, **kwargs)
@@ -70,6 +74,7 @@ class RMSprop(Optimizer):
         self.momentum = momentum
         self.epsilon = epsilon
         self.centered = centered
+        self.epsilon_inside_sqrt = epsilon_inside_sqrt
         self.slots = (
             "velocity",
             *(("mean",) if centered else ()),
@@ -83,7 +88,7 @@ class RMSprop(Optimizer):
             new["mean"] = ema(s["mean"], g, self.rho)
             # A variance; rounding can leave it a hair below zero.
             v = larger(ops.zeros_like(v), v - new["mean"] * new["mean"])
-        direction = g / root(v, self.epsilon)
+        direction = g / root(v, self.epsilon, self.epsilon_inside_sqrt)
         if self.centered:  # a variance may be zero where the gradient is not
             direction = bounded(direction)
         if self.momentum:

@@ -2,11 +2,11 @@
 
 from typing import Unpack
 
+from keras_optim.algorithms.descent import Descent
 from keras_optim.arguments.ranges import Decay, KerasOptions, LearningRate
-from keras_optim.optimizer import Optimizer, Slots, Tensor
 
 
-class SGD(Optimizer):
+class SGD(Descent):
     r"""Gradient descent, plain or with (Nesterov) momentum.
 
     $$
@@ -47,7 +47,6 @@ class SGD(Optimizer):
         deep learning", ICML 2013, https://proceedings.mlr.press/v28/sutskever13.html
     """
 
-    rotation_equivariant = True
     trial_variants = ({"momentum": 0.9}, {"momentum": 0.9, "nesterov": True})
 
     def __init__(
@@ -57,16 +56,4 @@ class SGD(Optimizer):
         nesterov: bool = False,
         **kwargs: Unpack[KerasOptions],
     ):
-        super().__init__(learning_rate, **kwargs)
-        if nesterov and momentum == 0.0:
-            raise ValueError("SGD: `nesterov` needs `momentum` > 0. Received: momentum=0.0")
-        self.momentum = momentum
-        self.nesterov = nesterov
-        self.slots = ("momentum",) if momentum else ()
-
-    def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        if not self.momentum:
-            return -lr * g, {}
-        m = self.momentum * s["momentum"] + g
-        direction = g + self.momentum * m if self.nesterov else m
-        return -lr * direction, {"momentum": m}
+        super().__init__(learning_rate, momentum, nesterov, **kwargs)

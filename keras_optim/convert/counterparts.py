@@ -47,10 +47,20 @@ class Row:
     """Our arguments that no longer matter once there is a state."""
     factors: Mapping[str, float] | None = None
     """Our argument is theirs times this number."""
+    shifts: Mapping[str, int] | None = None
+    """Our argument, an integer, is theirs plus this number."""
+    derived: Callable[[Optimizer, float, int], Mapping[str, float]] | None = None
+    """Their numbers of a variable that follow from our optimizer, its rate and its step count."""
     count: Literal["used", "kept", "none"] = "used"
     """Their step count: the rule depends on it; they only keep it; they have none."""
     note: str = ""
     """The difference that remains. Empty: the steps are equal up to rounding."""
+
+    def theirs_of(self, key: str, value: Any) -> Any:
+        """Return their argument, from the value of ours."""
+        if key in (self.factors or {}):
+            return value / self.factors[key]  # type: ignore[index]
+        return value - self.shifts[key] if key in (self.shifts or {}) else value  # type: ignore[index]
 
     def slots_of(self, variable: Any) -> Mapping[str, str | Slot]:
         """Return the slots for a variable of this shape."""
@@ -110,6 +120,8 @@ class Library:
                     number = _plain(number, key)
                     if key in (row.factors or {}):
                         number *= row.factors[key]  # type: ignore[index]
+                    if key in (row.shifts or {}):
+                        number = int(number) + row.shifts[key]  # type: ignore[index]
                     if ours.setdefault(key, number) != number:
                         problems.append(f"`{name}` must be {ours[key]} too, not {number}")
             elif name not in fixed and name not in self.ignored:
@@ -153,10 +165,7 @@ class Library:
         ours["weight_decay"] = ours["weight_decay"] or 0.0
         theirs = dict(row.fixed or {})
         for name, target in row.arguments.items():
-            factors = row.factors or {}
-            numbers = [
-                ours[key] / factors[key] if key in factors else ours[key] for key in _keys(target)
-            ]
+            numbers = [row.theirs_of(key, ours[key]) for key in _keys(target)]
             theirs[name] = tuple(numbers) if isinstance(target, tuple) else numbers[0]
         return theirs, problems
 

@@ -7,6 +7,7 @@ from keras_optim.algorithms.adafactor import Adafactor
 from keras_optim.algorithms.adagrad import Adagrad
 from keras_optim.algorithms.adam import Adam
 from keras_optim.algorithms.adamax import Adamax
+from keras_optim.algorithms.adamaxw import AdamaxW
 from keras_optim.algorithms.adamw import AdamW
 from keras_optim.algorithms.amsgrad import AMSGrad
 from keras_optim.algorithms.ftrl import Ftrl
@@ -16,6 +17,7 @@ from keras_optim.algorithms.nadam import Nadam
 from keras_optim.algorithms.nadamw import NadamW
 from keras_optim.algorithms.rmsprop import RMSprop
 from keras_optim.algorithms.sgd import SGD
+from keras_optim.algorithms.sgdw import SGDW
 from keras_optim.arguments.ranges import OPTION_DEFAULTS
 from keras_optim.convert.counterparts import Array, Library, Row, Slot
 from keras_optim.convert.states import folded, without_axis
@@ -35,6 +37,7 @@ _HAT = (
     "Epsilon is added before the bias correction there: in effect it is "
     "`epsilon / sqrt(1 - beta_2**t)`, the same late in training."
 )
+_ROOT = " Epsilon is inside the root there: equal where gradients are well above `sqrt(epsilon)`."
 
 
 def _quadratic(n: Array, rate: float, rule: Any) -> Array:
@@ -50,23 +53,29 @@ _RESIDUE = Slot(
 LIBRARY = Library(
     name="keras.optimizers",
     rows=(
-        Row(
-            "SGD",
-            SGD,
-            _same("momentum", "nesterov"),
-            {"momentums": folded("momentum", "momentums", -1.0)},
-            note="Equal while the rate stays: their momentum holds it.",
+        *(
+            Row(
+                "SGD",
+                ours,
+                _same("momentum", "nesterov"),
+                {"momentums": folded("momentum", "momentums", -1.0)},
+                note="Equal while the rate stays: their momentum holds it.",
+            )
+            for ours in (SGD, SGDW)
         ),
         Row("Adam", Adam, _MOMENTS, _TWO, fixed={"amsgrad": False}, note=_HAT),
         Row("Adam", AMSGrad, _MOMENTS, _THREE, fixed={"amsgrad": True}, note=_HAT),
         Row("AdamW", AdamW, _MOMENTS, _TWO, fixed={"amsgrad": False}, note=_HAT),
         Row("AdamW", AMSGrad, _MOMENTS, _THREE, fixed={"amsgrad": True}, note=_HAT),
-        Row(
-            "Adamax",
-            Adamax,
-            _MOMENTS,
-            {"_m": "momentum", "_u": "maximum"},
-            note="Epsilon is added to the maximum there, inside it here.",
+        *(
+            Row(
+                "Adamax",
+                ours,
+                _MOMENTS,
+                {"_m": "momentum", "_u": "maximum"},
+                note="Epsilon is added to the maximum there, inside it here.",
+            )
+            for ours in (Adamax, AdamaxW)
         ),
         Row(
             "Nadam",
@@ -84,17 +93,20 @@ LIBRARY = Library(
             scalars={"_u_product": "momentum_product"},
             ours_fixed={"momentum_decay": 1.0},
         ),
-        Row(
-            "RMSprop",
-            RMSprop,
-            _same("rho", "momentum", "epsilon", "centered"),
-            {
-                "_velocities": "velocity",
-                "_average_gradients": "mean",
-                "_momentums": folded("momentum", "_momentums", 1.0),
-            },
-            note="Epsilon is inside the root there: equal where gradients are well above "
-            "`sqrt(epsilon)`. Their momentum holds the rate.",
+        *(
+            Row(
+                "RMSprop",
+                RMSprop,
+                _same("rho", "momentum", "epsilon", "centered"),
+                {
+                    "_velocities": "velocity",
+                    "_average_gradients": "mean",
+                    "_momentums": folded("momentum", "_momentums", 1.0),
+                },
+                ours_fixed={"epsilon_inside_sqrt": inside},
+                note="Their momentum holds the rate." + ("" if inside else _ROOT),
+            )
+            for inside in (True, False)
         ),
         Row(
             "Adagrad",

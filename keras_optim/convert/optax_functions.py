@@ -60,11 +60,13 @@ def from_optax(algorithm: str, state: Any, variables: Sequence[Any], **arguments
     variables = list(variables)
 
     kept: dict[str, list[Array]] = {}
-    counts = []
+    counts, started = [], False
     for owner, name, value in fields:
         leaves = jax.tree.leaves(value)
         if name == "count":
             counts += [int(count) for count in leaves]
+        elif name == "is_initial_step":
+            started = not leaves[0]
         elif name in row.slots:
             states.check_lengths("from_optax", variables, leaves)
             kept[name] = leaves
@@ -90,7 +92,7 @@ def from_optax(algorithm: str, state: Any, variables: Sequence[Any], **arguments
         raise ValueError(
             f"{algorithm} of optax cannot be converted: it has several counts, {counts}."
         )
-    states.take(row, ours, arrays, max(counts, default=0))
+    states.take(row, ours, arrays, max(counts, default=int(started)))
     return ours
 
 
@@ -138,6 +140,8 @@ def to_optax(optimizer: Optimizer, params: Any) -> tuple[Any, Any]:
                 old = getattr(node, name)
                 if name == "count":
                     changes[name] = jnp.asarray(count, old.dtype)
+                elif name == "is_initial_step":
+                    changes[name] = jnp.asarray(count == 0)
                 elif name in row.slots and given and name in given[0]:
                     new = [s[name] for s in given]
                     changes[name] = tree.unflatten(

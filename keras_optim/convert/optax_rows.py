@@ -8,12 +8,15 @@ from keras_optim.algorithms.adadelta import Adadelta
 from keras_optim.algorithms.adagrad import Adagrad
 from keras_optim.algorithms.adam import Adam
 from keras_optim.algorithms.adamax import Adamax
+from keras_optim.algorithms.adamaxw import AdamaxW
 from keras_optim.algorithms.adamw import AdamW
 from keras_optim.algorithms.lamb import Lamb
 from keras_optim.algorithms.lion import Lion
 from keras_optim.algorithms.nadam import Nadam
 from keras_optim.algorithms.nadamw import NadamW
 from keras_optim.algorithms.novograd import NovoGrad
+from keras_optim.algorithms.optimisticadam import OptimisticAdam
+from keras_optim.algorithms.optimisticgradientdescent import OptimisticGradientDescent
 from keras_optim.algorithms.radam import RAdam
 from keras_optim.algorithms.rmsprop import RMSprop
 from keras_optim.algorithms.sgd import SGD
@@ -62,6 +65,7 @@ LIBRARY = Library(
             )
         ),
         Row("adamax", Adamax, _ADAM, _MAXIMUM),
+        Row("adamaxw", AdamaxW, _DECAYED, _MAXIMUM),
         Row("adamaxw", Adamax, _DECAYED, _MAXIMUM),
         Row(
             "adabelief",
@@ -90,11 +94,12 @@ LIBRARY = Library(
                 **_RATE,
                 "decay": "rho",
                 "eps": "epsilon",
+                "eps_in_sqrt": "epsilon_inside_sqrt",
                 "centered": "centered",
                 "momentum": "momentum",
             },
             {"nu": "velocity", "mu": "mean", "trace": folded("momentum", "trace", -1.0)},
-            fixed={"eps_in_sqrt": False, "nesterov": False, "bias_correction": False},
+            fixed={"nesterov": False, "bias_correction": False},
             count="none",
             note="Their momentum holds the rate: equal while the rate stays.",
         ),
@@ -118,6 +123,22 @@ LIBRARY = Library(
             fixed={"weight_decay": 0.0},
             count="none",
         ),
+        Row(
+            "optimistic_gradient_descent",
+            OptimisticGradientDescent,
+            {**_RATE, "beta": "optimism"},
+            {"previous_gradient": "gradient"},
+            fixed={"alpha": 1.0},
+            count="none",
+            note="It keeps no step count: ours becomes 1.",
+        ),
+        Row(
+            "optimistic_adam_v2",
+            OptimisticAdam,
+            {**_ADAM, "beta": "optimism"},
+            {**_TWO, "previous_gradient": "direction"},
+            fixed={"alpha": 1.0, **_PLAIN},
+        ),
         Row("sign_sgd", SignSGD, _RATE, {}, count="none"),
         Row("signum", Signum, {**_RATE, "beta": "momentum"}, {"ema": "momentum"}, count="kept"),
     ),
@@ -125,6 +146,7 @@ LIBRARY = Library(
         "adafactor": "it factors the two longest axes, and only long ones.",
         "amsgrad": "it takes the maximum of the corrected `v`, ours of `v`.",
         "fromage": "it has no state: begin with `keras_optim.Fromage(rate)`.",
+        "optimistic_adam": "it is deprecated: the state of `optimistic_adam_v2` is the same.",
         "lars": "it has another norm, and spares vectors by masks.",
         "rprop": "it applies each step one call late.",
         "sm3": "its covers are kept differently.",
@@ -133,6 +155,7 @@ LIBRARY = Library(
     ignored=frozenset({"mu_dtype", "accumulator_dtype", "initial_scale", "weight_decay_mask"}),
     advice={
         "learning_rate": "give a number or a schedule of Keras",
+        "alpha": "give `learning_rate * alpha` and `beta / alpha` there",
         "clipnorm": "chain `optax.clip_by_block_rms` or the like there, and set it to None",
         "global_clipnorm": "chain `optax.clip_by_global_norm` there, and set it to None",
     },

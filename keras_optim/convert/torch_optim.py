@@ -134,7 +134,10 @@ def to_torch(optimizer: Optimizer, parameters: Sequence[Any], axes: Axes = None)
     theirs = getattr(torch.optim, row.theirs)(list(groups.values()), **arguments)
 
     given, orders = states.give(row, optimizer), _orders(axes, variables)
-    for parameter, variable, state, order in zip(parameters, variables, given, orders, strict=True):
+    multipliers = [c.get("multiplier", 1.0) for c in states.constants_of(optimizer)]
+    for parameter, variable, state, order, multiplier in zip(
+        parameters, variables, given, orders, multipliers, strict=True
+    ):
         back = np.argsort(order).tolist()
         shape = tuple(variable.shape[axis] for axis in back)
         if tuple(parameter.shape) != shape:
@@ -147,6 +150,9 @@ def to_torch(optimizer: Optimizer, parameters: Sequence[Any], axes: Axes = None)
         kept = {} if row.count == "none" else {"step": count}
         for name, value in state.items():
             kept[name] = torch.tensor(_transposed(value, back)).to(parameter)
+        if row.derived:
+            numbers = row.derived(rule, rate * multiplier, states.count_of(optimizer))
+            kept.update({name: torch.tensor(number) for name, number in numbers.items()})
         if isinstance(row.scalars, Mapping):
             for name, ours in row.scalars.items():
                 number = float(keras.ops.convert_to_numpy(optimizer.state.shared[ours].value))

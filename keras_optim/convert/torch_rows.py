@@ -1,5 +1,8 @@
 """Rows of the algorithms that torch.optim has too."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from keras_optim.algorithms.adadelta import Adadelta
@@ -8,6 +11,7 @@ from keras_optim.algorithms.adam import Adam
 from keras_optim.algorithms.adamax import Adamax
 from keras_optim.algorithms.adamw import AdamW
 from keras_optim.algorithms.amsgrad import AMSGrad
+from keras_optim.algorithms.asgd import ASGD
 from keras_optim.algorithms.nadam import Nadam
 from keras_optim.algorithms.nadamw import NadamW
 from keras_optim.algorithms.radam import RAdam
@@ -29,6 +33,13 @@ _STEP_SIZE = Slot(
     lambda s, *_: s["step_size"],
     lambda s, x, rate, rule: np.where(s["step_size"] > 0.0, s["step_size"], rate),
 )
+_MEAN = Slot("lag", lambda s, x, *_: s["ax"] - x, lambda s, x, *_: x + s["lag"])
+
+
+def _of_asgd(rule: Any, rate: float, count: int) -> Mapping[str, float]:
+    decay = 1.0 + rule.l2_regularization_strength * rate * count
+    return {"eta": rate / decay**rule.power, "mu": 1.0 / max(1, count - rule.start_step + 2)}
+
 
 LIBRARY = Library(
     name="torch.optim",
@@ -84,6 +95,7 @@ LIBRARY = Library(
             {**_EPS, "alpha": "rho", "momentum": "momentum", "centered": "centered"},
             {"square_avg": "velocity", "grad_avg": "mean", "momentum_buffer": "momentum"},
             fixed=_L2,
+            ours_fixed={"epsilon_inside_sqrt": False},
             count="kept",
         ),
         Row(
@@ -114,9 +126,23 @@ LIBRARY = Library(
             {"prev": _SIGN, "step_size": _STEP_SIZE},
             count="kept",
         ),
+        Row(
+            "ASGD",
+            ASGD,
+            {
+                "lr": "learning_rate",
+                "lambd": "l2_regularization_strength",
+                "alpha": "power",
+                "t0": "start_step",
+            },
+            {"ax": _MEAN},
+            fixed=_L2,
+            shifts={"start_step": 2},
+            derived=_of_asgd,
+            note="Equal while the rate stays: theirs follows a change one step later.",
+        ),
     ),
     refused={
-        "ASGD": "its rule is not here.",
         "Adafactor": "its `eps[0]` is a floor, ours is added, and it factors other axes.",
         "LBFGS": "it is a method of `keras_optim.minimize` here.",
         "Muon": "its rule is not here.",

@@ -69,14 +69,18 @@ class Wrapper(Optimizer):
 
     def _check_order(self, inner: Optimizer) -> None:
         """Raise a ValueError if an average inside would miss a change that the wrapper makes."""
-        wrappers = [rule for rule in layers(inner) if isinstance(rule, Wrapper)]
-        averages = [rule for rule in wrappers if type(rule).evaluate is not Wrapper.evaluate]
+        averages = [
+            rule
+            for rule in layers(inner)
+            if rule.averaging and not any(child.averaging for child in rule.children())
+        ]
         if averages and not self.around_averages:
             title, average = type(self).__name__, type(averages[0]).__name__
+            wrapped = isinstance(averages[0], Wrapper)
+            order = f" Write `{average}({title}(...))`." if wrapped else ""
             raise ValueError(
                 f"{title}: `inner` must not average weights, as {average} does, because the "
-                f"average would miss the changes of {title}. Write `{average}({title}(...))`. "
-                f"Received: inner={shown(inner)}"
+                f"average would miss the changes of {title}.{order} Received: inner={shown(inner)}"
             )
 
     def _second_of(self, inner: Optimizer) -> str:

@@ -70,7 +70,9 @@ def test_trains_saves_and_resumes(name, case, tmp_path):
     for ours, theirs in zip(model.optimizer.variables, loaded.optimizer.variables, strict=True):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
     kept = loaded.optimizer.variables[2:]
-    assert any(np.any(v.numpy() != 0) for v in kept) == any(loaded.optimizer.state.slots)
+    names = {slot for slots in loaded.optimizer.state.slots for slot in slots}
+    left = names - {"lag"}  # the model has the average, so that its lag is zero
+    assert any(np.any(v.numpy() != 0) for v in kept) == bool(left)
 
     for m in (model, loaded):
         passes.ready(m).fit(x, y, batch_size=16, epochs=1, shuffle=False, verbose=0)

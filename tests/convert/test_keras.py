@@ -34,8 +34,8 @@ BEGUN_THERE = {
     "Adamax": [TINY],
     "Nadam": [BE],
     "RMSprop": [
-        dict(rho=0.75, epsilon=1e-20),
-        dict(rho=0.75, momentum=0.5, epsilon=1e-20, weight_decay=0.25),
+        dict(rho=0.75, epsilon=1 / 64),
+        dict(rho=0.75, momentum=0.5, epsilon=1 / 64, centered=True, weight_decay=0.25),
     ],
     "Adagrad": [dict(initial_accumulator_value=0.25, epsilon=1 / 64)],
     "Adadelta": [dict(rho=0.75, epsilon=1 / 64)],
@@ -73,6 +73,8 @@ def test_begun_there(name, arguments, float64):
 
 HERE = [
     lambda: keras_optim.SGD(0.0625, momentum=0.75, nesterov=True),
+    lambda: keras_optim.SGDW(0.0625, momentum=0.75, weight_decay=0.25),
+    lambda: keras_optim.AdamaxW(0.0625, 0.25, **TINY),
     lambda: keras_optim.Adam(0.0625, **TINY, weight_decay=0.25),
     lambda: keras_optim.AdamW(0.0625, None, **TINY),
     lambda: keras_optim.AMSGrad(0.0625, **TINY),
@@ -80,6 +82,7 @@ HERE = [
     lambda: keras_optim.Nadam(0.0625, **BE, momentum_decay=1.0),
     lambda: keras_optim.NadamW(0.0625, 0.25, **BE, momentum_decay=1.0),
     lambda: keras_optim.RMSprop(0.0625, rho=0.75, momentum=0.5, epsilon=1e-20),
+    lambda: keras_optim.RMSprop(0.0625, 0.75, epsilon=1 / 64, epsilon_inside_sqrt=True),
     lambda: keras_optim.Adagrad(0.0625, 0.25, epsilon=1 / 64, epsilon_inside_sqrt=True),
     lambda: keras_optim.Adadelta(0.0625, rho=0.75, epsilon=1 / 64),
     lambda: keras_optim.Adafactor(0.0625, beta_2_decay=-0.75),

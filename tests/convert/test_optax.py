@@ -37,12 +37,15 @@ BEGUN_THERE = [
     ("lamb", dict(**BE, weight_decay=0.1)),
     ("novograd", BE),
     ("lion", dict(b1=0.8, b2=0.95)),
+    ("rmsprop", dict(decay=0.8, eps=1e-2)),
     ("rmsprop", dict(decay=0.8, eps=1e-2, eps_in_sqrt=False)),
     ("rmsprop", dict(decay=0.8, eps=1e-2, eps_in_sqrt=False, momentum=0.6, centered=True)),
     ("adagrad", dict(initial_accumulator_value=0.2, eps=1e-2)),
     ("adadelta", dict(rho=0.8, eps=1e-2)),
     ("sign_sgd", {}),
     ("signum", dict(beta=0.7)),
+    ("optimistic_gradient_descent", dict(beta=0.6)),
+    ("optimistic_adam_v2", dict(**BE, beta=0.6, nesterov=False)),
 ]
 OURS = dict(beta_1=0.8, beta_2=0.95, epsilon=1e-2)
 BEGUN_HERE = [
@@ -52,6 +55,9 @@ BEGUN_HERE = [
     lambda: keras_optim.Adam(0.05, **OURS, weight_decay=0.1),
     lambda: keras_optim.AdamW(0.05, **OURS, weight_decay=None),
     lambda: keras_optim.Adamax(0.05, **OURS, weight_decay=0.1),
+    lambda: keras_optim.AdamaxW(0.05, **OURS, weight_decay=0.1),
+    lambda: keras_optim.OptimisticGradientDescent(0.05, optimism=0.6),
+    lambda: keras_optim.OptimisticAdam(0.05, **OURS, optimism=0.6),
     lambda: keras_optim.Nadam(0.05, **OURS, momentum_decay=1e6),
     lambda: keras_optim.NadamW(0.05, **OURS, momentum_decay=1e6),
     lambda: keras_optim.AdaBelief(0.05, **OURS),
@@ -188,11 +194,11 @@ def adam_state(**arguments):
 REFUSED = {
     "the maximum": ("amsgrad", adam_state, {}, "maximum of the corrected"),
     "no such function": ("adma", adam_state, {}, "not in the table, which has: sgd, adam"),
-    "epsilon in the root": (
+    "a corrected mean": (
         "rmsprop",
-        lambda: optax.rmsprop(0.1).init([jnp.zeros(3)]),
-        {},
-        "`eps_in_sqrt` must be False. Received: eps_in_sqrt=True",
+        lambda: optax.rmsprop(0.1, bias_correction=True).init([jnp.zeros(3)]),
+        {"bias_correction": True},
+        "`bias_correction` must be False. Received: bias_correction=True",
     ),
     "two epsilons": ("adabelief", adam_state, dict(eps_root=0.5), "`eps_root` must be 1e-16 too"),
     "a state of another": (

@@ -41,6 +41,7 @@ BEGUN_THERE = [
     ("Adagrad", dict(initial_accumulator_value=0.2, eps=1e-2)),
     ("Adadelta", dict(rho=0.8, eps=1e-2)),
     ("Rprop", dict(etas=(0.6, 1.3), step_sizes=(0.01, 0.2))),
+    ("ASGD", dict(lambd=0.5, alpha=0.6, t0=3)),
 ]
 OURS = dict(beta_1=0.8, beta_2=0.95, epsilon=1e-2)
 BEGUN_HERE = [
@@ -58,6 +59,7 @@ BEGUN_HERE = [
     lambda: keras_optim.Adagrad(0.05, initial_accumulator_value=0.2, epsilon=1e-2),
     lambda: keras_optim.Adadelta(0.05, rho=0.8, epsilon=1e-2),
     lambda: keras_optim.Rprop(0.05, eta_minus=0.6, eta_plus=1.3, max_step_size=0.2),
+    lambda: keras_optim.ASGD(0.05, l2_regularization_strength=0.5, start_step=4),
 ]
 
 
@@ -96,6 +98,27 @@ def test_not_begun_at_all(make):
     ps = parameters()
     theirs = convert.to_torch(ours, ps)
     assert difference(theirs_on(theirs, ps, FIRST), ours_on(ours, xs, FIRST)) < EXACT
+
+
+@pytest.mark.parametrize("start", [1, 5, 12, 100])
+def test_the_mean_of_asgd_comes_along(start):
+    """Begun before, at and after the start of averaging, and there and back again."""
+    ps = parameters()
+    theirs = torch.optim.ASGD(ps, lr=0.05, lambd=0.5, t0=start - 2)
+    theirs_on(theirs, ps, FIRST)
+    xs = variables([p.detach().numpy() for p in ps])
+    ours = convert.from_torch(theirs, xs)
+    again_ps = parameters(numbers(xs))
+    again = convert.to_torch(ours, again_ps)
+    for optimizer, parts in ((theirs, ps), (again, again_ps)):
+        theirs_on(optimizer, parts, SECOND)
+    ours_on(ours, xs, SECOND)
+    trained = numbers(xs)
+    ours.finalize_variable_values(xs)
+    for optimizer, parts in ((theirs, ps), (again, again_ps)):
+        means = [optimizer.state[p]["ax"].numpy() for p in parts]
+        assert difference([numbers(xs)], [means]) < EXACT
+    assert (difference([numbers(xs)], [trained]) > 0.01) == (start < 16)
 
 
 def test_every_row_is_tried():

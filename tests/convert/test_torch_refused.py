@@ -26,7 +26,7 @@ REFUSED_THERE = {
     "dampening": (lambda ps: torch.optim.SGD(ps, momentum=0.9, dampening=0.5), "`dampening` must"),
     "maximize": (lambda ps: torch.optim.Adam(ps, maximize=True), "`maximize` must be False"),
     "lr_decay": (lambda ps: torch.optim.Adagrad(ps, lr_decay=0.1), "InverseTimeDecay"),
-    "not here": (lambda ps: torch.optim.ASGD(ps), "ASGD of torch.optim .* its rule is not here"),
+    "not here": (lambda ps: torch.optim.Adafactor(ps), "Adafactor of torch.optim .* is a floor"),
     "groups with other betas": (
         lambda ps: torch.optim.Adam([{"params": ps[:2], "betas": (0.5, 0.9)}, {"params": ps[2:]}]),
         "groups differ in beta_1, beta_2",

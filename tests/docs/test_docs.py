@@ -176,7 +176,9 @@ EQUAL_TO_KERAS = {
     "keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True, weight_decay=0.1)": (
         "keras_optim.SGD(0.01, momentum=0.9, nesterov=True, weight_decay=0.1)"
     ),
-    "keras.optimizers.RMSprop()": "keras_optim.RMSprop(0.001, rho=0.9, epsilon=1e-7)",
+    "keras.optimizers.RMSprop()": (
+        "keras_optim.RMSprop(0.001, rho=0.9, epsilon=1e-7, epsilon_inside_sqrt=True)"
+    ),
     "keras.optimizers.Adam()": "keras_optim.Adam(0.001, epsilon=1e-7)",
     "keras.optimizers.Adam(amsgrad=True)": "keras_optim.AMSGrad(0.001, epsilon=1e-7)",
     "keras.optimizers.AdamW()": "keras_optim.AdamW(0.001, weight_decay=0.004, epsilon=1e-7)",

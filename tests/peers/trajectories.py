@@ -22,6 +22,7 @@ LIBRARIES = (
     "prodigyopt",
     "pytorch-optimizer",
     "schedulefree",
+    "tensorflow",
     "torch",
     "torch-optimi",
 )

@@ -9,10 +9,18 @@ def pairwise(options):
     Of all combinations it takes, again and again, the first that has most pairs not seen before.
     """
     rows = [dict(zip(options, values)) for values in itertools.product(*options.values())]
-    missing, chosen = set().union(*map(pairs, rows)), []
+    return [rows[i] for i in greedy({i: pairs(row) for i, row in enumerate(rows)})]
+
+
+def greedy(sets):
+    """Choose keys of a dict of sets, until their sets have all that any of the sets has.
+
+    It takes, again and again, the first that has most of what is missing.
+    """
+    missing, chosen = set().union(*sets.values()), []
     while missing:
-        chosen.append(max(rows, key=lambda row: len(pairs(row) & missing)))
-        missing -= pairs(chosen[-1])
+        chosen.append(max(sets, key=lambda key: len(sets[key] & missing)))
+        missing -= sets[chosen[-1]]
     return chosen
 
 

@@ -22,8 +22,18 @@ def rule(name, old, new):
 
 RULES = [
     rule("adam", "-unbias(lr * share, self.beta_1, t)", "-unbias(lr * share, self.beta_2, t)"),
-    rule("sgd", "g + self.momentum * m if", "self.momentum * m if"),
-    rule("sgd", 'm = self.momentum * s["momentum"] + g', 'm = self.momentum * s["momentum"] - g'),
+    Mutant(
+        "keras_optim/algorithms/descent.py",
+        "g + self.momentum * m if",
+        "self.momentum * m if",
+        f"{REFERENCE} -k sgd",
+    ),
+    Mutant(
+        "keras_optim/algorithms/descent.py",
+        'm = self.momentum * s["momentum"] + g',
+        'm = self.momentum * s["momentum"] - g',
+        f"{REFERENCE} -k sgd",
+    ),
     rule("lion", "ema(m, g, self.beta_2)", "ema(m, g, self.beta_1)"),
     rule("adafactor", "mean(share, -2)", "mean(share, -1)"),
     rule("adafactor", "/ self.clip_threshold, 1.0)", "/ self.clip_threshold, 2.0)"),
