@@ -15,6 +15,7 @@ from keras_optim.algorithms.adamax import Adamax
 from keras_optim.algorithms.adamod import AdaMod
 from keras_optim.algorithms.adamp import AdamP
 from keras_optim.algorithms.adamw import AdamW
+from keras_optim.algorithms.ademamix import AdEMAMix
 from keras_optim.algorithms.adopt import ADOPT
 from keras_optim.algorithms.aggmo import AggMo
 from keras_optim.algorithms.amsbound import AMSBound
@@ -110,6 +111,7 @@ ALGORITHMS = (
     Row(AdaBound, "moments", 2019, "1902.09843", "Adam that turns into SGD, by bounds."),
     Row(AMSBound, "moments", 2019, "1902.09843", "AMSGrad that turns into SGD, by bounds."),
     Row(ADOPT, "moments", 2024, "2411.02853", "Adam that divides by the gradients before."),
+    Row(AdEMAMix, "moments", 2024, "2409.03137", "Adam with a second, very slow momentum."),
     Row(SWATS, "moments", 2017, "1712.07628", "Adam that switches to SGD by itself."),
     Row(LARS, "layerwise", 2017, "1708.03888", "Momentum steps in proportion to the weights."),
     Row(Lamb, "layerwise", 2019, "1904.00962", "Adam steps in proportion to the weights."),

@@ -60,6 +60,26 @@ def unbias(average: Tensor, decay: float, t: Tensor) -> Tensor:
     return average / bias(decay, t, like=average)
 
 
+def decay_in_warmup(
+    start: float, decay: float, steps: int | None, t: Tensor, like: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the decay rate at step `t`, and 1 less it, while its half-life grows linearly.
+
+    `1 / log(rate)` goes from that of `start` to that of `decay` within `steps` steps; `None`:
+    there is no warm-up. So half of the way, the half-life is the mean of both.
+
+    >>> from keras import ops
+    >>> half = decay_in_warmup(0.5, 0.5 ** (1 / 3), 4, ops.convert_to_tensor(2), ops.ones(()))
+    >>> [round(float(number) ** 2, 6) for number in half][0]  # a half-life of 2
+    0.5
+    """
+    if steps is None:
+        return decay, 1.0 - decay
+    done = smaller(ops.cast(t, like.dtype) / steps, 1.0)
+    logarithm = 1.0 / ((1.0 - done) / _log(start) + done / _log(decay))
+    return ops.exp(logarithm), -ops.expm1(logarithm)
+
+
 def root(square: Tensor, epsilon: float, inside: bool = False) -> Tensor:
     """Return `sqrt(square) + epsilon`, or `sqrt(square + epsilon)`, which are never zero.
 
