@@ -15,6 +15,7 @@ from keras_optim.algorithms.adamax import Adamax
 from keras_optim.algorithms.adamod import AdaMod
 from keras_optim.algorithms.adamp import AdamP
 from keras_optim.algorithms.adamw import AdamW
+from keras_optim.algorithms.adan import Adan
 from keras_optim.algorithms.ademamix import AdEMAMix
 from keras_optim.algorithms.adopt import ADOPT
 from keras_optim.algorithms.aggmo import AggMo
@@ -24,9 +25,11 @@ from keras_optim.algorithms.diffgrad import DiffGrad
 from keras_optim.algorithms.fromage import Fromage
 from keras_optim.algorithms.ftrl import Ftrl
 from keras_optim.algorithms.lamb import Lamb
+from keras_optim.algorithms.laprop import LaProp
 from keras_optim.algorithms.lars import LARS
 from keras_optim.algorithms.lion import Lion
 from keras_optim.algorithms.madgrad import MADGRAD
+from keras_optim.algorithms.mars import MARS
 from keras_optim.algorithms.nadam import Nadam
 from keras_optim.algorithms.nadamw import NadamW
 from keras_optim.algorithms.novograd import NovoGrad
@@ -112,6 +115,9 @@ ALGORITHMS = (
     Row(AMSBound, "moments", 2019, "1902.09843", "AMSGrad that turns into SGD, by bounds."),
     Row(ADOPT, "moments", 2024, "2411.02853", "Adam that divides by the gradients before."),
     Row(AdEMAMix, "moments", 2024, "2409.03137", "Adam with a second, very slow momentum."),
+    Row(MARS, "moments", 2024, "2411.10438", "Adam on gradients with less variance."),
+    Row(Adan, "moments", 2022, "2208.06677", "Adam that looks ahead by differences of gradients."),
+    Row(LaProp, "moments", 2020, "2002.04839", "Adam that normalises before the momentum."),
     Row(SWATS, "moments", 2017, "1712.07628", "Adam that switches to SGD by itself."),
     Row(LARS, "layerwise", 2017, "1708.03888", "Momentum steps in proportion to the weights."),
     Row(Lamb, "layerwise", 2019, "1904.00962", "Adam steps in proportion to the weights."),
