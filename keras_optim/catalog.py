@@ -12,6 +12,7 @@ from keras_optim.algorithms.adafactor import Adafactor
 from keras_optim.algorithms.adagrad import Adagrad
 from keras_optim.algorithms.adam import Adam
 from keras_optim.algorithms.adamax import Adamax
+from keras_optim.algorithms.adamc import AdamC
 from keras_optim.algorithms.adamod import AdaMod
 from keras_optim.algorithms.adamp import AdamP
 from keras_optim.algorithms.adamw import AdamW
@@ -21,9 +22,11 @@ from keras_optim.algorithms.adopt import ADOPT
 from keras_optim.algorithms.aggmo import AggMo
 from keras_optim.algorithms.amsbound import AMSBound
 from keras_optim.algorithms.amsgrad import AMSGrad
+from keras_optim.algorithms.came import CAME
 from keras_optim.algorithms.diffgrad import DiffGrad
 from keras_optim.algorithms.fromage import Fromage
 from keras_optim.algorithms.ftrl import Ftrl
+from keras_optim.algorithms.grams import Grams
 from keras_optim.algorithms.lamb import Lamb
 from keras_optim.algorithms.laprop import LaProp
 from keras_optim.algorithms.lars import LARS
@@ -44,7 +47,9 @@ from keras_optim.algorithms.sgdp import SGDP
 from keras_optim.algorithms.shampoo import Shampoo
 from keras_optim.algorithms.signsgd import SignSGD
 from keras_optim.algorithms.signum import Signum
+from keras_optim.algorithms.simplifiedademamix import SimplifiedAdEMAMix
 from keras_optim.algorithms.sm3 import SM3
+from keras_optim.algorithms.stableadamw import StableAdamW
 from keras_optim.algorithms.swats import SWATS
 from keras_optim.algorithms.tiger import Tiger
 from keras_optim.algorithms.yogi import Yogi
@@ -96,6 +101,7 @@ ALGORITHMS = (
     Row(Adadelta, "adaptive", 2012, "1212.5701", "Steps as long as the recent steps were."),
     Row(Adafactor, "adaptive", 2018, "1804.04235", "Second moments from rows and columns alone."),
     Row(SM3, "adaptive", 2019, "1901.11150", "Adagrad in the memory of rows and columns."),
+    Row(CAME, "adaptive", 2023, "2307.02047", "Adafactor with momentum, by its confidence."),
     Row(MADGRAD, "adaptive", 2021, "2101.11075", "Dual averaging, momentum and a cube root."),
     Row(Adam, "moments", 2014, "1412.6980", "Momentum over a running root mean square."),
     Row(Adamax, "moments", 2014, "1412.6980", "Adam with a fading maximum for a scale."),
@@ -118,6 +124,12 @@ ALGORITHMS = (
     Row(MARS, "moments", 2024, "2411.10438", "Adam on gradients with less variance."),
     Row(Adan, "moments", 2022, "2208.06677", "Adam that looks ahead by differences of gradients."),
     Row(LaProp, "moments", 2020, "2002.04839", "Adam that normalises before the momentum."),
+    Row(StableAdamW, "moments", 2023, "2304.13013", "AdamW that brakes when gradients grow."),
+    Row(
+        SimplifiedAdEMAMix, "moments", 2025, "2502.02431", "A long momentum and the last gradient."
+    ),
+    Row(Grams, "moments", 2024, "2412.17107", "Adam's size of step, the gradient's sign."),
+    Row(AdamC, "moments", 2025, "2506.02285", "AdamW whose decay fits the schedule."),
     Row(SWATS, "moments", 2017, "1712.07628", "Adam that switches to SGD by itself."),
     Row(LARS, "layerwise", 2017, "1708.03888", "Momentum steps in proportion to the weights."),
     Row(Lamb, "layerwise", 2019, "1904.00962", "Adam steps in proportion to the weights."),

@@ -204,6 +204,20 @@ def mean(x: Tensor, axis: int | tuple[int, ...] | None = None) -> Tensor:
     return ops.sum(x, axis=axis, keepdims=True) / max(math.prod(x.shape[i] for i in axes), 1)
 
 
+def over_factored_root(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Divide by the root of the matrix of rank 1 that has these means of rows and of columns.
+
+    That is `x / sqrt(rows * columns / mean(rows))`, for the last two axes. The roots come one after
+    the other, because the product of a tiny row and a tiny column would be zero.
+
+    >>> from keras import ops
+    >>> rows, columns = ops.array([[1.0], [9.0]]), ops.array([[5.0, 5.0]])
+    >>> ops.convert_to_numpy(over_factored_root(ops.ones((2, 2)), rows, columns) ** -1).tolist()
+    [[1.0, 1.0], [3.0, 3.0]]
+    """
+    return x / ops.sqrt(rows) * (ops.sqrt(mean(rows, -2)) / ops.sqrt(columns))
+
+
 def every(
     period: int,
     start: int,

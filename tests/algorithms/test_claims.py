@@ -107,7 +107,7 @@ def test_memory(row):
     """Numbers kept for each weight of a large matrix; of a wrapper, what it adds to Adam's."""
     wrapper = row in WRAPPERS
     optimizer = row.algorithm(*[make("adam")] * wrapper, **row.algorithm.trial_arguments)
-    x = keras.Variable(np.zeros((80, 80), "float32"))
+    x = keras.Variable(np.zeros((100, 100), "float32"))
     optimizer.build([x])
-    kept = sum(int(np.prod(v.shape)) for v in optimizer.variables) / (80 * 80)
+    kept = sum(int(np.prod(v.shape)) for v in optimizer.variables) / (100 * 100)
     assert abs(kept - 2 * wrapper - row.algorithm.memory) < 0.05
