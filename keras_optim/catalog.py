@@ -13,6 +13,7 @@ from keras_optim.algorithms.adagrad import Adagrad
 from keras_optim.algorithms.adam import Adam
 from keras_optim.algorithms.adamax import Adamax
 from keras_optim.algorithms.adamc import AdamC
+from keras_optim.algorithms.adammini import AdamMini
 from keras_optim.algorithms.adamod import AdaMod
 from keras_optim.algorithms.adamp import AdamP
 from keras_optim.algorithms.adamw import AdamW
@@ -130,6 +131,7 @@ ALGORITHMS = (
     ),
     Row(Grams, "moments", 2024, "2412.17107", "Adam's size of step, the gradient's sign."),
     Row(AdamC, "moments", 2025, "2506.02285", "AdamW whose decay fits the schedule."),
+    Row(AdamMini, "moments", 2024, "2406.16793", "Adam with one rate for each block."),
     Row(SWATS, "moments", 2017, "1712.07628", "Adam that switches to SGD by itself."),
     Row(LARS, "layerwise", 2017, "1708.03888", "Momentum steps in proportion to the weights."),
     Row(Lamb, "layerwise", 2019, "1904.00962", "Adam steps in proportion to the weights."),

@@ -95,7 +95,8 @@ class Rule:
 
     trial_arguments: Mapping[str, Any] = {}
     """Required arguments; a zero for an argument that would make a wrapper random; and a small
-    number for steps before which a rule is another one."""
+    number for steps before which a rule is another one; and a choice that follows from paths, which
+    tests do not have."""
 
     trial_variants: tuple[Mapping[str, Any], ...] = ()
     """Arguments that change which state is kept, each tried beside the defaults."""
