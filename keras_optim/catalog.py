@@ -58,9 +58,11 @@ from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer
 from keras_optim.wrappers.adaptive_clipping import AdaptiveClipping
 from keras_optim.wrappers.asam import ASAM
+from keras_optim.wrappers.cautious import Cautious
 from keras_optim.wrappers.centralization import Centralization
 from keras_optim.wrappers.ema import EMA
 from keras_optim.wrappers.gradient_noise import GradientNoise
+from keras_optim.wrappers.grokfast import Grokfast
 from keras_optim.wrappers.lazy_rows import LazyRows
 from keras_optim.wrappers.lookahead import Lookahead
 from keras_optim.wrappers.rate_multipliers import RateMultipliers
@@ -157,6 +159,8 @@ WRAPPERS = (
     Row(RateMultipliers, "wrapper", 2018, "1801.06146", "A rate of its own for each layer."),
     Row(Centralization, "wrapper", 2020, "2004.01461", "Gradients without the mean of each unit."),
     Row(AdaptiveClipping, "wrapper", 2021, "2102.06171", "Clip relative to the weights, by unit."),
+    Row(Grokfast, "wrapper", 2024, "2405.20233", "The slow part of the gradient, amplified."),
+    Row(Cautious, "wrapper", 2024, "2411.16085", "No weight moves against its gradient."),
     Row(
         SkipNonFinite, "wrapper", 2017, "1710.03740", "Leave out steps with overflowing gradients."
     ),

@@ -87,7 +87,9 @@ def test_elementwise(row, float64):
 
     def path_of(case, starts, steps):
         if row in WRAPPERS:
-            optimizer = row.algorithm(make("sgd", learning_rate=1e-3), **needed, **case)
+            optimizer = row.algorithm(
+                make("sgd", learning_rate=1e-3, momentum=0.9), **needed, **case
+            )
         else:
             optimizer = row.algorithm(learning_rate=1e-3, **needed, **case)
         return run(optimizer, starts, steps, dtype="float64", second=curved)

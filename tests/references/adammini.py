@@ -64,9 +64,7 @@ def transposed(x):
 
 
 PEERS = {
-    "adammini of a matrix, adam-mini": peer(
-        "column", "mlp.weight", (4, 3), transposed, transposed
-    ),
+    "adammini of a matrix, adam-mini": peer("column", "mlp.weight", (4, 3), transposed, transposed),
     "adammini of an embedding, adam-mini": peer("row", "embed.weight", (4, 3), np.copy, np.copy),
     "adammini of heads, adam-mini": peer(
         "head",
