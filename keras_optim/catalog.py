@@ -14,22 +14,30 @@ from keras_optim.algorithms.adahessian import AdaHessian
 from keras_optim.algorithms.adam import Adam
 from keras_optim.algorithms.adamax import Adamax
 from keras_optim.algorithms.adamaxw import AdamaxW
+from keras_optim.algorithms.adamc import AdamC
+from keras_optim.algorithms.adammini import AdamMini
 from keras_optim.algorithms.adamod import AdaMod
 from keras_optim.algorithms.adamp import AdamP
 from keras_optim.algorithms.adamw import AdamW
+from keras_optim.algorithms.adan import Adan
+from keras_optim.algorithms.ademamix import AdEMAMix
 from keras_optim.algorithms.adopt import ADOPT
 from keras_optim.algorithms.aggmo import AggMo
 from keras_optim.algorithms.amsbound import AMSBound
 from keras_optim.algorithms.amsgrad import AMSGrad
 from keras_optim.algorithms.asgd import ASGD
 from keras_optim.algorithms.conditionalgradient import ConditionalGradient
+from keras_optim.algorithms.came import CAME
 from keras_optim.algorithms.diffgrad import DiffGrad
 from keras_optim.algorithms.fromage import Fromage
 from keras_optim.algorithms.ftrl import Ftrl
+from keras_optim.algorithms.grams import Grams
 from keras_optim.algorithms.lamb import Lamb
+from keras_optim.algorithms.laprop import LaProp
 from keras_optim.algorithms.lars import LARS
 from keras_optim.algorithms.lion import Lion
 from keras_optim.algorithms.madgrad import MADGRAD
+from keras_optim.algorithms.mars import MARS
 from keras_optim.algorithms.nadam import Nadam
 from keras_optim.algorithms.nadamw import NadamW
 from keras_optim.algorithms.novograd import NovoGrad
@@ -49,9 +57,11 @@ from keras_optim.algorithms.sgdw import SGDW
 from keras_optim.algorithms.shampoo import Shampoo
 from keras_optim.algorithms.signsgd import SignSGD
 from keras_optim.algorithms.signum import Signum
+from keras_optim.algorithms.simplifiedademamix import SimplifiedAdEMAMix
 from keras_optim.algorithms.sm3 import SM3
 from keras_optim.algorithms.sophiag import SophiaG
 from keras_optim.algorithms.sophiah import SophiaH
+from keras_optim.algorithms.stableadamw import StableAdamW
 from keras_optim.algorithms.swats import SWATS
 from keras_optim.algorithms.tiger import Tiger
 from keras_optim.algorithms.yogi import Yogi
@@ -59,9 +69,11 @@ from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer
 from keras_optim.wrappers.adaptive_clipping import AdaptiveClipping
 from keras_optim.wrappers.asam import ASAM
+from keras_optim.wrappers.cautious import Cautious
 from keras_optim.wrappers.centralization import Centralization
 from keras_optim.wrappers.ema import EMA
 from keras_optim.wrappers.gradient_noise import GradientNoise
+from keras_optim.wrappers.grokfast import Grokfast
 from keras_optim.wrappers.lazy_rows import LazyRows
 from keras_optim.wrappers.lookahead import Lookahead
 from keras_optim.wrappers.rate_multipliers import RateMultipliers
@@ -121,6 +133,7 @@ ALGORITHMS = (
     Row(Adadelta, "adaptive", 2012, "1212.5701", "Steps as long as the recent steps were."),
     Row(Adafactor, "adaptive", 2018, "1804.04235", "Second moments from rows and columns alone."),
     Row(SM3, "adaptive", 2019, "1901.11150", "Adagrad in the memory of rows and columns."),
+    Row(CAME, "adaptive", 2023, "2307.02047", "Adafactor with momentum, by its confidence."),
     Row(MADGRAD, "adaptive", 2021, "2101.11075", "Dual averaging, momentum and a cube root."),
     Row(Adam, "moments", 2014, "1412.6980", "Momentum over a running root mean square."),
     Row(Adamax, "moments", 2014, "1412.6980", "Adam with a fading maximum for a scale."),
@@ -142,6 +155,17 @@ ALGORITHMS = (
     Row(AdaBound, "moments", 2019, "1902.09843", "Adam that turns into SGD, by bounds."),
     Row(AMSBound, "moments", 2019, "1902.09843", "AMSGrad that turns into SGD, by bounds."),
     Row(ADOPT, "moments", 2024, "2411.02853", "Adam that divides by the gradients before."),
+    Row(AdEMAMix, "moments", 2024, "2409.03137", "Adam with a second, very slow momentum."),
+    Row(MARS, "moments", 2024, "2411.10438", "Adam on gradients with less variance."),
+    Row(Adan, "moments", 2022, "2208.06677", "Adam that looks ahead by differences of gradients."),
+    Row(LaProp, "moments", 2020, "2002.04839", "Adam that normalises before the momentum."),
+    Row(StableAdamW, "moments", 2023, "2304.13013", "AdamW that brakes when gradients grow."),
+    Row(
+        SimplifiedAdEMAMix, "moments", 2025, "2502.02431", "A long momentum and the last gradient."
+    ),
+    Row(Grams, "moments", 2024, "2412.17107", "Adam's size of step, the gradient's sign."),
+    Row(AdamC, "moments", 2025, "2506.02285", "AdamW whose decay fits the schedule."),
+    Row(AdamMini, "moments", 2024, "2406.16793", "Adam with one rate for each block."),
     Row(SWATS, "moments", 2017, "1712.07628", "Adam that switches to SGD by itself."),
     Row(LARS, "layerwise", 2017, "1708.03888", "Momentum steps in proportion to the weights."),
     Row(Lamb, "layerwise", 2019, "1904.00962", "Adam steps in proportion to the weights."),
@@ -199,6 +223,8 @@ WRAPPERS = (
     Row(RateMultipliers, "wrapper", 2018, "1801.06146", "A rate of its own for each layer."),
     Row(Centralization, "wrapper", 2020, "2004.01461", "Gradients without the mean of each unit."),
     Row(AdaptiveClipping, "wrapper", 2021, "2102.06171", "Clip relative to the weights, by unit."),
+    Row(Grokfast, "wrapper", 2024, "2405.20233", "The slow part of the gradient, amplified."),
+    Row(Cautious, "wrapper", 2024, "2411.16085", "No weight moves against its gradient."),
     Row(
         SkipNonFinite, "wrapper", 2017, "1710.03740", "Leave out steps with overflowing gradients."
     ),

@@ -102,8 +102,8 @@ class Rule:
     """A learning rate that trains a small network within a few dozen steps."""
 
     trial_arguments: Mapping[str, Any] = {}
-    """Required arguments; a zero for an argument that would make a wrapper random; and numbers that
-    let a rule act within a few steps."""
+    """Required arguments; a zero for an argument that would make a wrapper random; numbers that let
+    a rule act within a few steps; and a choice that else follows from paths."""
 
     trial_variants: tuple[Mapping[str, Any], ...] = ()
     """Arguments that change which state is kept, each tried beside the defaults."""
@@ -227,11 +227,15 @@ class Rule:
         before, decayed = s["decay"] or (x, 0.0)  # added in this order when it is written
         return self.stored(before + (decayed + change), s) - x
 
+    def decayed(self, x: Tensor, s: Slots, lr: Tensor) -> Tensor:
+        """Return the change of `x` by decoupled weight decay."""
+        return -lr * s["weight_decay"] * x
+
     def step(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         """Apply decoupled weight decay, then `update`. The engine and wrappers call this."""
-        if not (decay := s["weight_decay"]):
+        if not s["weight_decay"]:
             return self.update(g, x, s, t, lr)
-        decayed = -lr * decay * x
+        decayed = self.decayed(x, s, lr)
         change, new = self.update(g, x + decayed, {**s, "decay": (x, decayed)}, t, lr)
         return decayed + change, new
 

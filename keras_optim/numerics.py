@@ -60,6 +60,26 @@ def unbias(average: Tensor, decay: float, t: Tensor) -> Tensor:
     return average / bias(decay, t, like=average)
 
 
+def decay_in_warmup(
+    start: float, decay: float, steps: int | None, t: Tensor, like: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the decay rate at step `t`, and 1 less it, while its half-life grows linearly.
+
+    `1 / log(rate)` goes from that of `start` to that of `decay` within `steps` steps; `None`:
+    there is no warm-up. So half of the way, the half-life is the mean of both.
+
+    >>> from keras import ops
+    >>> half = decay_in_warmup(0.5, 0.5 ** (1 / 3), 4, ops.convert_to_tensor(2), ops.ones(()))
+    >>> [round(float(number) ** 2, 6) for number in half][0]  # a half-life of 2
+    0.5
+    """
+    if steps is None:
+        return decay, 1.0 - decay
+    done = smaller(ops.cast(t, like.dtype) / steps, 1.0)
+    logarithm = 1.0 / ((1.0 - done) / _log(start) + done / _log(decay))
+    return ops.exp(logarithm), -ops.expm1(logarithm)
+
+
 def root(square: Tensor, epsilon: float, inside: bool = False) -> Tensor:
     """Return `sqrt(square) + epsilon`, or `sqrt(square + epsilon)`, which are never zero.
 
@@ -182,6 +202,20 @@ def mean(x: Tensor, axis: int | tuple[int, ...] | None = None) -> Tensor:
         return ops.sum(x) / max(math.prod(x.shape), 1)
     axes = (axis,) if isinstance(axis, int) else axis
     return ops.sum(x, axis=axis, keepdims=True) / max(math.prod(x.shape[i] for i in axes), 1)
+
+
+def over_factored_root(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Divide by the root of the matrix of rank 1 that has these means of rows and of columns.
+
+    That is `x / sqrt(rows * columns / mean(rows))`, for the last two axes. The roots come one after
+    the other, because the product of a tiny row and a tiny column would be zero.
+
+    >>> from keras import ops
+    >>> rows, columns = ops.array([[1.0], [9.0]]), ops.array([[5.0, 5.0]])
+    >>> ops.convert_to_numpy(over_factored_root(ops.ones((2, 2)), rows, columns) ** -1).tolist()
+    [[1.0, 1.0], [3.0, 3.0]]
+    """
+    return x / ops.sqrt(rows) * (ops.sqrt(mean(rows, -2)) / ops.sqrt(columns))
 
 
 def every(

@@ -12,7 +12,7 @@ from keras_optim.arguments.ranges import (
     Positive,
     Range,
 )
-from keras_optim.numerics import between, larger, mean, smaller
+from keras_optim.numerics import between, larger, mean, over_factored_root, smaller
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 
 
@@ -113,8 +113,7 @@ class Adafactor(Optimizer):
             rows = (1.0 - new) * s["rows"] + new * mean(share, -1)
             columns = (1.0 - new) * s["columns"] + new * mean(share, -2)
             slots = {"rows": rows, "columns": columns}
-            # One after the other: the product of a tiny row and a tiny column would be zero.
-            u = g / ops.sqrt(rows) * (ops.sqrt(mean(rows, -2)) / ops.sqrt(columns))
+            u = over_factored_root(g, rows, columns)
         u = u / larger(ops.sqrt(mean(u * u)) / self.clip_threshold, 1.0)
         rate = smaller(lr, 1.0 / ops.sqrt(t)) if self.relative_step else lr
         if self.scale_parameter:

@@ -26,6 +26,8 @@ ENGINE = SimpleNamespace(write=on_cuda.write, load=emulator.load, Tables=on_cuda
 OPERATION_BY_OPERATION = {
     **OPERATION_BY_OPERATION,
     "adafactor": "means of rows, not yet there",
+    "adammini": "means of rows, not yet there",
+    "came": "means of rows, not yet there",
     "lazyrows(adam)": "looks along rows, not yet there",
     "sm3": "maxima of rows, not yet there",
 }
