@@ -19,17 +19,24 @@ from keras_optim.algorithms.adopt import ADOPT
 from keras_optim.algorithms.aggmo import AggMo
 from keras_optim.algorithms.amsbound import AMSBound
 from keras_optim.algorithms.amsgrad import AMSGrad
+from keras_optim.algorithms.cocob import COCOB
+from keras_optim.algorithms.dadaptadam import DAdaptAdam
+from keras_optim.algorithms.dadaptsgd import DAdaptSGD
 from keras_optim.algorithms.diffgrad import DiffGrad
+from keras_optim.algorithms.dog import DoG
+from keras_optim.algorithms.dowg import DoWG
 from keras_optim.algorithms.fromage import Fromage
 from keras_optim.algorithms.ftrl import Ftrl
 from keras_optim.algorithms.lamb import Lamb
 from keras_optim.algorithms.lars import LARS
+from keras_optim.algorithms.ldog import LDoG
 from keras_optim.algorithms.lion import Lion
 from keras_optim.algorithms.madgrad import MADGRAD
 from keras_optim.algorithms.nadam import Nadam
 from keras_optim.algorithms.nadamw import NadamW
 from keras_optim.algorithms.novograd import NovoGrad
 from keras_optim.algorithms.padam import PAdam
+from keras_optim.algorithms.prodigy import Prodigy
 from keras_optim.algorithms.qhadam import QHAdam
 from keras_optim.algorithms.qhm import QHM
 from keras_optim.algorithms.radam import RAdam
@@ -123,6 +130,13 @@ ALGORITHMS = (
         "Gradients whitened by their rows and columns.",
         no_peer="optax has none, and that of pytorch-optimizer whitens vectors and each axis",
     ),
+    Row(Prodigy, "free", 2023, "2306.06101", "Adam that estimates its rate from the distance."),
+    Row(DoG, "free", 2023, "2302.12022", "The distance moved over the gradients seen."),
+    Row(LDoG, "free", 2023, "2302.12022", "DoG for each variable by itself."),
+    Row(DoWG, "free", 2023, "2305.16284", "DoG whose gradients count by their distance."),
+    Row(DAdaptAdam, "free", 2023, "2301.07733", "Adam that bounds its rate from below."),
+    Row(DAdaptSGD, "free", 2023, "2301.07733", "Momentum that bounds its rate from below."),
+    Row(COCOB, "free", 2017, "1705.07795", "Each weight bets on the sign of its gradient."),
     Row(Rprop, "sign", 1993, "ICNN 1993", "Longer steps while a sign lasts; full batches."),
     Row(SignSGD, "sign", 2018, "1802.04434", "Only the sign of the gradient counts."),
     Row(Signum, "sign", 2018, "1802.04434", "The sign of the momentum."),

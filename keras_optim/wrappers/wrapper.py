@@ -69,15 +69,18 @@ class Wrapper(Optimizer):
 
     def _check_order(self, inner: Optimizer) -> None:
         """Raise a ValueError if an average inside would miss a change that the wrapper makes."""
-        wrappers = [rule for rule in layers(inner) if isinstance(rule, Wrapper)]
-        averages = [rule for rule in wrappers if type(rule).evaluate is not Wrapper.evaluate]
-        if averages and not self.around_averages:
-            title, average = type(self).__name__, type(averages[0]).__name__
-            raise ValueError(
-                f"{title}: `inner` must not average weights, as {average} does, because the "
-                f"average would miss the changes of {title}. Write `{average}({title}(...))`. "
-                f"Received: inner={shown(inner)}"
-            )
+        if self.around_averages or not inner.averaging:
+            return
+        title, passed_on = type(self).__name__, Wrapper.evaluate
+        averages = [r for r in layers(inner) if r.averaging]
+        average = next(r for r in averages if type(r).evaluate is not passed_on)
+        name, advice = type(average).__name__, "Let it leave its average out"
+        if isinstance(average, Wrapper):
+            advice = f"Write `{name}({title}(...))`"
+        raise ValueError(
+            f"{title}: `inner` must not average weights, as {name} does, because the average "
+            f"would miss the changes of {title}. {advice}. Received: inner={shown(inner)}"
+        )
 
     def _second_of(self, inner: Optimizer) -> str:
         """Return the need of a second pass; raise a ValueError if wrapper and `inner` have it."""
