@@ -60,6 +60,7 @@ from keras_optim.wrappers.ema import EMA
 from keras_optim.wrappers.gradient_noise import GradientNoise
 from keras_optim.wrappers.lazy_rows import LazyRows
 from keras_optim.wrappers.lookahead import Lookahead
+from keras_optim.wrappers.mechanic import Mechanic
 from keras_optim.wrappers.rate_multipliers import RateMultipliers
 from keras_optim.wrappers.route import Route
 from keras_optim.wrappers.sam import SAM
@@ -158,6 +159,7 @@ WRAPPERS = (
     Row(
         EMA, "wrapper", 1992, "Polyak & Juditsky 1992", "Test with a moving average of the weights."
     ),
+    Row(Mechanic, "wrapper", 2023, "2306.00144", "The inner path, on a scale that is learned."),
     Row(LazyRows, "wrapper", 2017, "TensorFlow's LazyAdam", "Rows that were not used wait."),
     Row(SWA, "wrapper", 2018, "1803.05407", "Test with the mean of the weights of late steps."),
 )

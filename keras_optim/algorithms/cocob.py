@@ -19,7 +19,8 @@ class COCOB(FromStart):
     G_t &= G_{t-1} + |g_t| &
     R_t &= \max(R_{t-1} - g_t\,(x_{t-1} - x_0),\, 0) \\
     \theta_t &= \theta_{t-1} - g_t &
-    x_t &= x_0 + \frac{\theta_t}{L_t \max(G_t + L_t,\, \alpha L_t)}\,(L_t + R_t), \quad L_0 = \epsilon
+    x_t &= x_0 + \frac{\theta_t}{L_t \max(G_t + L_t,\, \alpha L_t)}\,(L_t + R_t), &
+        L_0 &= \epsilon
     \end{aligned}
     $$
 
