@@ -32,6 +32,8 @@ from keras_optim.algorithms.lars import LARS
 from keras_optim.algorithms.ldog import LDoG
 from keras_optim.algorithms.lion import Lion
 from keras_optim.algorithms.madgrad import MADGRAD
+from keras_optim.algorithms.momo import MoMo
+from keras_optim.algorithms.momoadam import MoMoAdam
 from keras_optim.algorithms.nadam import Nadam
 from keras_optim.algorithms.nadamw import NadamW
 from keras_optim.algorithms.novograd import NovoGrad
@@ -138,6 +140,8 @@ ALGORITHMS = (
     Row(DAdaptAdam, "free", 2023, "2301.07733", "Adam that bounds its rate from below."),
     Row(DAdaptSGD, "free", 2023, "2301.07733", "Momentum that bounds its rate from below."),
     Row(COCOB, "free", 2017, "1705.07795", "Each weight bets on the sign of its gradient."),
+    Row(MoMo, "free", 2023, "2305.07583", "Steps to where the loss would meet its bound."),
+    Row(MoMoAdam, "free", 2023, "2305.07583", "Adam to where the loss would meet its bound."),
     Row(Rprop, "sign", 1993, "ICNN 1993", "Longer steps while a sign lasts; full batches."),
     Row(SignSGD, "sign", 2018, "1802.04434", "Only the sign of the gradient counts."),
     Row(Signum, "sign", 2018, "1802.04434", "The sign of the momentum."),

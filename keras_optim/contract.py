@@ -96,6 +96,10 @@ class Rule:
     """`"gradient"`: each step needs a second gradient, taken at the weights plus the offset that
     `probe` chooses. A wrapper takes over this need of the rule inside."""
 
+    sees_loss: bool = False
+    """Whether the rule sees the loss of each step, in its shared state `loss`: see
+    `keras_optim.engine.seen_loss`. So does a wrapper or a combination with such a rule inside."""
+
     # Settings for tests that go over the whole catalogue.
 
     trial_rate: float = 0.01
@@ -103,7 +107,8 @@ class Rule:
 
     trial_arguments: Mapping[str, Any] = {}
     """Required arguments; a zero for an argument that would make a wrapper random; a small number
-    for steps before which a rule is another one; and a first estimate that needs few steps."""
+    for steps before which a rule is another one; and an estimate or a bound with which few steps
+    show the rate."""
 
     trial_variants: tuple[Mapping[str, Any], ...] = ()
     """Arguments that change which state is kept, each tried beside the defaults."""

@@ -10,7 +10,7 @@ from keras_optim import formatting, keras_private, tensors
 from keras_optim.arguments import descriptions, hyperparameters, rule_checks, scalar
 from keras_optim.arguments.ranges import OWN_OPTIONS, KerasOptions, LearningRate
 from keras_optim.contract import Rule, Slots, Tensor, VariableSpec, layers
-from keras_optim.engine import distribution, norms, run, second_pass, slots, validation
+from keras_optim.engine import distribution, norms, run, second_pass, seen_loss, slots, validation
 from keras_optim.engine.optimizer_state import OptimizerState, named_rules
 from keras_optim.state import evaluation_weights, files
 from keras_optim.variables.paths import Place, choices_from, located, path_of, same_variables
@@ -260,6 +260,7 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         grads: Sequence[Any],
         trainable_variables: Sequence[Any] | None = None,
         second: Callable[[], Sequence[Any]] | None = None,
+        loss: Any = None,
     ) -> None:
         """Update `trainable_variables` (default: those it was built for) by their gradients.
 
@@ -268,12 +269,15 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
             trainable_variables: The variables that they belong to.
             second: Returns the gradients at the weights that the variables have when it is called.
                 Only an optimizer that takes two gradients in a step, such as SAM, calls it.
+            loss: The loss before any scaling, for an optimizer that sees it, such as MoMo.
 
         Raises:
             TypeError: something else than lists of tensors and variables.
             ValueError: gradients and variables differ in number or shape; a variable is unknown
-                or given twice; or a second gradient is needed, and nobody offers one.
+                or given twice; or a second gradient or the loss is needed, and nobody offers it.
         """
+        if self.sees_loss:
+            seen_loss.note(self, loss, trainable_variables)
         if self.second != "none":
             grads = second_pass.second_gradients(self, grads, trainable_variables, second)
         run.apply(self, Optimizer, grads, trainable_variables, super().apply)
@@ -284,10 +288,11 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         grads: Sequence[Any],
         trainable_variables: Sequence[Any],
         second: Callable[[Sequence[Tensor]], Sequence[Any]] | None = None,
+        loss: Any = None,
     ) -> Any:
         """Call Keras's method; `second` goes from values of the variables to gradients there."""
         at = (lambda *given: second(given[-1])) if second else None
-        with second_pass.offering(at) if at else contextlib.nullcontext():
+        with second_pass.offering(at) if at else contextlib.nullcontext(), seen_loss.given(loss):
             return super().stateless_apply(optimizer_variables, grads, trainable_variables)
 
     def on_variables(self, variables: Sequence[Any]) -> None:

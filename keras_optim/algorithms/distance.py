@@ -77,12 +77,9 @@ class Averaged(FromStart):
         total = before + new
         return ops.where(ops.isnan(total), before, total)
 
-    def step_size(self, distance: Tensor, squares: Tensor) -> Tensor:
-        """The rate; 0 while no gradient is known."""
-        known = squares > 0.0
-        return ops.where(
-            known, distance / ops.sqrt(squares + self.epsilon), ops.zeros_like(squares)
-        )
+    def step_size(self, distance: Tensor, squares: Tensor, before: Tensor) -> Tensor:
+        """The rate; that of before, which is 0, while no gradient is known."""
+        return ops.where(squares > 0.0, distance / ops.sqrt(squares + self.epsilon), before)
 
     def averaged(
         self, change: Tensor, x: Tensor, s: Slots, t: Tensor, **slots: Tensor

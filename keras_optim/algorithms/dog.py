@@ -75,7 +75,7 @@ class DoG(Averaged):
     def pool(self, sums: Tree, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Tree]:
         distance = self.distance(s["distance"], sums["offset"], sums["weights"], t)
         squares = self.squares(s["squares"], sums["gradient"])
-        step_size = self.step_size(distance, squares)
+        step_size = self.step_size(distance, squares, s["step_size"])
         return {"distance": distance, "squares": squares, "step_size": step_size}, {}
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:

@@ -76,7 +76,7 @@ class DoWG(FromStart):
         weighted = s["weighted"] + square * sums["gradient"]
         weighted = ops.where(ops.isnan(weighted), s["weighted"], weighted)
         step_size = square / (ops.sqrt(weighted) + self.epsilon)
-        step_size = ops.where(weighted > 0.0, step_size, ops.zeros_like(weighted))
+        step_size = ops.where(weighted > 0.0, step_size, s["step_size"])
         return {"distance_square": square, "weighted": weighted, "step_size": step_size}, {}
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:

@@ -51,5 +51,5 @@ class LDoG(Averaged):
         g, offset = self.regularised(g, x, s), s["offset"]
         distance = self.distance(s["distance"], ops.sum(offset * offset), ops.sum(x * x), t)
         squares = self.squares(s["squares"], ops.sum(g * g))
-        change = -lr * self.step_size(distance, squares) * g
+        change = -lr * self.step_size(distance, squares, ops.zeros_like(squares)) * g
         return self.averaged(change, x, s, t, distance=distance, squares=squares)

@@ -65,6 +65,7 @@ class Wrapper(Optimizer):
         self._inherited = tuple(inherited)
         self.inner = inner
         self.second = self._second_of(inner)
+        self.sees_loss = inner.sees_loss
         inner._wrapped_by = title
 
     def _check_order(self, inner: Optimizer) -> None:

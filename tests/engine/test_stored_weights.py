@@ -62,7 +62,7 @@ def walk(optimizer, xs, dtype="float64", each=lambda: None):
     path = []
     for gs, rate in zip(STEPS, RATES, strict=False):
         optimizer.learning_rate = rate
-        optimizer.apply([tensor(g, dtype) for g in gs], xs)
+        apply(optimizer, [tensor(g, dtype) for g in gs], xs)
         path.append(numbers(xs))
         each()
     return path

@@ -5,6 +5,9 @@ Gradients alone are those of a linear loss: the same at all weights.
 
 import keras_optim
 
+LOSS = 5.0
+"""The loss of each step, for those that see it."""
+
 
 def apply(optimizer, gs, xs=None, second=None):
     """One step in place; of a loss that is not linear, `second` computes the gradients."""
@@ -25,8 +28,10 @@ def stateless_apply(optimizer, state, gs, values):
 def ready(model):
     """`model`, whose `fit` makes as many passes as its optimizer needs."""
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    return model if optimizer.second == "none" else keras_optim.two_pass(model)
+    plain = optimizer.second == "none" and not optimizer.sees_loss
+    return model if plain else keras_optim.two_pass(model)
 
 
 def _needed(optimizer, second):
-    return {} if optimizer.second == "none" else {"second": second}
+    loss = {"loss": LOSS} if optimizer.sees_loss else {}
+    return loss if optimizer.second == "none" else {**loss, "second": second}
