@@ -26,24 +26,33 @@ from keras_optim.algorithms.aggmo import AggMo
 from keras_optim.algorithms.amsbound import AMSBound
 from keras_optim.algorithms.amsgrad import AMSGrad
 from keras_optim.algorithms.asgd import ASGD
-from keras_optim.algorithms.conditionalgradient import ConditionalGradient
 from keras_optim.algorithms.came import CAME
+from keras_optim.algorithms.cocob import COCOB
+from keras_optim.algorithms.conditionalgradient import ConditionalGradient
+from keras_optim.algorithms.dadaptadam import DAdaptAdam
+from keras_optim.algorithms.dadaptsgd import DAdaptSGD
 from keras_optim.algorithms.diffgrad import DiffGrad
+from keras_optim.algorithms.dog import DoG
+from keras_optim.algorithms.dowg import DoWG
 from keras_optim.algorithms.fromage import Fromage
 from keras_optim.algorithms.ftrl import Ftrl
 from keras_optim.algorithms.grams import Grams
 from keras_optim.algorithms.lamb import Lamb
 from keras_optim.algorithms.laprop import LaProp
 from keras_optim.algorithms.lars import LARS
+from keras_optim.algorithms.ldog import LDoG
 from keras_optim.algorithms.lion import Lion
 from keras_optim.algorithms.madgrad import MADGRAD
 from keras_optim.algorithms.mars import MARS
+from keras_optim.algorithms.momo import MoMo
+from keras_optim.algorithms.momoadam import MoMoAdam
 from keras_optim.algorithms.nadam import Nadam
 from keras_optim.algorithms.nadamw import NadamW
 from keras_optim.algorithms.novograd import NovoGrad
 from keras_optim.algorithms.optimisticadam import OptimisticAdam
 from keras_optim.algorithms.optimisticgradientdescent import OptimisticGradientDescent
 from keras_optim.algorithms.padam import PAdam
+from keras_optim.algorithms.prodigy import Prodigy
 from keras_optim.algorithms.proximaladagrad import ProximalAdagrad
 from keras_optim.algorithms.qhadam import QHAdam
 from keras_optim.algorithms.qhm import QHM
@@ -76,6 +85,7 @@ from keras_optim.wrappers.gradient_noise import GradientNoise
 from keras_optim.wrappers.grokfast import Grokfast
 from keras_optim.wrappers.lazy_rows import LazyRows
 from keras_optim.wrappers.lookahead import Lookahead
+from keras_optim.wrappers.mechanic import Mechanic
 from keras_optim.wrappers.rate_multipliers import RateMultipliers
 from keras_optim.wrappers.route import Route
 from keras_optim.wrappers.sam import SAM
@@ -211,6 +221,15 @@ ALGORITHMS = (
         "Momentum over the Hessian, clipped.",
         no_peer="libraries differentiate the loss themselves, with directions of their own",
     ),
+    Row(Prodigy, "free", 2023, "2306.06101", "Adam that estimates its rate from the distance."),
+    Row(DoG, "free", 2023, "2302.12022", "The distance moved over the gradients seen."),
+    Row(LDoG, "free", 2023, "2302.12022", "DoG for each variable by itself."),
+    Row(DoWG, "free", 2023, "2305.16284", "DoG whose gradients count by their distance."),
+    Row(DAdaptAdam, "free", 2023, "2301.07733", "Adam that bounds its rate from below."),
+    Row(DAdaptSGD, "free", 2023, "2301.07733", "Momentum that bounds its rate from below."),
+    Row(COCOB, "free", 2017, "1705.07795", "Each weight bets on the sign of its gradient."),
+    Row(MoMo, "free", 2023, "2305.07583", "Steps to where the loss would meet its bound."),
+    Row(MoMoAdam, "free", 2023, "2305.07583", "Adam to where the loss would meet its bound."),
     Row(Rprop, "sign", 1993, "ICNN 1993", "Longer steps while a sign lasts; full batches."),
     Row(SignSGD, "sign", 2018, "1802.04434", "Only the sign of the gradient counts."),
     Row(Signum, "sign", 2018, "1802.04434", "The sign of the momentum."),
@@ -234,6 +253,7 @@ WRAPPERS = (
     Row(
         EMA, "wrapper", 1992, "Polyak & Juditsky 1992", "Test with a moving average of the weights."
     ),
+    Row(Mechanic, "wrapper", 2023, "2306.00144", "The inner path, on a scale that is learned."),
     Row(LazyRows, "wrapper", 2017, "TensorFlow's LazyAdam", "Rows that were not used wait."),
     Row(SWA, "wrapper", 2018, "1803.05407", "Test with the mean of the weights of late steps."),
 )

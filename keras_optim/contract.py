@@ -66,13 +66,21 @@ class Rule:
     elementwise: bool = True
     """Whether the path of each weight depends on no other weight and no other's gradients."""
 
+    joint: bool = False
+    """Whether the rule estimates a number from all variables, so that the path of each depends on
+    the gradients of the others. Such a rule takes one rate for all of them."""
+
+    estimate: str | None = None
+    """The name in `shared` of a factor of the learning rate that the rule estimates, if it does:
+    `keras_optim.callbacks.LogTraining` logs it."""
+
     by_rows: bool = False
     """Whether a row without a gradient may stay unread, if the constant `lazy` of its variable is
     set: see `keras_optim.engine.sparse_rows`."""
 
     couples_decay: int | None = None
-    """`None`: weight decay is a step of its own. A number: it is part of the direction of
-    variables with at least so many axes."""
+    """`None`: weight decay is a step of its own, of `lr * weight_decay`. A number: it is part of
+    the gradient or the direction of variables with at least so many axes."""
 
     shrinks: bool = False
     """Whether weights move without a gradient, apart from weight decay. An instance may change
@@ -95,6 +103,10 @@ class Rule:
 
     observed: tuple[str, ...] = ()
     """Names of the slots that `observe` changes."""
+
+    sees_loss: bool = False
+    """Whether the rule sees the loss of each step, in its shared state `loss`: see
+    `keras_optim.engine.seen_loss`. So does a wrapper or a combination with such a rule inside."""
 
     # Settings for tests that go over the whole catalogue.
 

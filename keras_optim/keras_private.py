@@ -4,9 +4,10 @@ The import of the package looks for them. So a Keras that has renamed one raises
 instead of training wrongly.
 """
 
+import contextlib
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -245,6 +246,22 @@ def loss_in_training(model: Any, x: Any, y: Any, predicted: Any, weights: Any) -
 def compiled_loss(model: Any, y: Any, predicted: Any, weights: Any) -> Any:
     """Return the loss that `compile` got, without penalties of the model."""
     return model._compile_loss(y, predicted, weights)
+
+
+@contextlib.contextmanager
+def noting_losses(model: Any, losses: list[Any]) -> Iterator[None]:
+    """Add each loss that a model computes inside to `losses`."""
+    computed = model._compute_loss
+
+    def noting(*args: Any, **kwargs: Any) -> Any:
+        losses.append(computed(*args, **kwargs))
+        return losses[-1]
+
+    vars(model)["_compute_loss"] = noting
+    try:
+        yield
+    finally:
+        vars(model).pop("_compute_loss")
 
 
 def own_state(layer: Any) -> list[Any]:

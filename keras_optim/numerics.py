@@ -187,6 +187,27 @@ def ratio(a: Tensor, b: Tensor) -> Tensor:
     return ops.where(both, a / ops.where(both, b, one), one)
 
 
+def finite_or(value: Tensor, other: Tensor) -> Tensor:
+    """Return `value` where it is finite, else `other`.
+
+    >>> from keras import ops
+    >>> ops.convert_to_numpy(finite_or(ops.array([1.0, float("nan")]), ops.zeros(2))).tolist()
+    [1.0, 0.0]
+    """
+    return ops.where(ops.isfinite(value), value, other)
+
+
+def estimated(numerator: Tensor, denominator: Tensor, otherwise: Tensor) -> Tensor:
+    """Return `numerator / denominator`, or `otherwise` if that is no finite number.
+
+    >>> float(estimated(3.0, 2.0, otherwise=5.0)), float(estimated(0.0, 0.0, otherwise=5.0))
+    (1.5, 5.0)
+    """
+    positive = denominator > 0.0
+    quotient = numerator / ops.where(positive, denominator, ops.ones_like(denominator))
+    return ops.where(positive, finite_or(quotient, otherwise), otherwise)
+
+
 def mean(x: Tensor, axis: int | tuple[int, ...] | None = None) -> Tensor:
     """Return the mean of all elements, or over some axes, which stay; 0 for an empty tensor.
 

@@ -1,6 +1,5 @@
 """An algorithm as a Keras optimizer: building, weight decay, running, saving, configuration."""
 
-import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, Unpack
 
@@ -10,7 +9,7 @@ from keras_optim import formatting, keras_private, tensors
 from keras_optim.arguments import descriptions, hyperparameters, rule_checks, scalar
 from keras_optim.arguments.ranges import OWN_OPTIONS, KerasOptions, LearningRate
 from keras_optim.contract import Rule, Slots, Tensor, VariableSpec, layers
-from keras_optim.engine import distribution, norms, run, second_pass, slots, validation
+from keras_optim.engine import distribution, norms, run, second_pass, seen_loss, slots, validation
 from keras_optim.engine.optimizer_state import OptimizerState, named_rules
 from keras_optim.state import evaluation_weights, files
 from keras_optim.variables.paths import Place, choices_from, located, path_of, same_variables
@@ -260,6 +259,7 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         grads: Sequence[Any],
         trainable_variables: Sequence[Any] | None = None,
         second: Callable[..., Sequence[Any]] | None = None,
+        loss: Any = None,
     ) -> None:
         """Update `trainable_variables` (default: those it was built for) by their gradients.
 
@@ -269,12 +269,15 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
             second: A function for optimizers with a second pass: of nothing, for the gradients at
                 the weights that the variables have when it is called (SAM), or for those of drawn
                 labels (SophiaG); of directions, for Hessian products (SophiaH).
+            loss: The loss before any scaling, for an optimizer that sees it, such as MoMo.
 
         Raises:
             TypeError: something else than lists of tensors and variables.
             ValueError: gradients and variables differ in number or shape; a variable is unknown
-                or given twice; or a second pass is needed, and nobody offers it.
+                or given twice; or a second pass or the loss is needed, and nobody offers it.
         """
+        if self.sees_loss:
+            seen_loss.note(self, loss, trainable_variables)
         run.apply(self, Optimizer, grads, trainable_variables, super().apply, second)
 
     def stateless_apply(
@@ -283,10 +286,11 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         grads: Sequence[Any],
         trainable_variables: Sequence[Any],
         second: Callable[..., Sequence[Any]] | None = None,
+        loss: Any = None,
     ) -> Any:
         """Call Keras's method; `second` is as in `apply`, but SAM's takes values of variables."""
-        offer = second_pass.offer_of(second) if second else None
-        with second_pass.offering(offer) if offer else contextlib.nullcontext():
+        offering = second_pass.given(second)
+        with offering, seen_loss.given(loss):
             return super().stateless_apply(optimizer_variables, grads, trainable_variables)
 
     def on_variables(self, variables: Sequence[Any]) -> None:

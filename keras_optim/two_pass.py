@@ -1,5 +1,7 @@
 """The second pass of a model's training step, for optimizers such as SAM.
 
+It offers the loss, too, for optimizers such as MoMo.
+
 Keras's own step is the first pass. Inside of it, the optimizer is offered a function that computes
 the gradients of the same batch at other weights. This function works in a scope that assigns
 nothing. So weights, statistics of batch normalisation, metrics and random states stay as the first
@@ -8,6 +10,7 @@ same masks.
 """
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -17,7 +20,7 @@ from keras import ops
 from keras_optim import keras_private
 from keras_optim.differentiation import gradients_at, products_at
 from keras_optim.drawn_labels import drawn_labels
-from keras_optim.engine import distribution, sparse_rows
+from keras_optim.engine import distribution, seen_loss, sparse_rows
 from keras_optim.engine.second_pass import Offer, offering
 from keras_optim.formatting import shown
 from keras_optim.tensors import BACKEND, tensor
@@ -28,6 +31,9 @@ Values = list[tuple[Any, Tensor]]
 
 def two_pass(model: Any) -> Any:
     """Make `model` compute the second pass that an optimizer such as SAM or AdaHessian needs.
+
+    It also hands over the loss, which an optimizer such as MoMo needs. There is no second pass for
+    that. (JAX traces another forward pass, which XLA finds to be the first one.)
 
     Call it before `fit`, before or after `compile`. Other optimizers train as before. The call is
     not saved with the model: repeat it after loading or cloning.
@@ -65,16 +71,22 @@ def two_pass(model: Any) -> Any:
         raise ValueError(
             f"two_pass: {type(model).__name__} has a `train_step` of its own, whose loss is not "
             "known here. Call its optimizer with apply(gradients, variables, second=function): "
-            "function() must return the gradients at the weights that the model has then."
+            "function() must return the gradients at the weights that the model has then. For an "
+            "optimizer that sees the loss: apply(gradients, variables, loss=value)."
         )
     plain = type(model).train_step
 
     def of_values(data: Any) -> Any:
-        with offering(_second(model, data, _kept(model))):
+        losses: list[Tensor] = []
+        second = offering(_second(model, data, _kept(model)))
+        first = seen_loss.offering(lambda: losses[0])
+        with second, first, keras_private.noting_losses(model, losses):
             return plain(model, data)
 
     def of_state(state: Any, data: Any) -> Any:
-        with offering(_second(model, data, _state_given(model, state))):
+        given = _state_given(model, state)
+        again = functools.partial(_loss_again, model, data, given)
+        with offering(_second(model, data, given)), seen_loss.offering(again):
             return plain(model, state, data)
 
     model.train_step = of_state if BACKEND == "jax" else of_values
@@ -208,6 +220,15 @@ def _divided(found: Sequence[Any], scale: Tensor) -> list[Any]:
     """Divide gradients or products of a scaled loss by its scale."""
     dense = [sparse_rows.dense(g) for g in found]
     return [None if g is None else g / ops.cast(scale, g.dtype) for g in dense]
+
+
+def _loss_again(model: Any, data: Any, state: Values) -> Tensor:
+    """Return the loss on a batch, in a state."""
+    x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+    training = {"training": True} if keras_private.takes_training(model) else {}
+    with keras.StatelessScope(state, collect_losses=True):
+        loss = keras_private.loss_in_training(model, x, y, model(x, **training), weights)
+    return loss
 
 
 def _unscaled(first: Sequence[Any], second: Sequence[Any], scale: Tensor) -> list[Any]:

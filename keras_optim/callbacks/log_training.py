@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras import ops
 
 from keras_optim.arguments import hyperparameters
 from keras_optim.callbacks.access import between_batches, optimizer_of
@@ -20,6 +21,10 @@ class LogTraining(keras.callbacks.Callback):
     distance that all weights together moved, weight decay included. The compiled step measures
     both at little cost. The logs of an epoch have the means of both norms, and the rate of its last
     step. The model must be compiled with an optimizer of keras_optim.
+
+    An optimizer that estimates its rate, such as `keras_optim.Prodigy`, has `estimated_rate`, too:
+    the factor of `learning_rate` after the last step. If several do, the logs have one for each,
+    such as `estimated_rate/Prodigy`.
 
     The rate has the name under which Keras's own callbacks log it. Under a wrapper, and in a
     `LossScaleOptimizer`, it is the rate of the innermost rule.
@@ -79,12 +84,26 @@ class LogTraining(keras.callbacks.Callback):
         """Add the means over the epoch and the last rate to its logs."""
         optimizer = optimizer_of(self)
         if logs is not None and (means := norms.means(optimizer)):
-            logs.update({**means, "learning_rate": norms.last(optimizer)["learning_rate"]})
+            rate = norms.last(optimizer)["learning_rate"]
+            logs.update({**means, "learning_rate": rate, **_estimates(optimizer)})
 
     def _log_batch(self, batch: int, logs: Any = None) -> None:
         between_batches(self.model)
-        last = norms.last(optimizer_of(self))
+        optimizer = optimizer_of(self)
+        last = {**norms.last(optimizer), **_estimates(optimizer)}
         for name, value in last.items():
             self.batches.setdefault(name, []).append(value)
         if logs is not None:
             logs.update(last)
+
+
+def _estimates(optimizer: Any) -> dict[str, float]:
+    """Return the factors of the rate that rules estimate, by their names in the logs."""
+    found = [(r, names[r.estimate]) for r, names in optimizer.state.owners if r.estimate]
+    estimates: dict[str, float] = {}
+    for rule, name in found:
+        title = "estimated_rate" if len(found) == 1 else f"estimated_rate/{type(rule).__name__}"
+        again = sum(known.startswith(title) for known in estimates)
+        value = ops.convert_to_numpy(optimizer.state.shared[name])
+        estimates[f"{title}_{again + 1}" if again else title] = float(value)
+    return estimates

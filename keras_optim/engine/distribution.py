@@ -165,6 +165,22 @@ _UNMIRRORED = {
 }
 
 
+def check_one_loss(title: str) -> None:
+    """Refuse a rule that sees the loss where each replica has one of its own.
+
+    Raises:
+        ValueError: several replicas train under a strategy, or several processes on PyTorch.
+    """
+    several = BACKEND != "jax" and processes() > 1
+    if BACKEND == "tensorflow" and tf().distribute.has_strategy():
+        several = tf().distribute.get_strategy().num_replicas_in_sync > 1
+    if several:
+        raise ValueError(
+            f"{title}: each replica has a loss of its own, and the step needs that of all. Train "
+            "on one device, or with keras.distribution on JAX."
+        )
+
+
 def _runs_in_threads(strategy: Any) -> bool:
     threaded = (tf().distribute.MirroredStrategy, tf().distribute.MultiWorkerMirroredStrategy)
     return isinstance(strategy, threaded)

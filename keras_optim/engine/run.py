@@ -6,7 +6,14 @@ from typing import Any
 import keras
 
 from keras_optim import callers, keras_private
-from keras_optim.engine import curvature, distribution, second_pass, sparse_rows, validation
+from keras_optim.engine import (
+    curvature,
+    distribution,
+    second_pass,
+    seen_loss,
+    sparse_rows,
+    validation,
+)
 from keras_optim.engine.optimizer_state import fixed, shared_now
 from keras_optim.engine.rule import step_all
 from keras_optim.tensors import (
@@ -148,8 +155,8 @@ def refuse_another_model(optimizer: Any) -> None:
     """Raise a ValueError if the JAX trainer fetches the state for a model that cannot train.
 
     That trainer hands over values, not variables, so a second model would train with the moments
-    of the first. Another reason is a step without the second pass that the optimizer needs. This is
-    the last chance to refuse, because the trainer then clears the model's weights.
+    of the first. Another reason is a step without the second pass or the loss that it needs. This
+    is the last chance to refuse, because the trainer then clears the model's weights.
     """
     if BACKEND != "jax" or not optimizer.built:
         return
@@ -157,3 +164,4 @@ def refuse_another_model(optimizer: Any) -> None:
     if model is not None:
         keras_private.check_known(optimizer, model.trainable_variables)
         second_pass.refuse_plain(optimizer, model)
+        seen_loss.refuse_plain(optimizer, model)

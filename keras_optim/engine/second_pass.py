@@ -74,6 +74,11 @@ def offer_of(function: Callable[..., Sequence[Any]]) -> Offer:
     )
 
 
+def given(function: Callable[..., Sequence[Any]] | None) -> contextlib.AbstractContextManager[None]:
+    """Offer a function to the steps inside, unless it is `None`."""
+    return contextlib.nullcontext() if function is None else offering(offer_of(function))
+
+
 def offered() -> Offer | None:
     """Return the offer of the model whose step this is."""
     return _offered.get()

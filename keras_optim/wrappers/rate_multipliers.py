@@ -6,7 +6,8 @@ from typing import Any, Unpack
 from keras import ops
 
 from keras_optim.arguments.ranges import NonNegative, WrapperOptions
-from keras_optim.contract import VariableSpec, passes_on
+from keras_optim.contract import VariableSpec, layers, passes_on
+from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 from keras_optim.trees import Tree, mapped
 from keras_optim.variables.paths import first_matches
@@ -42,7 +43,8 @@ class RateMultipliers(Wrapper):
 
     Raises:
         ValueError: at the build, for a pattern that matches no variable, or for multipliers of
-            which none belongs to the variables.
+            which none belongs to the variables; or for several rates of an optimizer that
+            estimates one rate for all, such as `Prodigy` (0 is allowed).
 
     Example:
 
@@ -79,6 +81,13 @@ class RateMultipliers(Wrapper):
         else:
             found = first_matches(rates, paths, type(self).__name__, "multipliers")
             multipliers = [rates[p] if isinstance(p, str) else 1.0 for p in found]
+        joint = [rule for rule in layers(self.inner) if rule.joint]
+        if joint and len({m for m in multipliers if m}) > 1:
+            raise ValueError(
+                f"RateMultipliers: {type(joint[0]).__name__} estimates one rate for all variables, "
+                "so multipliers other than 0 must be equal. "
+                f"Received: multipliers={shown(self.multipliers)}"
+            )
         inner = super().constants(variables)
         return [{**c, "multiplier": m} for c, m in zip(inner, multipliers, strict=True)]
 

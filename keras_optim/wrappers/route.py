@@ -279,6 +279,9 @@ def _check_rule(optimizer: Optimizer) -> None:
     if optimizer.built or optimizer._wrapped_by:
         state = f"wrapped by {optimizer._wrapped_by}" if optimizer._wrapped_by else "built"
         raise ValueError(f"Route: a rule must be a new optimizer. Received: {title}, {state}")
+    if optimizer.sees_loss:
+        problem = f"the loss that {title} sees is that of all variables"
+        raise ValueError(f"Route: {problem}. Received: {optimizer!r}")
     if optimizer.second != "none":
         raise ValueError(
             f"Route: the second gradient of {title} is that of all variables. Write "

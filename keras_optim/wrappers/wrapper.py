@@ -65,23 +65,23 @@ class Wrapper(Optimizer):
         self._inherited = tuple(inherited)
         self.inner = inner
         self.second = self._second_of(inner)
+        self.sees_loss = inner.sees_loss
         inner._wrapped_by = title
 
     def _check_order(self, inner: Optimizer) -> None:
         """Raise a ValueError if an average inside would miss a change that the wrapper makes."""
-        averages = [
-            rule
-            for rule in layers(inner)
-            if rule.averaging and not any(child.averaging for child in rule.children())
-        ]
-        if averages and not self.around_averages:
-            title, average = type(self).__name__, type(averages[0]).__name__
-            wrapped = isinstance(averages[0], Wrapper)
-            order = f" Write `{average}({title}(...))`." if wrapped else ""
-            raise ValueError(
-                f"{title}: `inner` must not average weights, as {average} does, because the "
-                f"average would miss the changes of {title}.{order} Received: inner={shown(inner)}"
-            )
+        if self.around_averages or not inner.averaging:
+            return
+        title, passed_on = type(self).__name__, Wrapper.evaluate
+        averages = [r for r in layers(inner) if r.averaging]
+        average = next(r for r in averages if type(r).evaluate is not passed_on)
+        name, advice = type(average).__name__, "Let it leave its average out"
+        if isinstance(average, Wrapper):
+            advice = f"Write `{name}({title}(...))`"
+        raise ValueError(
+            f"{title}: `inner` must not average weights, as {name} does, because the average "
+            f"would miss the changes of {title}. {advice}. Received: inner={shown(inner)}"
+        )
 
     def _second_of(self, inner: Optimizer) -> str:
         """Return the need of a second pass; raise a ValueError if wrapper and `inner` have it."""

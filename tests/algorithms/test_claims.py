@@ -10,7 +10,7 @@ import pytest
 from keras_optim.arguments import hyperparameters
 from keras_optim.catalog import ALGORITHMS, WRAPPERS
 from tests.conftest import one_backend
-from tests.support.catalog_cases import make, variants
+from tests.support.catalog_cases import make, rule_of, variants
 from tests.support.passes import curved
 from tests.support.trajectories import difference, run
 
@@ -49,7 +49,12 @@ def small_epsilon(name):
     """The algorithm with a rate and constants that no gradient here is comparable to."""
     parameters = set(hyperparameters.own_parameters(type(make(name)).__init__))
     constants = parameters & {"epsilon", "initial_accumulator_value"}
-    return make(name, learning_rate=1e-3, **dict.fromkeys(constants, 1e-12))
+    return make(name, learning_rate=rate_of(rule_of(name)), **dict.fromkeys(constants, 1e-12))
+
+
+def rate_of(rule):
+    """A small rate; but one at which estimates grow, for a rule that estimates."""
+    return rule.trial_rate if rule.joint else 1e-3
 
 
 @pytest.mark.parametrize("row", ALGORITHMS, ids=lambda row: row.name)
@@ -91,7 +96,8 @@ def test_elementwise(row, float64):
                 make("sgd", learning_rate=1e-3, momentum=0.9), **needed, **case
             )
         else:
-            optimizer = row.algorithm(learning_rate=1e-3, **needed, **case)
+            rate = rate_of(row.algorithm)
+            optimizer = row.algorithm(learning_rate=rate, **needed, **case)
         return run(optimizer, starts, steps, dtype="float64", second=curved)
 
     def alike(case):

@@ -117,10 +117,14 @@ def test_config_round_trip(name, case):
 
 @pytest.mark.parametrize("name", FEW)
 def test_variables_do_not_disturb_each_other(name):
-    together = run(make(name), VALUES, STEPS)
+    """Unless the class says that it estimates a number from all."""
+    joint = any(rule.joint for rule in layers(make(name)))
+    rate = {"learning_rate": rule_of(name).trial_rate} if joint else {}
+    together, far = run(make(name, **rate), VALUES, STEPS), 0.0
     for i, value in enumerate(VALUES):
-        alone = run(make(name), [value], [[gs[i]] for gs in STEPS])
-        assert difference([[p[i]] for p in together], alone) < 1e-6
+        alone = run(make(name, **rate), [value], [[gs[i]] for gs in STEPS])
+        far = max(far, difference([[p[i]] for p in together], alone))
+    assert far > 1e-4 if joint else far < 1e-6
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -258,9 +262,11 @@ def test_weight_decay_inside_the_rule_can_be_excluded(name):
     for i in range(len(VALUES)):
         decays = i != 3 and VALUES[i].ndim >= rule_of(name).couples_decay
         change = difference([[p[i]] for p in path], [[p[i]] for p in plain])
-        assert change > 1e-5 if decays else change == 0.0
-    wrapped = keras_optim.Lookahead(optimizer(0.5), sync_period=100)
-    assert difference(run(wrapped, VALUES, STEPS), path) < 1e-6
+        # The rate that a joint rule estimates may change with the decay of others, a little.
+        assert change > 1e-5 if decays else change == 0.0 or rule_of(name).joint
+    everywhere = run(make(name, learning_rate=0.1, weight_decay=0.5), VALUES, STEPS)
+    assert difference([p[3:] for p in path], [p[3:] for p in everywhere]) > 1e-5
+    assert difference(run(keras_optim.SkipNonFinite(optimizer(0.5)), VALUES, STEPS), path) < 1e-6
 
 
 @pytest.mark.parametrize("name", [n for n in FEW if not make(n).averaging])

@@ -26,6 +26,8 @@ class Peer:
     shapes: tuple = ((), (3,), (4, 3), (2, 2, 2, 3))
     constant_rate: bool = False
     """Where the library cannot change the rate, or changes it differently."""
+    rate: float = 1 / 16
+    """The constant one."""
     from_zero: bool = False
     """Where the library is right for weights that start at zero only."""
     gradients: Callable = list
@@ -42,7 +44,7 @@ class Peer:
         """Start, gradients and rates for a variable of this shape."""
         random = np.random.default_rng(len(shape))
         x, gradients = random.normal(size=shape), list(random.normal(size=(STEPS, *shape)))
-        rates = [1 / 16 if self.constant_rate else (8 - t % 7) / 128 for t in range(STEPS)]
+        rates = [self.rate if self.constant_rate else (8 - t % 7) / 128 for t in range(STEPS)]
         x = np.zeros(shape) if self.from_zero else np.asarray(x)
         return x, [np.asarray(g) for g in self.gradients(gradients)], rates
 

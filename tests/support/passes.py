@@ -10,6 +10,9 @@ import numpy as np
 
 import keras_optim
 
+LOSS = 5.0
+"""The loss of each step, for those that see it."""
+
 
 def curvature(shape):
     """Return numbers from 0.5 to 1.5 for the weights of a variable, the first ones small."""
@@ -37,7 +40,8 @@ def stateless_apply(optimizer, state, gs, values):
 def ready(model):
     """`model`, whose `fit` makes as many passes as its optimizer needs."""
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    return model if optimizer.second == "none" else keras_optim.two_pass(model)
+    plain = optimizer.second == "none" and not optimizer.sees_loss
+    return model if plain else keras_optim.two_pass(model)
 
 
 def _needed(optimizer, gs, second):
@@ -53,4 +57,4 @@ def _needed(optimizer, gs, second):
             "second": lambda: [None if g is None else diagonal(g, 0.5) for g in gs]
         },
     }
-    return kinds[optimizer.second]
+    return {**kinds[optimizer.second], **({"loss": LOSS} if optimizer.sees_loss else {})}

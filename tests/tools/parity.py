@@ -69,10 +69,10 @@ def reference_difference(name, dtype):
     import keras_optim
     from tests.support.trajectories import RATES, difference, expected, gradients, run, starts
 
-    worst = 0.0
-    for case in importlib.import_module(f"tests.references.{name}").CASES:
+    worst, module = 0.0, importlib.import_module(f"tests.references.{name}")
+    for case in module.CASES:
         values, steps = starts(), gradients()
-        rates = [float(np.float32(r)) for r in RATES]
+        rates = [float(np.float32(getattr(module, "RATE", 1.0) * r)) for r in RATES]
         reference = expected(name, case, values, steps, rates)
         compiled = dtype == "float64"  # where that differs: each way once
         path = run(keras_optim.get(name, **case), values, steps, rates, dtype, compiled=compiled)
