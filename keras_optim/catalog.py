@@ -26,6 +26,7 @@ from keras_optim.algorithms.lamb import Lamb
 from keras_optim.algorithms.lars import LARS
 from keras_optim.algorithms.lion import Lion
 from keras_optim.algorithms.madgrad import MADGRAD
+from keras_optim.algorithms.muon import Muon
 from keras_optim.algorithms.nadam import Nadam
 from keras_optim.algorithms.nadamw import NadamW
 from keras_optim.algorithms.novograd import NovoGrad
@@ -123,6 +124,7 @@ ALGORITHMS = (
         "Gradients whitened by their rows and columns.",
         no_peer="optax has none, and that of pytorch-optimizer whitens vectors and each axis",
     ),
+    Row(Muon, "matrix", 2024, "kellerjordan.github.io/posts/muon", "Momentum made orthogonal."),
     Row(Rprop, "sign", 1993, "ICNN 1993", "Longer steps while a sign lasts; full batches."),
     Row(SignSGD, "sign", 2018, "1802.04434", "Only the sign of the gradient counts."),
     Row(Signum, "sign", 2018, "1802.04434", "The sign of the momentum."),
