@@ -115,10 +115,10 @@ class MuonFamily(ForHiddenMatrices):
     def __init__(  # type: ignore[misc]  # weight_decay, an option elsewhere, is an argument
         self,
         learning_rate: LearningRate = 1e-3,
+        *,
         momentum: Decay = 0.95,
         nesterov: bool = True,
         weight_decay: NonNegative | None = 0.1,
-        *,
         ns_steps: Iterations = 5,
         ns_coefficients: Coefficients = "jordan",
         ns_epsilon: Epsilon = 1e-7,

@@ -51,8 +51,8 @@ class Muon(MuonFamily):
         momentum: In [0, 1), decay of the mean of the gradient, $\mu$. Default 0.95.
         nesterov: Whether to look ahead; else $U_t = M_t$. Default True.
         weight_decay: >= 0 or `None`, multiplied by the rate. Default 0.1.
-        adjust_lr: The scale of a step: `"match_rms_adamw"` or `"original"`. Default
-            match_rms_adamw.
+        adjust_lr: The scale of a step, `"match_rms_adamw"` or `"original"`, see above.
+            Default match_rms_adamw.
         ns_steps: Iterations, in [1, 100]. Default 5.
         ns_coefficients: Their polynomials: `"jordan"`; `"quintic"` (5 iterations), singular values
             nearer to 1; `"polar_express"` (5 or 8), `"cans"` (5), also for very small singular
@@ -101,10 +101,10 @@ class Muon(MuonFamily):
     def __init__(  # type: ignore[misc]  # weight_decay, an option elsewhere, is an argument
         self,
         learning_rate: LearningRate = 1e-3,
+        *,
         momentum: Decay = 0.95,
         nesterov: bool = True,
         weight_decay: NonNegative | None = 0.1,
-        *,
         adjust_lr: Literal["match_rms_adamw", "original"] = "match_rms_adamw",
         ns_steps: Iterations = 5,
         ns_coefficients: Coefficients = "jordan",
@@ -121,9 +121,9 @@ class Muon(MuonFamily):
     ):
         super().__init__(
             learning_rate,
-            momentum,
-            nesterov,
-            weight_decay,
+            momentum=momentum,
+            nesterov=nesterov,
+            weight_decay=weight_decay,
             ns_steps=ns_steps,
             ns_coefficients=ns_coefficients,
             ns_epsilon=ns_epsilon,

@@ -3,7 +3,7 @@
 import inspect
 import json
 import math
-from typing import get_args, get_origin
+from typing import Literal, get_args, get_origin
 
 import keras
 import numpy as np
@@ -163,15 +163,18 @@ def values_in(hint, largest=1e6):
                 )
             )
         elif kind is int:
-            options.append(st.integers(int(limits.low), 1000))
+            options.append(st.integers(int(limits.low), int(min(limits.high, 1000))))
         elif kind is bool:
             options.append(st.booleans())
+        elif get_origin(kind) is Literal:
+            options.append(st.sampled_from(get_args(kind)))
         elif kind is type(None):
             options.append(st.none())
     return st.one_of(options)
 
 
-BOUND = ("nesterov", "min_step_size", "max_step_size", "kappa", "xi")  # to another argument as well
+BOUND = ("nesterov", "min_step_size", "max_step_size", "kappa", "xi", "ns_coefficients")
+"""Bound to another argument as well."""
 
 
 @pytest.mark.parametrize("name", NAMES)
