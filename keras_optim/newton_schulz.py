@@ -112,7 +112,7 @@ def orthogonalized(stack: Tensor, steps: Iterations, epsilon: float) -> Tensor:
     r"""Return about $U V^\top$ of each matrix $U \Sigma V^\top$ of a stack `(..., n, m)`.
 
     The matrix is divided by its norm plus `epsilon` first, so singular values far below the norm
-    stay below 1, and a matrix of zeros stays zero. Numbers may be of any finite size.
+    stay below 1, and a matrix of zeros stays zero. Numbers may be as large as 1e37.
 
     >>> q = orthogonalized(ops.array([[0.0, -3.0], [2.0, 0.0]]), iterations("cans", 5), 1e-7)
     >>> [[round(float(n), 1) + 0.0 for n in row] for row in q]
