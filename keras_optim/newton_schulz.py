@@ -11,6 +11,9 @@ from typing import Any
 
 from keras import ops
 
+from keras_optim.numerics import larger
+from keras_optim.tensors import plus_product
+
 Tensor = Any
 Triple = tuple[float, float, float]
 
@@ -108,32 +111,38 @@ def iterations(name: str, number: int) -> Iterations:
     return known[number]
 
 
-def orthogonalized(stack: Tensor, steps: Iterations, epsilon: float) -> Tensor:
+def orthogonalized(
+    stack: Tensor, steps: Iterations, epsilon: float, dtype: str | None = None
+) -> Tensor:
     r"""Return about $U V^\top$ of each matrix $U \Sigma V^\top$ of a stack `(..., n, m)`.
 
     The matrix is divided by its norm plus `epsilon` first, so singular values far below the norm
-    stay below 1, and a matrix of zeros stays zero. Numbers may be as large as 1e37.
+    stay below 1, and a matrix of zeros stays zero. Numbers may be as large as 1e37. The products
+    are computed in `dtype`, if it is given.
 
     >>> q = orthogonalized(ops.array([[0.0, -3.0], [2.0, 0.0]]), iterations("cans", 5), 1e-7)
     >>> [[round(float(n), 1) + 0.0 for n in row] for row in q]
     [[0.0, -1.1], [0.9, 0.0]]
     """
     tall = stack.shape[-2] > stack.shape[-1]
-    x = _transposed(stack) if tall else stack
-    largest = ops.max(ops.abs(x), axis=(-1, -2), keepdims=True)
-    largest = ops.where(largest > SMALLEST, largest, ops.ones_like(largest))
-    x = x / largest
-    norm = ops.sqrt(ops.sum(x * x, axis=(-1, -2), keepdims=True))
-    x = x / (steps.safety * norm + epsilon / largest)
+    x = _normalised(stack, steps.safety, epsilon)
+    x = ops.cast(x, dtype) if dtype else x
     for a, b, c in steps.triples:
-        gram = x @ _transposed(x)
-        x = a * x + (b * gram + c * (gram @ gram)) @ x
-    return _transposed(x) if tall else x
+        other = ops.swapaxes(x, -1, -2)
+        gram = other @ x if tall else x @ other  # of the shorter side
+        factor = plus_product(b, gram, c, gram, gram)
+        x = plus_product(a, x, 1.0, *((x, factor) if tall else (factor, x)))
+    return ops.cast(x, stack.dtype) if dtype else x
 
 
 SMALLEST = 1e-37
 """Numbers below count as they are: their quotients may not be held by float32."""
 
 
-def _transposed(stack: Tensor) -> Tensor:
-    return ops.swapaxes(stack, -1, -2)
+def _normalised(x: Tensor, safety: float, epsilon: float) -> Tensor:
+    axes = (-1, -2)
+    largest = larger(ops.max(x, axes, keepdims=True), -ops.min(x, axes, keepdims=True))
+    largest = ops.where(largest > SMALLEST, largest, ops.ones_like(largest))
+    x = x / largest
+    norm = ops.sqrt(ops.sum(x * x, axes, keepdims=True))
+    return x / (safety * norm + epsilon / largest)

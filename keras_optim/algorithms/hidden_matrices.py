@@ -105,7 +105,7 @@ class ForHiddenMatrices(Optimizer):
 class MuonFamily(ForHiddenMatrices):
     """Abstract parent: momentum, made orthogonal, for hidden matrices; AdamW for all others.
 
-    A subclass writes `matrix_step`, and `matrix_slots` if a matrix keeps more than the momentum.
+    A subclass writes `matrix_change`, and `matrix_slots` if a matrix keeps more than the momentum.
     """
 
     slots = ("momentum",)
@@ -122,6 +122,7 @@ class MuonFamily(ForHiddenMatrices):
         ns_steps: Iterations = 5,
         ns_coefficients: Coefficients = "jordan",
         ns_epsilon: Epsilon = 1e-7,
+        ns_dtype: Literal["bfloat16"] | None = None,
         adam_lr_ratio: NonNegative = 1.0,
         adam_beta_1: Decay = 0.9,
         adam_beta_2: Decay = 0.999,
@@ -140,6 +141,7 @@ class MuonFamily(ForHiddenMatrices):
         self.ns_steps = ns_steps
         self.ns_coefficients = ns_coefficients
         self.ns_epsilon = ns_epsilon
+        self.ns_dtype = ns_dtype
         self.adam_lr_ratio = adam_lr_ratio
         self.adam_beta_1 = adam_beta_1
         self.adam_beta_2 = adam_beta_2
@@ -151,17 +153,17 @@ class MuonFamily(ForHiddenMatrices):
         """The slots of a hidden matrix beside its momentum, see `Rule.slot_starts`."""
         return {}
 
-    def matrix_step(self, u: Tensor, role: Role, s: Slots) -> tuple[Tensor, Slots]:
-        """The step of a hidden matrix for a rate of 1, and its new slots.
+    def matrix_change(self, u: Tensor, role: Role, s: Slots, lr: Tensor) -> tuple[Tensor, Slots]:
+        """The change of a hidden matrix, and its new slots beside the momentum.
 
         `u` is the momentum as a matrix of its inputs and outputs.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define `matrix_step`.")
+        raise NotImplementedError(f"{type(self).__name__} must define `matrix_change`.")
 
     def orthogonal(self, u: Tensor) -> Tensor:
         """About the nearest orthogonal matrix."""
         polynomials = newton_schulz.iterations(self.ns_coefficients, self.ns_steps)
-        return newton_schulz.orthogonalized(u, polynomials, self.ns_epsilon)
+        return newton_schulz.orthogonalized(u, polynomials, self.ns_epsilon, self.ns_dtype)
 
     def slot_starts(self, x: Tensor, constants: Tree) -> Tree:
         role = constants["role"]
@@ -184,10 +186,12 @@ class MuonFamily(ForHiddenMatrices):
             share, denominator = unbiased_root(v, self.adam_beta_2, t, self.epsilon)
             change = -unbias(lr * share, self.adam_beta_1, t) * m / denominator
             return change, {"momentum": m, "velocity": v}
-        m = ema(s["momentum"], g, self.momentum)
-        u = ema(m, g, self.momentum) if self.nesterov else m
-        step, new = self.matrix_step(ops.reshape(u, (role.inputs, role.outputs)), role, s)
-        return ops.reshape(-lr * step, x.shape), {"momentum": m, **new}
+        share = (1.0 - self.momentum) * g
+        m = self.momentum * s["momentum"] + share
+        u = self.momentum * m + share if self.nesterov else m
+        u = ops.reshape(u, (role.inputs, role.outputs))
+        change, new = self.matrix_change(u, role, s, lr)
+        return ops.reshape(change, x.shape), {"momentum": m, **new}
 
 
 def check_iterations(optimizer: Any) -> None:

@@ -43,8 +43,8 @@ class Muon(MuonFamily):
     `height * width * inputs` rows. `summary()` shows which variables got which rule.
 
     Differs from `keras.optimizers.Muon`: that takes matrices of two axes only, and the output layer
-    as well; sums its momentum (the same step); has the scale 0.2 sqrt(max) always; and epsilon as
-    Keras's Adam. As here: `torch.optim.Muon`, whose default scale is "original".
+    as well; sums its momentum (the same step); has no second scale; and epsilon as Keras's Adam.
+    As here: `torch.optim.Muon`, whose default scale is "original", in bfloat16.
 
     Args:
         learning_rate: >= 0, or a schedule. Default 0.001.
@@ -58,6 +58,8 @@ class Muon(MuonFamily):
             nearer to 1; `"polar_express"` (5 or 8), `"cans"` (5), also for very small singular
             values. Default jordan.
         ns_epsilon: >= 1e-30, added to the norm that the matrix is divided by. Default 1e-7.
+        ns_dtype: `"bfloat16"`, faster where the hardware has it; `None`: that of the weights.
+            Default None.
         adam_lr_ratio: >= 0, AdamW's rate as a factor of `learning_rate`. Default 1.0.
         adam_beta_1: In [0, 1). Default 0.9.
         adam_beta_2: In [0, 1). Default 0.999.
@@ -109,6 +111,7 @@ class Muon(MuonFamily):
         ns_steps: Iterations = 5,
         ns_coefficients: Coefficients = "jordan",
         ns_epsilon: Epsilon = 1e-7,
+        ns_dtype: Literal["bfloat16"] | None = None,
         adam_lr_ratio: NonNegative = 1.0,
         adam_beta_1: Decay = 0.9,
         adam_beta_2: Decay = 0.999,
@@ -127,6 +130,7 @@ class Muon(MuonFamily):
             ns_steps=ns_steps,
             ns_coefficients=ns_coefficients,
             ns_epsilon=ns_epsilon,
+            ns_dtype=ns_dtype,
             adam_lr_ratio=adam_lr_ratio,
             adam_beta_1=adam_beta_1,
             adam_beta_2=adam_beta_2,
@@ -139,7 +143,7 @@ class Muon(MuonFamily):
         )
         self.adjust_lr = adjust_lr
 
-    def matrix_step(self, u: Tensor, role: Role, s: Slots) -> tuple[Tensor, Slots]:
+    def matrix_change(self, u: Tensor, role: Role, s: Slots, lr: Tensor) -> tuple[Tensor, Slots]:
         original = max(1.0, role.outputs / role.inputs) ** 0.5
         scale = original if self.adjust_lr == "original" else matched_scale(role)
-        return scale * self.orthogonal(u), {}
+        return -lr * scale * self.orthogonal(u), {}
