@@ -18,6 +18,7 @@ from keras_optim.algorithms.adamc import AdamC
 from keras_optim.algorithms.adammini import AdamMini
 from keras_optim.algorithms.adamod import AdaMod
 from keras_optim.algorithms.adamp import AdamP
+from keras_optim.algorithms.adamuon import AdaMuon
 from keras_optim.algorithms.adamw import AdamW
 from keras_optim.algorithms.adan import Adan
 from keras_optim.algorithms.ademamix import AdEMAMix
@@ -46,8 +47,10 @@ from keras_optim.algorithms.madgrad import MADGRAD
 from keras_optim.algorithms.mars import MARS
 from keras_optim.algorithms.momo import MoMo
 from keras_optim.algorithms.momoadam import MoMoAdam
+from keras_optim.algorithms.muon import Muon
 from keras_optim.algorithms.nadam import Nadam
 from keras_optim.algorithms.nadamw import NadamW
+from keras_optim.algorithms.normuon import NorMuon
 from keras_optim.algorithms.novograd import NovoGrad
 from keras_optim.algorithms.optimisticadam import OptimisticAdam
 from keras_optim.algorithms.optimisticgradientdescent import OptimisticGradientDescent
@@ -60,6 +63,7 @@ from keras_optim.algorithms.radam import RAdam
 from keras_optim.algorithms.ranger import Ranger
 from keras_optim.algorithms.rmsprop import RMSprop
 from keras_optim.algorithms.rprop import Rprop
+from keras_optim.algorithms.scion import Scion
 from keras_optim.algorithms.sgd import SGD
 from keras_optim.algorithms.sgdp import SGDP
 from keras_optim.algorithms.sgdw import SGDW
@@ -83,6 +87,7 @@ from keras_optim.wrappers.centralization import Centralization
 from keras_optim.wrappers.ema import EMA
 from keras_optim.wrappers.gradient_noise import GradientNoise
 from keras_optim.wrappers.grokfast import Grokfast
+from keras_optim.wrappers.hyperball import Hyperball
 from keras_optim.wrappers.lazy_rows import LazyRows
 from keras_optim.wrappers.lookahead import Lookahead
 from keras_optim.wrappers.mechanic import Mechanic
@@ -230,6 +235,17 @@ ALGORITHMS = (
     Row(COCOB, "free", 2017, "1705.07795", "Each weight bets on the sign of its gradient."),
     Row(MoMo, "free", 2023, "2305.07583", "Steps to where the loss would meet its bound."),
     Row(MoMoAdam, "free", 2023, "2305.07583", "Adam to where the loss would meet its bound."),
+    Row(Muon, "matrix", 2024, "kellerjordan.github.io/posts/muon", "Momentum made orthogonal."),
+    Row(NorMuon, "matrix", 2025, "2510.05491", "Muon with steps as long for each neuron."),
+    Row(
+        AdaMuon,
+        "matrix",
+        2025,
+        "2507.11005",
+        "Muon of signs, scaled for each weight.",
+        no_peer="pytorch-optimizer's is that of the paper's first version, without the sign",
+    ),
+    Row(Scion, "matrix", 2025, "2502.07529", "Steps of fixed length in each layer's own norm."),
     Row(Rprop, "sign", 1993, "ICNN 1993", "Longer steps while a sign lasts; full batches."),
     Row(SignSGD, "sign", 2018, "1802.04434", "Only the sign of the gradient counts."),
     Row(Signum, "sign", 2018, "1802.04434", "The sign of the momentum."),
@@ -254,6 +270,7 @@ WRAPPERS = (
         EMA, "wrapper", 1992, "Polyak & Juditsky 1992", "Test with a moving average of the weights."
     ),
     Row(Mechanic, "wrapper", 2023, "2306.00144", "The inner path, on a scale that is learned."),
+    Row(Hyperball, "wrapper", 2026, "2606.16899", "Matrices turn, and keep their norm."),
     Row(LazyRows, "wrapper", 2017, "TensorFlow's LazyAdam", "Rows that were not used wait."),
     Row(SWA, "wrapper", 2018, "1803.05407", "Test with the mean of the weights of late steps."),
 )

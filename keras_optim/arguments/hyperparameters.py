@@ -250,8 +250,12 @@ def _describe_one(kind: Any, limits: Range | None) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(map(repr, get_args(kind)))
     if get_origin(kind) is Callable:
-        return "a callable without arguments"
+        return "a callable without arguments" if get_args(kind)[0] == [] else "a function"
+    if kind is str:
+        return "a string"
     if get_origin(kind) in (list, tuple):
+        if get_args(kind)[0] is Any:
+            return "a list"
         return f"a list, each item {_describe(get_args(kind)[0])}"
     if get_origin(kind) is dict:
         key, item = get_args(kind)

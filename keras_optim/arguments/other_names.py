@@ -70,6 +70,8 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "clip_value": ("clipvalue",),
     "accumulation_steps": ("gradient_accumulation_steps",),
     "every_k_schedule": ("gradient_accumulation_steps",),
+    "adjust_lr_fn": ("adjust_lr",),
+    "ns_coeffs": ("ns_coefficients",),
     # wrappers
     "optimizer": ("inner",),
     "inner_optimizer": ("inner",),
@@ -139,6 +141,12 @@ CLASSES: Mapping[str, Mapping[str, str]] = {
     "CosineAnnealing": {
         "alpha": "use `end_learning_rate`, a rate: `alpha * initial_learning_rate`",
         "warmup_steps": "put `keras_optim.schedules.Warmup` around it",
+    },
+    "Muon": {
+        "exclude_layers": "use `exclude`",
+        "exclude_embeddings": "embeddings are excluded; take them by `include`",
+        "rms_rate": 'use `adjust_lr`: "match_rms_adamw" is a rate of 0.2',
+        **dict.fromkeys(("muon_a", "muon_b", "muon_c"), "use `ns_coefficients`"),
     },
     "NaturalExponentialDecay": {"gamma": "use `decay_rate=-math.log(gamma)`"},
 }

@@ -59,6 +59,10 @@ Period = Annotated[int, Range(1)]
 LearningRate: TypeAlias = Annotated[float, Range(0)] | LearningRateSchedule | Callable[[], Any]
 """A number >= 0, a Keras schedule, or a callable without arguments that returns the rate."""
 
+Where: TypeAlias = str | list[Any] | Callable[..., bool] | None
+"""A description of variables, see `keras_optim.variables.choosing`: a pattern over their paths, a
+list of patterns and variables, a function of path and shape, or none."""
+
 
 class KerasOptions(TypedDict, total=False):
     """Options that `keras.optimizers.Optimizer` offers to every algorithm. All default to off."""

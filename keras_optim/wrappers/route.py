@@ -13,7 +13,8 @@ from keras_optim.contract import VariableSpec, measures, passes_on
 from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 from keras_optim.trees import INNER, Tree, merged
-from keras_optim.variables.choosing import Chooser
+from keras_optim.variables.choosing import Chooser, Description
+from keras_optim.variables.listing import listed
 from keras_optim.variables.paths import Choice
 
 
@@ -139,20 +140,15 @@ class Route(Optimizer):
         Args:
             print_fn: The function that prints a line. Default: `print`.
         """
-        variables = keras_private.trainable_variables(self) if self.built else []
-        for k, (label, rule) in enumerate(self.rules.items()):
-            if not self.built:
+        if not self.built:
+            for label, rule in self.rules.items():
                 print_fn(f"{label}: {rule!r}")
-                continue
-            pairs = zip(variables, self.state.constants, strict=True)
-            its = [v for v, constants in pairs if constants["rule"] == k]
-            weights = sum(int(keras.ops.size(v)) for v in its)
-            print_fn(
-                f"{label}: {rule!r}, {_counted(len(its), 'variable')}, "
-                f"{_counted(weights, 'weight')}"
-            )
-            for variable in its:
-                print_fn(f"    {variable.path}")
+            return
+        variables = keras_private.trainable_variables(self)
+        chosen = [constants["rule"] for constants in self.state.constants]
+        labels = [f"{label}: {rule!r}" for label, rule in self.rules.items()]
+        for line in listed(variables, chosen, labels):
+            print_fn(line)
 
     # ---- the state of each rule
 
@@ -240,7 +236,7 @@ class Route(Optimizer):
         rules, known = config.pop("rules"), config.pop("variable_paths", ())
         pairs = [
             (
-                Chooser.where_from(rule["variables"], "Route", "rules"),
+                Description.where_from(rule["variables"], "Route", "rules"),
                 keras.saving.deserialize_keras_object(rule["optimizer"], custom_objects),
             )
             for rule in rules
@@ -294,7 +290,3 @@ def _check_rule(optimizer: Optimizer) -> None:
                 f"Route: `{name}` looks at all gradients or weights; give it to Route instead of "
                 f"a rule. Received: {name}={shown(value)} in {title}"
             )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

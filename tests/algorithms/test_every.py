@@ -88,11 +88,16 @@ def test_state_is_what_the_class_declares(name, case):
     optimizer = make(name, **case)
     xs = variables(VALUES)
     optimizer.build(xs)
-    expected = {slot for rule in layers(optimizer) for slot in rule.slots}
+    rule = innermost(optimizer)
+    expected = {slot for layer in layers(optimizer) for slot in layer.slots if layer is not rule}
     shared = {name for rule in layers(optimizer) for name in rule.shared}
-    for value, slots in zip(VALUES, optimizer.state.slots, strict=True):
-        own = innermost(optimizer).init(tensor(value))
-        assert slots.keys() == expected | own.keys()
+    for value, slots, constants in zip(
+        VALUES, optimizer.state.slots, optimizer.state.constants, strict=True
+    ):
+        while "inner" in constants:
+            constants = constants["inner"]
+        own = rule.slot_starts(tensor(value), constants)
+        assert slots.keys() == expected | own.keys() and own.keys() >= set(rule.slots)
     assert optimizer.state.shared.keys() == shared
     count = sum(map(len, optimizer.state.slots)) + len(shared)
     assert len(optimizer.variables) == 2 + count

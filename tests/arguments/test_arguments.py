@@ -13,10 +13,12 @@ from keras_optim.arguments import hyperparameters, other_names, ranges
 from keras_optim.catalog import ALGORITHMS, WRAPPERS
 from tests.support.trajectories import numbers, tensor, variables
 
+OTHERWISE = ("Muon",)
+"""Those whose arguments differ from those of Keras's class."""
 BUILT_IN = [
     row.algorithm.__name__
     for row in ALGORITHMS
-    if hasattr(keras.optimizers, row.algorithm.__name__)
+    if hasattr(keras.optimizers, row.algorithm.__name__) and row.algorithm.__name__ not in OTHERWISE
 ]
 
 
@@ -94,6 +96,18 @@ def test_a_configuration_of_keras_is_taken(name):
     assert rate(ours) == 0.125
 
 
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_other_arguments_of_keras_are_refused_with_advice(name):
+    """And none at a place where Keras has another."""
+    ours = getattr(keras_optim, name)
+    known = {*hyperparameters.own_parameters(ours.__init__), *ranges.OPTION_DEFAULTS}
+    for argument in set(arguments_of_keras(name)) - known:
+        with pytest.raises(TypeError, match=f"{name}: unknown argument `{argument}`: (use|embed)"):
+            ours(**{argument: 0.25})
+    with pytest.raises(TypeError, match="too many positional"):
+        ours(0.5, 0.25)
+
+
 def test_amsgrad_has_a_class_of_its_own():
     for algorithm, hint in (
         (keras_optim.Adam, "use `keras_optim.AMSGrad`"),
@@ -139,6 +153,8 @@ WORDS = [
     (keras_optim.Adam, "Beta_1", ": did you mean `beta_1`?"),
     (keras_optim.Adam, "foreach", ": leave it out"),
     (keras_optim.Adam, "xyz", ". Received"),
+    (keras_optim.Muon, "adjust_lr_fn", ": use `adjust_lr`"),
+    (keras_optim.Muon, "ns_coeffs", ": use `ns_coefficients`"),
     (keras_optim.SGD, "beta_1", ": use `momentum`"),
     (keras_optim.SGD, "betas", ". Received"),
     (keras_optim.RMSprop, "alpha", ": use `rho`"),

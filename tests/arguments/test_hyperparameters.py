@@ -163,9 +163,11 @@ def values_in(hint, largest=1e6):
                 )
             )
         elif kind is int:
-            options.append(st.integers(int(limits.low), 1000))
+            options.append(st.integers(int(limits.low), int(min(limits.high, 1000))))
         elif kind is bool:
             options.append(st.booleans())
+        elif get_origin(kind) is Literal:
+            options.append(st.sampled_from(get_args(kind)))
         elif kind is type(None):
             options.append(st.none())
         elif get_origin(kind) is Literal:
@@ -173,14 +175,8 @@ def values_in(hint, largest=1e6):
     return st.one_of(options)
 
 
-BOUND = (
-    "nesterov",
-    "min_step_size",
-    "max_step_size",
-    "kappa",
-    "xi",
-    "seed",
-)  # to another argument, or drawn
+BOUND = ("nesterov", "min_step_size", "max_step_size", "kappa", "xi", "ns_coefficients", "seed")
+"""Bound to another argument as well, or drawn."""
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,7 +1,11 @@
 """What has to be done to a library where it deviates from the paper, so that both can be compared."""
 
+import contextlib
+import functools
 import math
 import pkgutil
+import sys
+from unittest import mock
 
 import numpy as np
 
@@ -159,6 +163,36 @@ def outputs_first(run):
 def po(name, **arguments):
     """A class of pytorch_optimizer."""
     return torch_like(f"pytorch_optimizer.{name}", **arguments)
+
+
+def in_double(run):
+    """For libraries whose Newton-Schulz iterations are in bfloat16: do them in float64."""
+
+    def doubled(x, gradients, learning_rates):
+        import pytorch_optimizer  # noqa: F401
+        import torch
+
+        name = "zero_power_via_newton_schulz_5"
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(mock.patch.object(torch.Tensor, "bfloat16", torch.Tensor.double))
+            for module in [m for n, m in sys.modules.items() if n.startswith("pytorch_optimizer.")]:
+                if hasattr(module, name):
+                    function = functools.partial(getattr(module, name), dtype=torch.float64)
+                    stack.enter_context(mock.patch.object(module, name, function))
+            return run(x, gradients, learning_rates)
+
+    return doubled
+
+
+def po_muon(name, groups=None, **arguments):
+    """A class of pytorch_optimizer with groups for matrices and others, in float64."""
+
+    def make(params, lr):
+        matrix = params[0].ndim >= 2
+        group = {"params": params, "use_muon": matrix, "lr": lr, **(groups or {}).get(matrix, {})}
+        return pkgutil.resolve_name(f"pytorch_optimizer.{name}")([group], **arguments)
+
+    return in_double(outputs_first(torch_like(make)))
 
 
 def torch_lookahead(x, gradients, learning_rates):
