@@ -22,6 +22,7 @@ from keras_optim.algorithms.amsgrad import AMSGrad
 from keras_optim.algorithms.diffgrad import DiffGrad
 from keras_optim.algorithms.fromage import Fromage
 from keras_optim.algorithms.ftrl import Ftrl
+from keras_optim.algorithms.klshampoo import KLShampoo
 from keras_optim.algorithms.lamb import Lamb
 from keras_optim.algorithms.lars import LARS
 from keras_optim.algorithms.lion import Lion
@@ -41,6 +42,7 @@ from keras_optim.algorithms.shampoo import Shampoo
 from keras_optim.algorithms.signsgd import SignSGD
 from keras_optim.algorithms.signum import Signum
 from keras_optim.algorithms.sm3 import SM3
+from keras_optim.algorithms.soap import SOAP
 from keras_optim.algorithms.swats import SWATS
 from keras_optim.algorithms.tiger import Tiger
 from keras_optim.algorithms.yogi import Yogi
@@ -121,8 +123,16 @@ ALGORITHMS = (
         2018,
         "1802.09568",
         "Gradients whitened by their rows and columns.",
-        no_peer="optax has none, and that of pytorch-optimizer whitens vectors and each axis",
     ),
+    Row(
+        KLShampoo,
+        "matrix",
+        2025,
+        "2509.03378",
+        "Shampoo whose sides whiten each other.",
+        no_peer="the authors' code is not a package, and no other library has it",
+    ),
+    Row(SOAP, "matrix", 2024, "2409.11321", "Adam in the eigenbases of rows and columns."),
     Row(Rprop, "sign", 1993, "ICNN 1993", "Longer steps while a sign lasts; full batches."),
     Row(SignSGD, "sign", 2018, "1802.04434", "Only the sign of the gradient counts."),
     Row(Signum, "sign", 2018, "1802.04434", "The sign of the momentum."),

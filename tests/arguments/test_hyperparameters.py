@@ -3,7 +3,7 @@
 import inspect
 import json
 import math
-from typing import get_args, get_origin
+from typing import Literal, get_args, get_origin
 
 import keras
 import numpy as np
@@ -168,6 +168,8 @@ def values_in(hint, largest=1e6):
             options.append(st.booleans())
         elif kind is type(None):
             options.append(st.none())
+        elif get_origin(kind) is Literal:
+            options.append(st.sampled_from(get_args(kind)))
     return st.one_of(options)
 
 
