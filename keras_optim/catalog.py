@@ -23,6 +23,7 @@ from keras_optim.algorithms.diffgrad import DiffGrad
 from keras_optim.algorithms.fromage import Fromage
 from keras_optim.algorithms.ftrl import Ftrl
 from keras_optim.algorithms.klshampoo import KLShampoo
+from keras_optim.algorithms.kron import Kron
 from keras_optim.algorithms.lamb import Lamb
 from keras_optim.algorithms.lars import LARS
 from keras_optim.algorithms.lion import Lion
@@ -43,6 +44,7 @@ from keras_optim.algorithms.signsgd import SignSGD
 from keras_optim.algorithms.signum import Signum
 from keras_optim.algorithms.sm3 import SM3
 from keras_optim.algorithms.soap import SOAP
+from keras_optim.algorithms.splus import SPlus
 from keras_optim.algorithms.swats import SWATS
 from keras_optim.algorithms.tiger import Tiger
 from keras_optim.algorithms.yogi import Yogi
@@ -133,6 +135,15 @@ ALGORITHMS = (
         no_peer="the authors' code is not a package, and no other library has it",
     ),
     Row(SOAP, "matrix", 2024, "2409.11321", "Adam in the eigenbases of rows and columns."),
+    Row(
+        Kron,
+        "matrix",
+        2018,
+        "1512.04202",
+        "PSGD: triangular factors that learn to whiten.",
+        no_peer="other libraries draw random numbers, of which this one takes the expectation",
+    ),
+    Row(SPlus, "matrix", 2025, "2506.07254", "Signs in eigenbases, and an average of the weights."),
     Row(Rprop, "sign", 1993, "ICNN 1993", "Longer steps while a sign lasts; full batches."),
     Row(SignSGD, "sign", 2018, "1802.04434", "Only the sign of the gradient counts."),
     Row(Signum, "sign", 2018, "1802.04434", "The sign of the momentum."),

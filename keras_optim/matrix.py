@@ -156,7 +156,7 @@ def eigenvectors(stack: Tensor) -> Tensor:
     """
     n = stack.shape[-1]
     values, vectors = ops.eigh(_unit(stack))
-    found = values > _NEGLIGIBLE * rounding(stack) * ops.max(values, axis=-1, keepdims=True)
+    found = values > negligible(stack) * ops.max(values, axis=-1, keepdims=True)
     weights = ops.cast(ops.arange(n, 0, -1), stack.dtype) / n
     within = (transposed(vectors) * weights) @ vectors
     lost = ops.logical_not(ops.logical_or(found[..., :, None], found[..., None, :]))
@@ -180,7 +180,7 @@ def by_eigenvalue(stack: Tensor, basis: Tensor) -> Tensor:
     [[1, 0]]
     """
     values = ops.sum(basis * (_unit(stack) @ basis), axis=-2)
-    least = _NEGLIGIBLE * rounding(stack) * ops.max(values, axis=-1, keepdims=True)
+    least = negligible(stack) * ops.max(values, axis=-1, keepdims=True)
     return ops.argsort(ops.where(values > least, -values, ops.zeros_like(values)), axis=-1)
 
 
@@ -208,7 +208,7 @@ def power_step(stack: Tensor, basis: Tensor) -> Tensor:
     product = _unit(stack) @ basis
     first, triangle = ops.qr(product)
     sizes = ops.abs(ops.diagonal(triangle, axis1=-2, axis2=-1))
-    lost = sizes <= _NEGLIGIBLE * rounding(stack) * ops.max(sizes, axis=-1, keepdims=True)
+    lost = sizes <= negligible(stack) * ops.max(sizes, axis=-1, keepdims=True)
     mixed = ops.where(ops.expand_dims(lost, -2), basis, product)
     new = ops.cond(ops.any(lost), lambda: ops.qr(mixed)[0], lambda: first)
     along = ops.sum(new * basis, axis=-2, keepdims=True)
@@ -220,6 +220,25 @@ def turned(stack: Tensor, left: Tensor, right: Tensor) -> Tensor:
     return transposed(left) @ stack @ right
 
 
+def top_eigenvalue(stack: Tensor) -> Tensor:
+    """Return a bound of the largest eigenvalue of each symmetric matrix >= 0, from below.
+
+    It is the length of the longest row after a product with the matrix, at least its own length.
+
+    >>> round(float(top_eigenvalue(ops.array([[[2.0, 1.0], [1.0, 2.0]]]))[0, 0, 0]), 2)
+    2.86
+    """
+    longest = ops.argmax(ops.sum(stack * stack, axis=-1, keepdims=True), axis=-2, keepdims=True)
+    row = ops.take_along_axis(stack, longest, axis=-2)
+    return length(row / length(row) @ stack)
+
+
+def triangular_inverse(stack: Tensor) -> Tensor:
+    """Return the inverse of each upper triangle."""
+    identity = ops.zeros_like(stack) + ops.eye(stack.shape[-1], dtype=stack.dtype)
+    return ops.solve_triangular(stack, identity)
+
+
 def rounding(x: Tensor) -> float:
     """Return the distance from 1 to the next number in the dtype of `x`.
 
@@ -229,8 +248,9 @@ def rounding(x: Tensor) -> float:
     return 2.0**-52 if "float64" in str(x.dtype) else 2.0**-23
 
 
-_NEGLIGIBLE = 16
-"""Roundings of the largest number up to which another counts as zero."""
+def negligible(x: Tensor) -> float:
+    """Return the size, relative to the largest, up to which a number counts as zero."""
+    return 16 * rounding(x)
 
 
 def _finite(stack: Tensor) -> tuple[Tensor, Tensor]:

@@ -62,19 +62,18 @@ class Eigenbasis(Optimizer):
         return slots
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        if not is_matrix(x):
-            direction, new = self.vector(g, s, t)
-            return -lr * direction, new
-        left, right = s["left_basis"], s["right_basis"]
+        direction, new = self.directed(g, s, t)
+        return -lr * direction, new
+
+    def directed(self, g: Tensor, s: Slots, t: Tensor) -> tuple[Tensor, Slots]:
+        """Return the direction of a variable, and its new slots."""
+        if not is_matrix(g):
+            return self.vector(g, s, t)
         direction, new = self.scaled(blocks(g, self.block_size), s, t)
-        step = joined(
-            left @ bounded(direction) @ transposed(right), tuple(x.shape), self.block_size
-        )
+        step = s["left_basis"] @ bounded(direction) @ transposed(s["right_basis"])
         kept = {name: s[name] for name in BASES} | {name: new[name] for name in self.rotated}
-        refreshed = either(
-            self.due(t), lambda: self.refreshed(kept, new, t), lambda: kept, list(kept)
-        )
-        return -lr * step, {**new, **refreshed}
+        turned = either(self.due(t), lambda: self.refreshed(kept, new), lambda: kept, list(kept))
+        return joined(step, tuple(g.shape), self.block_size), {**new, **turned}
 
     def first_basis(self, zeros: Tensor) -> Tensor:
         """Return the bases before the first refresh: zeros, in which no gradient is seen."""
@@ -84,12 +83,12 @@ class Eigenbasis(Optimizer):
         """Return whether the bases are computed again at the end of this step."""
         return (t - 1) % self.refresh_period == 0
 
-    def refreshed(self, kept: Slots, new: Slots, t: Tensor) -> Slots:
+    def refreshed(self, kept: Slots, new: Slots) -> Slots:
         """Return new bases, and the momentum in them."""
         kept = self.reordered(kept, new)
         old = [kept[name] for name in BASES]
         bases = [
-            self.basis(new[f"{side}_statistic"], basis, t)
+            self.basis(new[f"{side}_statistic"], basis)
             for side, basis in zip(SIDES, old, strict=True)
         ]
         turns = [transposed(a) @ b for a, b in zip(old, bases, strict=True)]
@@ -103,7 +102,7 @@ class Eigenbasis(Optimizer):
         """Return the bases and slots, with eigenvectors in another order."""
         return kept
 
-    def basis(self, statistic: Tensor, old: Tensor, t: Tensor) -> Tensor:
+    def basis(self, statistic: Tensor, old: Tensor) -> Tensor:
         """Return the new basis of one side; one of zeros counts as none."""
         return either(
             ops.all(old == 0.0),
