@@ -38,6 +38,8 @@ from keras_optim.algorithms.dowg import DoWG
 from keras_optim.algorithms.fromage import Fromage
 from keras_optim.algorithms.ftrl import Ftrl
 from keras_optim.algorithms.grams import Grams
+from keras_optim.algorithms.klshampoo import KLShampoo
+from keras_optim.algorithms.kron import Kron
 from keras_optim.algorithms.lamb import Lamb
 from keras_optim.algorithms.laprop import LaProp
 from keras_optim.algorithms.lars import LARS
@@ -75,6 +77,8 @@ from keras_optim.algorithms.sm3 import SM3
 from keras_optim.algorithms.sophiag import SophiaG
 from keras_optim.algorithms.sophiah import SophiaH
 from keras_optim.algorithms.stableadamw import StableAdamW
+from keras_optim.algorithms.soap import SOAP
+from keras_optim.algorithms.splus import SPlus
 from keras_optim.algorithms.swats import SWATS
 from keras_optim.algorithms.tiger import Tiger
 from keras_optim.algorithms.yogi import Yogi
@@ -200,7 +204,6 @@ ALGORITHMS = (
         2018,
         "1802.09568",
         "Gradients whitened by their rows and columns.",
-        no_peer="optax has none, and that of pytorch-optimizer whitens vectors and each axis",
     ),
     Row(
         AdaHessian,
@@ -246,6 +249,23 @@ ALGORITHMS = (
         no_peer="pytorch-optimizer's is that of the paper's first version, without the sign",
     ),
     Row(Scion, "matrix", 2025, "2502.07529", "Steps of fixed length in each layer's own norm."),
+        KLShampoo,
+        "matrix",
+        2025,
+        "2509.03378",
+        "Shampoo whose sides whiten each other.",
+        no_peer="the authors' code is not a package, and no other library has it",
+    ),
+    Row(SOAP, "matrix", 2024, "2409.11321", "Adam in the eigenbases of rows and columns."),
+    Row(
+        Kron,
+        "matrix",
+        2018,
+        "1512.04202",
+        "PSGD: triangular factors that learn to whiten.",
+        no_peer="other libraries draw random numbers, of which this one takes the expectation",
+    ),
+    Row(SPlus, "matrix", 2025, "2506.07254", "Signs in eigenbases, and an average of the weights."),
     Row(Rprop, "sign", 1993, "ICNN 1993", "Longer steps while a sign lasts; full batches."),
     Row(SignSGD, "sign", 2018, "1802.04434", "Only the sign of the gradient counts."),
     Row(Signum, "sign", 2018, "1802.04434", "The sign of the momentum."),

@@ -6,7 +6,7 @@ and t = 1 it is wrong by 1e-5.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from keras import ops
@@ -254,13 +254,29 @@ def every(
     >>> float(every(3, 1, ops.array(4), lambda: {"a": ops.ones(())}, {"a": ops.zeros(())})["a"])
     1.0
     """
-    names = list(kept)
-    found = ops.cond(
-        ops.logical_and(t >= start, (t - start) % period == 0),
-        lambda: [computed[name] for computed in [compute()] for name in names],
-        lambda: [kept[name] for name in names],
-    )
-    return dict(zip(names, found, strict=True))
+    due = ops.logical_and(t >= start, (t - start) % period == 0)
+    return either(due, compute, lambda: kept, list(kept))
+
+
+def either(
+    condition: Tensor,
+    one: Callable[[], dict[str, Tensor]],
+    other: Callable[[], dict[str, Tensor]],
+    names: Sequence[str],
+) -> dict[str, Tensor]:
+    """Return `one()` if the condition holds, else `other()`, of which the other is not computed.
+
+    Both must have all `names`, and for each the same shape and dtype.
+
+    >>> tensors = lambda number: lambda: {"a": ops.full((), number)}
+    >>> float(either(ops.array(2) > 1, tensors(1.0), tensors(0.0), ["a"])["a"])
+    1.0
+    """
+
+    def listed(compute: Callable[[], dict[str, Tensor]]) -> Callable[[], list[Tensor]]:
+        return lambda: [computed[name] for computed in [compute()] for name in names]
+
+    return dict(zip(names, ops.cond(condition, listed(one), listed(other)), strict=True))
 
 
 def _typed(value: Any, like: Tensor) -> Any:

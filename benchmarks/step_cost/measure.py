@@ -20,7 +20,7 @@ from benchmarks.errors import UsageError, one_line
 from benchmarks.flags import Parser, shortened, whole
 from benchmarks.step_cost import contenders, device, report, shapes, timing
 from benchmarks.step_cost.other_libraries import COMPILED
-from keras_optim.contract import layers
+from keras_optim.contract import innermost, layers
 
 DEFAULT = (
     "adam", "adamw", "sgd", "adagrad", "lion", "radam", "lamb", "lookahead(adam)",
@@ -59,6 +59,7 @@ def measure(arguments: argparse.Namespace) -> Iterator[report.Row]:
             if key not in arguments.without and (arguments.compiled or key != COMPILED)
         }
         slots = sum(rule.memory for rule in layers(contenders.ours(name)))
+        period = getattr(innermost(contenders.ours(name)), "refresh_period", 1)
         for count in threads:
             used = device.threads(count or None)
             known = {"backend": device.BACKEND, "optimizer": name, "threads": used}
@@ -67,7 +68,7 @@ def measure(arguments: argparse.Namespace) -> Iterator[report.Row]:
                 size = shapes.size(kind)
                 starts, gradients = shapes.values(kind), shapes.values(kind, 1)
                 steps = {key: build(starts, gradients) for key, build in chosen.items()}
-                times = timing.take_turns(steps, arguments.rounds)
+                times = timing.take_turns(steps, arguments.rounds, period)
                 # Gradient and weights in, weights out, slots in and out.
                 floor = (3 + 2 * slots) * 4 * size / device.bandwidth(used, (2 + slots) * 4 * size)
                 for key in times:

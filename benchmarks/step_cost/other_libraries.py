@@ -17,6 +17,8 @@ TORCH = {
     "adadelta": "Adadelta", "adamax": "Adamax", "nadam": "NAdam", "radam": "RAdam",
     "rprop": "Rprop",
 }  # fmt: skip
+OPTIONS = {"shampoo": {"preconditioning_compute_steps": 10}}
+"""Where the defaults of pytorch-optimizer differ from ours in the work that a step takes."""
 FUSED = ("sgd", "adam", "adamw", "adagrad")
 OPTAX = {
     "sgd": "sgd", "adam": "adam", "adamw": "adamw", "adagrad": "adagrad", "rmsprop": "rmsprop",
@@ -64,7 +66,7 @@ def of_torch(name: str) -> dict[str, Build]:
             lambda p: pytorch_optimizer.Lookahead(torch.optim.Adam(p, fused=True))
         )
     elif not inner and name not in TORCH and isinstance(known.get(outer), type):
-        found["pytorch-optimizer"] = build(known[outer])
+        found["pytorch-optimizer"] = build(lambda p: known[outer](p, **OPTIONS.get(name, {})))
     return found
 
 

@@ -19,13 +19,19 @@ TARGET = 0.02
 """The seconds of one turn, unless a single step takes longer."""
 
 
-def take_turns(steps: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, np.ndarray]:
-    """Measure seconds per step of each function in each round: A B C, A B C, ..."""
+def take_turns(
+    steps: Mapping[str, Callable[[], Any]], rounds: int, period: int = 1
+) -> dict[str, np.ndarray]:
+    """Measure seconds per step of each function in each round: A B C, A B C, ...
+
+    A turn has a multiple of `period` steps, so that work done once in a period is in each turn.
+    """
     repeats = {}
     for name, step in steps.items():
         for _ in range(2):
             step()
-        repeats[name] = max(1, round(TARGET / max(_seconds(step, 1), 1e-7)))
+        turns = max(1, round(TARGET / max(_seconds(step, 1), 1e-7)))
+        repeats[name] = period * -(-turns // period)
     times: dict[str, list[float]] = {name: [] for name in steps}
     gc.collect()
     gc.disable()

@@ -13,7 +13,15 @@ from keras_optim.arguments.ranges import (
     Period,
     Range,
 )
-from keras_optim.matrix import block_shape, blocks, inverse_root, joined, transposed
+from keras_optim.matrix import (
+    block_shape,
+    blocks,
+    inverse_root,
+    is_matrix,
+    joined,
+    length,
+    transposed,
+)
 from keras_optim.numerics import bounded, ema, every, unbias, unbiased_root
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 
@@ -53,6 +61,9 @@ class Shampoo(Optimizer):
         start_step: The first step that is whitened, and the first for which roots are computed,
             >= 1. Earlier ones are those of the graft. Default 10.
         block_size: The largest number of rows or columns of a block, >= 1. Default 1024.
+        root_method: How roots are computed: `"eigh"`, by eigenvalues, or `"newton"`, by the coupled
+            Newton iteration: products of matrices alone, for TPUs and GPUs. In single precision
+            its roots of badly conditioned statistics are rougher. Default `eigh`.
         grafting: Where lengths are from: `"adam"`, `"sgd"` (the mean of the gradient), or `None`:
             as they are. Default `adam`.
         **kwargs: Options of every optimizer, see `keras_optim.Optimizer`.
@@ -89,6 +100,7 @@ class Shampoo(Optimizer):
         refresh_period: Period = 10,
         start_step: Period = 10,
         block_size: Annotated[int, Range(1)] = 1024,
+        root_method: Literal["eigh", "newton"] = "eigh",
         grafting: Literal["adam", "sgd"] | None = "adam",
         **kwargs: Unpack[KerasOptions],
     ):
@@ -99,6 +111,7 @@ class Shampoo(Optimizer):
         self.refresh_period = refresh_period
         self.start_step = start_step
         self.block_size = block_size
+        self.root_method = root_method
         self.grafting = grafting
         self.slots = ("momentum", "velocity") if grafting == "adam" else ("momentum",)
 
@@ -149,7 +162,7 @@ class Shampoo(Optimizer):
         """Return the inverse fourth root of a statistic, corrected as Adam's second moment is."""
         if self.beta_2 != 1.0:
             statistic = unbias(statistic, self.beta_2, t)
-        return inverse_root(statistic, 4, self.epsilon)
+        return inverse_root(statistic, 4, self.epsilon, self.root_method)
 
     def scaled(self, mean: Tensor, v: Tensor, t: Tensor) -> Tensor:
         """Return the direction of Adam, or of Adagrad if squares are summed."""
@@ -161,15 +174,3 @@ class Shampoo(Optimizer):
 
 SIDES = ("left", "right")
 TINY = 1e-16
-
-
-def is_matrix(x: Tensor) -> bool:
-    """Whether `x` has rows and columns to whiten."""
-    return len(x.shape) > 1 and 0 not in x.shape
-
-
-def length(stack: Tensor) -> Tensor:
-    """Return the norm of each block, of numbers of any size."""
-    largest = ops.max(ops.abs(stack), axis=(-1, -2), keepdims=True)
-    unit = stack / ops.where(largest > 0.0, largest, ops.ones_like(largest))
-    return largest * ops.sqrt(ops.sum(unit * unit, axis=(-1, -2), keepdims=True))

@@ -45,6 +45,15 @@ def test_wrappers_have_contenders_too():
 
 
 @one_backend
+def test_a_turn_has_whole_periods(monkeypatch):
+    """So that the roots of every third step are in each turn."""
+    monkeypatch.setattr(timing, "TARGET", 1e-9)
+    calls = []
+    timing.take_turns({"one": lambda: calls.append(1)}, rounds=4, period=3)
+    assert len(calls) == 3 + 4 * 3
+
+
+@one_backend
 def test_it_measures_and_writes(tmp_path, monkeypatch):
     monkeypatch.setattr(timing, "TARGET", 1e-4)
     flags = [

@@ -7,6 +7,9 @@ precision knows an eigenvalue up to 1e-7 of the largest.
 
 import numpy as np
 
+from tests.peers.deviations import po
+from tests.peers.libraries import Peer
+
 CASES = (
     {
         "beta_1": 0.0,
@@ -69,3 +72,13 @@ def shampoo(
                 step[place] *= ratio
         x = x - lr * (graft if t < start_step else step.reshape(g.shape))
         yield x
+
+
+PEERS = {
+    "shampoo, pytorch_optimizer": Peer(  # it whitens vectors as well, and each axis of a tensor
+        "shampoo",
+        CASES[0],
+        po("Shampoo", matrix_eps=1e-2),
+        shapes=((4, 3), (3, 5), (5, 5)),
+    ),
+}
