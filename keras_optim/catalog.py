@@ -35,6 +35,9 @@ from keras_optim.algorithms.qhm import QHM
 from keras_optim.algorithms.radam import RAdam
 from keras_optim.algorithms.rmsprop import RMSprop
 from keras_optim.algorithms.rprop import Rprop
+from keras_optim.algorithms.schedulefreeadamw import ScheduleFreeAdamW
+from keras_optim.algorithms.schedulefreeradam import ScheduleFreeRAdam
+from keras_optim.algorithms.schedulefreesgd import ScheduleFreeSGD
 from keras_optim.algorithms.sgd import SGD
 from keras_optim.algorithms.sgdp import SGDP
 from keras_optim.algorithms.shampoo import Shampoo
@@ -56,6 +59,7 @@ from keras_optim.wrappers.lookahead import Lookahead
 from keras_optim.wrappers.rate_multipliers import RateMultipliers
 from keras_optim.wrappers.route import Route
 from keras_optim.wrappers.sam import SAM
+from keras_optim.wrappers.schedulefree import ScheduleFree
 from keras_optim.wrappers.skip_non_finite import SkipNonFinite
 from keras_optim.wrappers.swa import SWA
 
@@ -111,6 +115,27 @@ ALGORITHMS = (
     Row(AMSBound, "moments", 2019, "1902.09843", "AMSGrad that turns into SGD, by bounds."),
     Row(ADOPT, "moments", 2024, "2411.02853", "Adam that divides by the gradients before."),
     Row(SWATS, "moments", 2017, "1712.07628", "Adam that switches to SGD by itself."),
+    Row(
+        ScheduleFreeSGD,
+        "schedule-free",
+        2024,
+        "2405.15682",
+        "SGD whose mean is tested: no decay of the rate.",
+    ),
+    Row(
+        ScheduleFreeAdamW,
+        "schedule-free",
+        2024,
+        "2405.15682",
+        "Adam whose mean is tested: no decay of the rate.",
+    ),
+    Row(
+        ScheduleFreeRAdam,
+        "schedule-free",
+        2024,
+        "2405.15682",
+        "The same with the warm-up of RAdam.",
+    ),
     Row(LARS, "layerwise", 2017, "1708.03888", "Momentum steps in proportion to the weights."),
     Row(Lamb, "layerwise", 2019, "1904.00962", "Adam steps in proportion to the weights."),
     Row(NovoGrad, "layerwise", 2019, "1905.11286", "Momentum of gradients normalised by layer."),
@@ -146,6 +171,13 @@ WRAPPERS = (
     ),
     Row(LazyRows, "wrapper", 2017, "TensorFlow's LazyAdam", "Rows that were not used wait."),
     Row(SWA, "wrapper", 2018, "1803.05407", "Test with the mean of the weights of late steps."),
+    Row(
+        ScheduleFree,
+        "wrapper",
+        2024,
+        "2405.15682",
+        "Test with the mean of fast weights: no decay of the rate.",
+    ),
 )
 
 COMBINATIONS = (
