@@ -90,7 +90,7 @@ class EvaluateAveraged(keras.callbacks.Callback):
         self._train_on()
         self._warn_of_statistics()
         attached.bind(self.model)
-        own = vars(self.model)  # Keras's `__setattr__` would track the methods
+        own = self.model.__dict__  # Keras's `__setattr__` would track the methods
         if not self._bound:
             self._bound = {name: own.get(name) for name in ("save", "save_weights")}
             for name in self._bound:
@@ -156,7 +156,7 @@ class EvaluateAveraged(keras.callbacks.Callback):
 
     def _warn_of_statistics(self) -> None:
         """Warn, once for a model, that its batch statistics are not those of the weights tested."""
-        own = vars(self.model)
+        own = self.model.__dict__
         if self.data is not None or own.get("_told_of_statistics"):
             return
         if any(layer.trainable for layer in batch_statistics.normalizers(self.model)):
@@ -171,7 +171,7 @@ class EvaluateAveraged(keras.callbacks.Callback):
 
     def _unbind(self) -> None:
         """Give the model the methods that it had before `fit`."""
-        own = vars(self.model)
+        own = self.model.__dict__
         for name, method in self._bound.items():
             own.pop(name, None)
             if method is not None:

@@ -1,10 +1,9 @@
 """Models that use evaluation weights by themselves: in `fit`, `evaluate`, `predict` and `save`.
 
 An optimizer that keeps evaluation weights binds a few methods on the model that builds it, on that
-one object. `make_train_function`, `make_test_function` and `make_predict_function`, which Keras
-calls after it made its list of callbacks and before their first hook, add `EvaluateAveraged` to
-that list unless it is there. Methods without callbacks, such as `save`, run with the evaluation
-weights in the model.
+one object. `make_train_function`, `make_test_function` and `make_predict_function` run after Keras
+has created its list of callbacks, and before their first hook. They add `EvaluateAveraged` to a
+list that lacks it. Methods without callbacks, such as `save`, run with the evaluation weights.
 """
 
 import contextlib
