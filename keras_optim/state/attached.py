@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 
-from keras_optim import callers
+from keras_optim import callers, tensors
 from keras_optim.state import evaluation_weights
 
 MAKING = ("make_train_function", "make_test_function", "make_predict_function")
@@ -32,10 +32,18 @@ def optimizer_of(model: Any) -> Any:
 
 
 def attach(optimizer: Any) -> None:
-    """Bind the methods on the model that calls this, if `optimizer` is that of a model."""
+    """Bind the methods on the model that calls this, if `optimizer` is that of a model.
+
+    On TensorFlow that is inside of the first step, so the callback joins the `fit` late.
+    """
     model = callers.nearest(keras.Model)
-    if model is not None and optimizer_of(model) is optimizer:
-        bind(model)
+    if model is None or optimizer_of(model) is not optimizer:
+        return
+    bind(model)
+    running = callers.callbacks_of(model)
+    if running is not None and not _swaps(running):
+        with tensors.eagerly():
+            _add(model, running).on_train_begin()
 
 
 def bind(model: Any) -> None:
@@ -90,10 +98,7 @@ def _joining(model: Any, method: Callable[..., Any], trains: bool) -> Callable[.
                 if trains:  # in `train_on_batch`
                     evaluation_weights.swap_out(optimizer)
             elif not _swaps(running):
-                callback = Callback()
-                callback.set_params(running.params)
-                callback.set_model(model)
-                running.callbacks.insert(0, callback)
+                _add(model, running)
         return made
 
     joining.of_keras_optim = True  # type: ignore[attr-defined]
@@ -111,6 +116,15 @@ def _testing(model: Any, method: Callable[..., Any]) -> Callable[..., Any]:
             return method(*args, **kwargs)
 
     return testing
+
+
+def _add(model: Any, running: keras.callbacks.CallbackList) -> Any:
+    """Put the callback before the others, and return it."""
+    callback = Callback()
+    callback.set_params(running.params)
+    callback.set_model(model)
+    running.callbacks.insert(0, callback)
+    return callback
 
 
 def _swaps(running: keras.callbacks.CallbackList) -> bool:

@@ -322,18 +322,28 @@ def test_two_fits_are_one(kind, jit_compile, tmp_path):
     assert test == pytest.approx(seen["val_loss"][-1], rel=1e-6)
 
 
-def test_checkpoints_and_the_best_epoch_without_the_callback(tmp_path):
+@pytest.mark.parametrize("validated", [True, False])
+def test_checkpoints_and_the_best_epoch_without_the_callback(validated, tmp_path):
     model, seen = trained("schedule-free"), Seen()
-    stop = keras.callbacks.EarlyStopping("val_loss", mode="max", restore_best_weights=True)
+    monitor = "val_loss" if validated else "loss"
+    stop = keras.callbacks.EarlyStopping(monitor, mode="max", restore_best_weights=True)
     path = str(tmp_path / "{epoch}.weights.h5")
     each = keras.callbacks.ModelCheckpoint(path, save_weights_only=True)
-    history = fit(model, [stop, seen, each], validation_data=(X, Y))
+    validation = {"validation_data": (X, Y)} if validated else {}
+    history = fit(model, [stop, seen, each], **validation)
     assert same(model.get_weights(), seen.weights[stop.best_epoch])
+    expected, reference = trained("schedule-free"), Seen()
+    fit(expected, [EvaluateAveraged(), reference], epochs=len(seen.weights))
     other = trained("schedule-free")
-    for epoch, loss in enumerate(history["val_loss"], start=1):
+    for epoch, weights in enumerate(reference.weights, start=1):
         other.load_weights(path.format(epoch=epoch))
-        assert same(other.get_weights(), seen.weights[epoch - 1])
-        assert other.evaluate(X, Y, verbose=0) == pytest.approx(loss, rel=1e-6)
+        assert same(other.get_weights(), weights) and same(seen.weights[epoch - 1], weights)
+        if validated:
+            loss = history["val_loss"][epoch - 1]
+            assert other.evaluate(X, Y, verbose=0) == pytest.approx(loss, rel=1e-6)
+    other.load_weights(path.format(epoch=1))
+    fit(other, [], epochs=len(seen.weights) - 1)  # its optimizer was not built before
+    assert same(other.get_weights(), expected.get_weights())
 
 
 def test_methods_of_a_loop(tmp_path):
