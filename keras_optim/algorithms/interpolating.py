@@ -59,16 +59,12 @@ class Interpolating(Rule):
         within = s["stored"] and s["stored"].unrounded()
         return within(z + step) - z if within else step
 
-    def interpolated(self, step: Tensor, x: Tensor, s: Slots) -> tuple[Tensor, Tensor]:
+    def interpolated(self, step: Tensor, s: Slots) -> tuple[Tensor, Tensor]:
         """The change of the weights in the model and the new drift, when `z` moves by `step`."""
         beta, share = self.interpolation(), s["share"]
         weight = 1.0 - beta + beta * share
         change = beta * share * s["drift"] + weight * step
-        drift = (1.0 - share) * (s["drift"] + step)
-        if s["stored"] is not None:  # the error of rounding goes to the mean, or to `z`
-            error = self.moved(change, x, s) - change
-            drift = drift - error / beta if beta >= 0.5 else drift + error / (1.0 - beta)
-        return change, drift
+        return change, (1.0 - share) * (s["drift"] + step)
 
     def evaluate(self, x: Tensor, s: Slots) -> Tensor:
         return self.stored(x - (1.0 - self.interpolation()) * s["drift"], s)

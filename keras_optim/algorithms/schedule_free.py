@@ -1,5 +1,7 @@
 """The parent of the Schedule-Free algorithms: a direction moves `z`, and the weights with it."""
 
+from typing import Any
+
 from keras import ops
 
 from keras_optim.algorithms.interpolating import Interpolating
@@ -9,6 +11,14 @@ from keras_optim.trees import Tree
 
 class ScheduleFreeRule(Interpolating, Optimizer):
     """Abstract parent: a subclass writes `direction` and, if the rate has a factor, `factor`."""
+
+    def __init__(self, learning_rate: Any, **kwargs: Any):
+        super().__init__(learning_rate, **kwargs)
+        if self.use_ema:
+            raise ValueError(
+                f"{type(self).__name__}: `use_ema` would average a second time; leave it off. "
+                "Received: use_ema=True"
+            )
 
     def factor(self, t: Tensor, like: Tensor) -> Tensor | float:
         """The factor of the rate in step `t`."""
@@ -31,7 +41,7 @@ class ScheduleFreeRule(Interpolating, Optimizer):
         if decay := s["weight_decay"]:
             step = step + lr * decay * x
         step = self.constrained(-step, self.fast(x, s), s)
-        change, drift = self.interpolated(step, x, s)
+        change, drift = self.interpolated(step, s)
         return change, {**new, "drift": drift}
 
 

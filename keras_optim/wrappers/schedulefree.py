@@ -137,7 +137,7 @@ class ScheduleFree(Interpolating, Wrapper):
         z, decayed = self._decayed_fast(x, s, lr)
         change, new = self.inner.step(g, z + decayed, s[INNER], t, lr)
         step = decayed + self.inner.moved(change, z + decayed, s[INNER])
-        change, drift = self.interpolated(step, x, s)
+        change, drift = self.interpolated(step, s)
         return change, {INNER: new, "drift": drift}
 
 
