@@ -81,6 +81,7 @@ class ScheduleFreeAdamW(ScheduleFreeRule):
         beta_2: Decay = 0.999,
         epsilon: Epsilon = 1e-8,
         warmup_steps: Steps = 0,
+        *,
         r: NonNegative = 0.0,
         weight_lr_power: NonNegative = 2.0,
         **kwargs: Unpack[KerasOptions],

@@ -70,6 +70,7 @@ class ScheduleFreeRAdam(ScheduleFreeRule):
         beta_1: Decay = 0.9,
         beta_2: Decay = 0.999,
         epsilon: Epsilon = 1e-8,
+        *,
         r: NonNegative = 0.0,
         weight_lr_power: NonNegative = 2.0,
         silent_sgd_phase: bool = True,

@@ -68,6 +68,7 @@ class ScheduleFreeSGD(ScheduleFreeRule):
         learning_rate: LearningRate = 1.0,
         momentum: Decay = 0.9,
         warmup_steps: Steps = 0,
+        *,
         r: NonNegative = 0.0,
         weight_lr_power: NonNegative = 2.0,
         **kwargs: Unpack[KerasOptions],

@@ -75,6 +75,7 @@ class ScheduleFree(Interpolating, Wrapper):
         self,
         inner: Optimizer,
         beta: Decay = 0.9,
+        *,
         r: NonNegative = 0.0,
         weight_lr_power: NonNegative = 2.0,
         **kwargs: Unpack[WrapperOptions],
