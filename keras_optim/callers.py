@@ -28,6 +28,23 @@ def nearest(kind: type) -> Any:
     return None
 
 
+_ENTRIES = ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch")
+
+
+def callbacks_of(model: Any) -> Any:
+    """Return the list of callbacks of the `fit`, `evaluate` or `predict` of `model` that calls.
+
+    `None`: the nearest of its methods that calls has no callbacks, or none calls.
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name in _ENTRIES and frame.f_locals.get("self") is model:
+            found = frame.f_locals.get("callbacks")
+            return found if isinstance(found, keras.callbacks.CallbackList) else None
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
 def model_that_fetches() -> Any:
     """Return the model whose JAX trainer reads an optimizer's `variables`, or `None`.
 

@@ -66,6 +66,9 @@ from keras_optim.algorithms.ranger import Ranger
 from keras_optim.algorithms.rmsprop import RMSprop
 from keras_optim.algorithms.rprop import Rprop
 from keras_optim.algorithms.scion import Scion
+from keras_optim.algorithms.schedulefreeadamw import ScheduleFreeAdamW
+from keras_optim.algorithms.schedulefreeradam import ScheduleFreeRAdam
+from keras_optim.algorithms.schedulefreesgd import ScheduleFreeSGD
 from keras_optim.algorithms.sgd import SGD
 from keras_optim.algorithms.sgdp import SGDP
 from keras_optim.algorithms.sgdw import SGDW
@@ -98,6 +101,7 @@ from keras_optim.wrappers.mechanic import Mechanic
 from keras_optim.wrappers.rate_multipliers import RateMultipliers
 from keras_optim.wrappers.route import Route
 from keras_optim.wrappers.sam import SAM
+from keras_optim.wrappers.schedulefree import ScheduleFree
 from keras_optim.wrappers.skip_non_finite import SkipNonFinite
 from keras_optim.wrappers.swa import SWA
 
@@ -186,6 +190,27 @@ ALGORITHMS = (
     Row(AdamC, "moments", 2025, "2506.02285", "AdamW whose decay fits the schedule."),
     Row(AdamMini, "moments", 2024, "2406.16793", "Adam with one rate for each block."),
     Row(SWATS, "moments", 2017, "1712.07628", "Adam that switches to SGD by itself."),
+    Row(
+        ScheduleFreeSGD,
+        "schedule-free",
+        2024,
+        "2405.15682",
+        "SGD whose mean is tested: no decay of the rate.",
+    ),
+    Row(
+        ScheduleFreeAdamW,
+        "schedule-free",
+        2024,
+        "2405.15682",
+        "Adam whose mean is tested: no decay of the rate.",
+    ),
+    Row(
+        ScheduleFreeRAdam,
+        "schedule-free",
+        2024,
+        "2405.15682",
+        "The same with the warm-up of RAdam.",
+    ),
     Row(LARS, "layerwise", 2017, "1708.03888", "Momentum steps in proportion to the weights."),
     Row(Lamb, "layerwise", 2019, "1904.00962", "Adam steps in proportion to the weights."),
     Row(NovoGrad, "layerwise", 2019, "1905.11286", "Momentum of gradients normalised by layer."),
@@ -293,6 +318,13 @@ WRAPPERS = (
     Row(Hyperball, "wrapper", 2026, "2606.16899", "Matrices turn, and keep their norm."),
     Row(LazyRows, "wrapper", 2017, "TensorFlow's LazyAdam", "Rows that were not used wait."),
     Row(SWA, "wrapper", 2018, "1803.05407", "Test with the mean of the weights of late steps."),
+    Row(
+        ScheduleFree,
+        "wrapper",
+        2024,
+        "2405.15682",
+        "Test with the mean of fast weights: no decay of the rate.",
+    ),
 )
 
 COMBINATIONS = (

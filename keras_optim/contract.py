@@ -86,6 +86,13 @@ class Rule:
     """Whether weights move without a gradient, apart from weight decay. An instance may change
     it in its constructor, too."""
 
+    constrains: bool = False
+    """Whether the rule itself keeps the iterate that it moves within the variable's constraint; the
+    weights, a mean of such iterates, then keep it by themselves."""
+
+    estimated_rate: str = ""
+    """The name, in `shared`, of an estimate by which the rule multiplies its learning rate."""
+
     rate_at_start_only: bool = False
     """Whether the learning rate decides the first step only, and the rule decides all others."""
 
@@ -208,6 +215,10 @@ class Rule:
     def decay_inside(self, constants: Tree, decay: float) -> float:
         """Return the weight decay of the rule inside, from that of this one."""
         return decay
+
+    def stored_inside(self, stored: Any) -> Any:
+        """Return the storing of the values that the rule inside moves; `None`: as they are."""
+        return stored
 
     def own_rates(self) -> dict[str, Any]:
         """Return the rates that rules inside have of their own, under names in `shared`. Each is a

@@ -11,7 +11,7 @@ from keras_optim.arguments.ranges import OWN_OPTIONS, KerasOptions, LearningRate
 from keras_optim.contract import Rule, Slots, Tensor, VariableSpec, layers
 from keras_optim.engine import distribution, norms, run, second_pass, seen_loss, slots, validation
 from keras_optim.engine.optimizer_state import OptimizerState, named_rules
-from keras_optim.state import evaluation_weights, files
+from keras_optim.state import attached, evaluation_weights, files
 from keras_optim.variables.paths import Place, choices_from, located, path_of, same_variables
 
 __all__ = ["Optimizer", "Slots", "Tensor"]
@@ -185,6 +185,8 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         if self._recording:
             norms.add(self)
         files.load_awaited(self)
+        if self.averaging:
+            attached.attach(self)
 
     def _known_paths(self, variables: Sequence[Any]) -> tuple[str, ...]:
         """Return the paths that decide: those before saving, if the variables are the same."""
@@ -330,7 +332,9 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         super().finalize_variable_values(var_list)
         if self.use_ema:
             tensors.unshare(keras_private.averages(self))
-        evaluation_weights.finish(self)
+        evaluation_weights.swap_in(self)
+        if self.averaging:
+            attached.at_end_of_fit(self)
 
     # ---- saving
 

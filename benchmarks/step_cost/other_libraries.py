@@ -1,5 +1,6 @@
 """Steps of libraries that are not for Keras: torch.optim, pytorch-optimizer, optax."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,10 @@ TORCH = {
 }  # fmt: skip
 OPTIONS = {"shampoo": {"preconditioning_compute_steps": 10}}
 """Where the defaults of pytorch-optimizer differ from ours in the work that a step takes."""
+SCHEDULE_FREE = {
+    "schedulefreesgd": "SGDScheduleFree", "schedulefreeadamw": "AdamWScheduleFree",
+    "schedulefreeradam": "RAdamScheduleFree",
+}  # fmt: skip
 FUSED = ("sgd", "adam", "adamw", "adagrad")
 OPTAX = {
     "sgd": "sgd", "adam": "adam", "adamw": "adamw", "adagrad": "adagrad", "rmsprop": "rmsprop",
@@ -55,6 +60,10 @@ def of_torch(name: str) -> dict[str, Build]:
         found[COMPILED] = build(lambda p: cls(p, foreach=True), compiled=True)
     if name in FUSED:
         found["torch.optim fused"] = build(lambda p: cls(p, fused=True))
+    if name in SCHEDULE_FREE:
+        with contextlib.suppress(ImportError):
+            found["schedulefree"] = build(_in_training(SCHEDULE_FREE[name]))
+        return found
     try:
         import pytorch_optimizer
     except ImportError:
@@ -68,6 +77,18 @@ def of_torch(name: str) -> dict[str, Build]:
     elif not inner and name not in TORCH and isinstance(known.get(outer), type):
         found["pytorch-optimizer"] = build(lambda p: known[outer](p, **OPTIONS.get(name, {})))
     return found
+
+
+def _in_training(name: str) -> Callable[[Any], Any]:
+    """Return a function that creates an optimizer of the package schedulefree."""
+    import schedulefree
+
+    def make(parameters: Any) -> Any:
+        optimizer = getattr(schedulefree, name)(parameters)
+        optimizer.train()
+        return optimizer
+
+    return make
 
 
 def optax(name: str) -> dict[str, Build]:

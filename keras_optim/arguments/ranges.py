@@ -56,6 +56,8 @@ Epsilon = Annotated[float, Range(1e-30)]
 """Guards a division; at least 1e-30, which single precision still holds."""
 Period = Annotated[int, Range(1)]
 """A number of steps, at least 1."""
+Steps = Annotated[int, Range(0)]
+"""A number of steps; none is allowed."""
 LearningRate: TypeAlias = Annotated[float, Range(0)] | LearningRateSchedule | Callable[[], Any]
 """A number >= 0, a Keras schedule, or a callable without arguments that returns the rate."""
 

@@ -80,7 +80,7 @@ def update_batch_statistics(
 
 def statistics(model: keras.Model) -> list[Any]:
     """Return the variables of all moving statistics in `model`, in the order of its layers."""
-    found = [getattr(layer, n, None) for layer in _normalizers(model) for n in _NAMES]
+    found = [getattr(layer, n, None) for layer in normalizers(model) for n in _NAMES]
     return [v for v in found if v is not None]
 
 
@@ -123,7 +123,7 @@ class Recorder(keras.Model):
         takes_training = "training" in inspect.signature(self.model.call).parameters
         self.model(inputs, **({"training": True} if takes_training else {}))
         rows = []
-        for layer in _normalizers(self.model):
+        for layer in normalizers(self.model):
             calls = self.recorded.get(id(layer)) or [_nothing(layer)]
             count = sum(n for n, _, _ in calls)
             share = [n / ops.maximum(count, 1.0) for n, _, _ in calls]
@@ -137,7 +137,7 @@ class Recorder(keras.Model):
 
     def update(self, data: Any, batch_size: int, steps: int | None) -> None:
         """Run the pass, and give the layers their new statistics."""
-        layers = [layer for layer in _normalizers(self.model) if layer.trainable]
+        layers = [layer for layer in normalizers(self.model) if layer.trainable]
         if not layers:
             return
         with tensors.no_gradients():  # spectral normalisation changes even weights
@@ -152,7 +152,7 @@ class Recorder(keras.Model):
             with tensors.no_gradients():
                 for variable, value in before:
                     variable.assign(value)
-        for layer, row in zip(_normalizers(self.model), rows, strict=True):
+        for layer, row in zip(normalizers(self.model), rows, strict=True):
             if layer.trainable and row[0].sum() > 0:
                 _give(layer, *row)
 
@@ -187,7 +187,8 @@ def _name(k: int) -> str:
     return f"{evaluation_weights.PREFIX}statistics.{k}"
 
 
-def _normalizers(model: keras.Model) -> list[Any]:
+def normalizers(model: keras.Model) -> list[Any]:
+    """Return the layers of batch normalisation in `model`."""
     needed = ("moving_mean", "moving_variance", "momentum")
     return [
         layer

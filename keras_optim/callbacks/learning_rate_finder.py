@@ -73,6 +73,8 @@ class LearningRateFinder(keras.callbacks.Callback):
         https://arxiv.org/abs/1506.01186
     """
 
+    leaves_the_model = True  # so nobody needs to swap evaluation weights in
+
     @hyperparameters.checked
     def __init__(
         self,

@@ -13,6 +13,7 @@ from keras import ops
 
 from keras_optim import keras_private, tensors
 from keras_optim.callbacks.access import inside_loss_scale
+from keras_optim.state import attached, evaluation_weights
 from keras_optim.tensors import BACKEND
 
 
@@ -31,6 +32,9 @@ class Sweep:
         self.model = model
         self.next_rate = next_rate
         self.kept = _copies([*model.variables, *model.optimizer.variables])
+        optimizer = attached.optimizer_of(model)
+        self.swapped = optimizer is not None and evaluation_weights.swapped(optimizer)
+        self.bound = vars(model).get("make_train_function")
         self.state: Any = None
         self.steps = 0
         """The number of steps so far."""
@@ -52,6 +56,7 @@ class Sweep:
     def end(self) -> None:
         """Restore the model and its train function. Does nothing the second time."""
         self._restore()
+        self._forget()
         self._remove()
         self.kept = []
 
@@ -100,6 +105,8 @@ class Sweep:
         if self.model.train_function == self.step:
             self.model.train_function = self.function
         vars(self.model).pop("make_train_function", None)
+        if self.bound is not None:
+            vars(self.model)["make_train_function"] = self.bound
 
     def _make_train_function(self, force: bool = False) -> Any:
         self._remove()
@@ -113,6 +120,13 @@ class Sweep:
             optimizer.finalize_variable_values(variables)
         finally:
             self._restore()
+            self._forget()
+
+    def _forget(self) -> None:
+        """Drop the training weights that the end of `fit` kept, if they are in the model again."""
+        optimizer = attached.optimizer_of(self.model)
+        if optimizer is not None and not self.swapped:
+            optimizer.state.trained.clear()
 
 
 def _copies(variables: list[Any]) -> list[tuple[Any, Any]]:

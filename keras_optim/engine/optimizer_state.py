@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from keras_optim import keras_private
-from keras_optim.tensors import BACKEND, HALF, Tensor, jax, tensors, widened
+from keras_optim.tensors import BACKEND, HALF, Tensor, jax, tensors, wide, widened
 from keras_optim.trees import INNER, Tree, flat_names, mapped, merged, nested
 
 _TAKEN = ("average", "gradient_accumulator", "iteration", "learning_rate", "format", "algorithm")
@@ -69,6 +69,10 @@ class Stored:
             # XLA may leave out a cast to a narrower dtype and back.
             kept = jax().lax.optimization_barrier(kept)
         return ops.cast(kept if self.constraint is None else self.constraint(kept), x.dtype)
+
+    def unrounded(self) -> "Stored | None":
+        """Return the constraint alone, for a value that is kept in the precision of slots."""
+        return self.constraint and Stored(wide(self.dtype) or "float32", self.constraint)
 
     def __hash__(self) -> int:
         return hash((self.dtype, id(self.constraint)))
@@ -152,7 +156,7 @@ def with_options(rule: Any, constants: Tree, decay: float, stored: Stored | None
         "stored": stored,
     }
     if inner := rule.inside(constants):
-        decay = rule.decay_inside(constants, decay)
+        decay, stored = rule.decay_inside(constants, decay), rule.stored_inside(stored)
         whole[INNER] = with_options(inner, constants[INNER], decay, stored)
     return whole
 

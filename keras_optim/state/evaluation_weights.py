@@ -1,11 +1,14 @@
 """Evaluation weights: swapped into the model, and training weights swapped back.
 
 `Rule.evaluate` computes the evaluation weights. Callbacks that validate or save a model swap them
-in. Meanwhile `OptimizerState.trained` holds copies of the training weights and their slots, under
-their names in a file; they come back bit by bit. A file that is written meanwhile holds both.
+in, and at the end of `fit` they stay. Meanwhile `OptimizerState.trained` holds copies of the
+training weights and their slots, under their names in a file; they come back bit by bit when
+training continues. A file that is written meanwhile holds both.
 """
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -75,11 +78,16 @@ def swap_out(optimizer: Any) -> None:
     kept.clear()
 
 
-def finish(optimizer: Any) -> None:
-    """Leave the evaluation weights in the model for good."""
+@contextlib.contextmanager
+def using(optimizer: Any) -> Iterator[None]:
+    """Put the evaluation weights into the model inside, unless it holds them already."""
+    trained = not swapped(optimizer)
     swap_in(optimizer)
-    if optimizer.built:
-        optimizer.state.trained.clear()
+    try:
+        yield
+    finally:
+        if trained:
+            swap_out(optimizer)
 
 
 # ---- in a file

@@ -5,6 +5,7 @@ from typing import Unpack
 from keras import ops
 
 from keras_optim.arguments.ranges import Fraction, Period, WrapperOptions
+from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 from keras_optim.wrappers.wrapper import Wrapper
 
@@ -61,6 +62,11 @@ class Lookahead(Wrapper):
         **kwargs: Unpack[WrapperOptions],
     ):
         super().__init__(inner, **kwargs)
+        if inner.averaging:
+            raise ValueError(
+                f"Lookahead: `inner` must not average weights, as {type(inner).__name__} does, "
+                f"because Lookahead would move the average. Received: inner={shown(inner)}"
+            )
         self.sync_period = sync_period
         self.slow_step_size = slow_step_size
 

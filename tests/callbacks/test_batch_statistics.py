@@ -179,6 +179,7 @@ def random_model(momentum=0.9):
     return model
 
 
+@pytest.mark.filterwarnings("ignore:.*statistics of batch normalisation")
 def test_all_else_stays_as_it_is():
     """Weights, the state of other layers, the random state: training goes on as without."""
     x, y = data()
@@ -199,6 +200,7 @@ def test_all_else_stays_as_it_is():
     assert model.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0, callbacks=[again])
 
 
+@pytest.mark.filterwarnings("ignore:.*statistics of batch normalisation")
 def test_the_callback_swaps_them_with_the_weights():
     """In `fit`, averaged weights are tested with their own statistics, trained with the others."""
     x, y = data()

@@ -68,7 +68,8 @@ def check_nothing_is_left(before, model):
     assert same(state(model), before)
     x, y = long_data()
     model.fit(x, y, verbose=0)
-    assert not {"make_train_function"} & set(vars(model))
+    left = vars(model).get("make_train_function")
+    assert left is None or hasattr(left, "of_keras_optim")  # of the averages
     assert not {"finalize_variable_values"} & set(vars(model.optimizer))
     assert not same(state(model), before)
     for kept, value in zip(before, state(model), strict=True):
@@ -95,6 +96,7 @@ def test_an_interruption_inside_the_train_step(count):
     check_nothing_is_left(*interrupted(keras_optim.SGD(0.003, momentum=0.9), count=count))
 
 
+@pytest.mark.filterwarnings("ignore:.*statistics of batch normalisation")
 @pytest.mark.parametrize("kind", ["averaging", "keras", "scaled"])
 def test_an_interruption_with_other_optimizers(kind):
     optimizer = {

@@ -38,6 +38,7 @@ def state(model):
     return [numbers([v])[0] for v in (*model.variables, *model.optimizer.variables)]
 
 
+@pytest.mark.filterwarnings("ignore:.*statistics of batch normalisation")
 @pytest.mark.parametrize(
     ("kind", "jit_compile"),
     [

@@ -229,3 +229,29 @@ def optax_lookahead(x, gradients, learning_rates):
             x = optax.apply_updates(x, step)
             xs.append(np.asarray(x.fast))
     return xs
+
+
+def schedule_free(name, **arguments):
+    """A Schedule-Free class, in its mode of training; by default of the package schedulefree."""
+
+    def make(params, **options):
+        path = name if "." in name else f"schedulefree.{name}"
+        optimizer = pkgutil.resolve_name(path)(params, **options)
+        optimizer.train()
+        return optimizer
+
+    return torch_like(make, **arguments)
+
+
+def schedule_free_wrapper(library, **arguments):
+    """The `ScheduleFreeWrapper` of a library, around SGD with momentum 0.6."""
+
+    def make(params, lr, **options):
+        import torch
+
+        wrapper = pkgutil.resolve_name(f"{library}.ScheduleFreeWrapper")
+        optimizer = wrapper(torch.optim.SGD(params, lr=lr, momentum=0.6), **options)
+        optimizer.train()
+        return optimizer
+
+    return torch_like(make, **arguments)

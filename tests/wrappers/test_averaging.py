@@ -190,12 +190,12 @@ def test_evaluate_and_predict_by_themselves():
     loss, prediction = model.evaluate(x, y, verbose=0), model.predict(x, verbose=0)
     evaluation_weights.swap_out(model.optimizer)
     assert same(model.get_weights(), trained) and not same(trained, averages)
-    callback = EvaluateAveraged()
-    assert model.evaluate(x, y, verbose=0) != loss
-    assert model.evaluate(x, y, verbose=0, callbacks=[callback]) == loss
-    assert same(model.get_weights(), trained)
-    np.testing.assert_array_equal(model.predict(x, verbose=0, callbacks=[callback]), prediction)
-    assert same(model.get_weights(), trained)
+    for callbacks in ([], [EvaluateAveraged()]):
+        assert model.evaluate(x, y, verbose=0, callbacks=callbacks) == loss
+        assert same(model.get_weights(), trained)
+        predicted = model.predict(x, verbose=0, callbacks=callbacks)
+        np.testing.assert_array_equal(predicted, prediction)
+        assert same(model.get_weights(), trained)
 
 
 def test_early_stopping_restores_averaged_weights():
