@@ -65,10 +65,10 @@ from keras_optim.algorithms.radam import RAdam
 from keras_optim.algorithms.ranger import Ranger
 from keras_optim.algorithms.rmsprop import RMSprop
 from keras_optim.algorithms.rprop import Rprop
-from keras_optim.algorithms.scion import Scion
 from keras_optim.algorithms.schedulefreeadamw import ScheduleFreeAdamW
 from keras_optim.algorithms.schedulefreeradam import ScheduleFreeRAdam
 from keras_optim.algorithms.schedulefreesgd import ScheduleFreeSGD
+from keras_optim.algorithms.scion import Scion
 from keras_optim.algorithms.sgd import SGD
 from keras_optim.algorithms.sgdp import SGDP
 from keras_optim.algorithms.sgdw import SGDW
@@ -77,11 +77,11 @@ from keras_optim.algorithms.signsgd import SignSGD
 from keras_optim.algorithms.signum import Signum
 from keras_optim.algorithms.simplifiedademamix import SimplifiedAdEMAMix
 from keras_optim.algorithms.sm3 import SM3
+from keras_optim.algorithms.soap import SOAP
 from keras_optim.algorithms.sophiag import SophiaG
 from keras_optim.algorithms.sophiah import SophiaH
-from keras_optim.algorithms.stableadamw import StableAdamW
-from keras_optim.algorithms.soap import SOAP
 from keras_optim.algorithms.splus import SPlus
+from keras_optim.algorithms.stableadamw import StableAdamW
 from keras_optim.algorithms.swats import SWATS
 from keras_optim.algorithms.tiger import Tiger
 from keras_optim.algorithms.yogi import Yogi
@@ -144,6 +144,12 @@ ALGORITHMS = (
         "Descent for games, which expects the other's answer.",
     ),
     Row(Adagrad, "adaptive", 2011, "JMLR 12:2121", "Rates fall with the gradients seen."),
+    Row(Ftrl, "adaptive", 2013, "KDD 2013", "Adagrad that leaves useless weights at zero."),
+    Row(RMSprop, "adaptive", 2012, "Hinton 2012", "Divide by a running root mean square."),
+    Row(Adadelta, "adaptive", 2012, "1212.5701", "Steps as long as the recent steps were."),
+    Row(Adafactor, "adaptive", 2018, "1804.04235", "Second moments from rows and columns alone."),
+    Row(SM3, "adaptive", 2019, "1901.11150", "Adagrad in the memory of rows and columns."),
+    Row(MADGRAD, "adaptive", 2021, "2101.11075", "Dual averaging, momentum and a cube root."),
     Row(
         ProximalAdagrad,
         "adaptive",
@@ -151,16 +157,9 @@ ALGORITHMS = (
         "JMLR 10:2899",
         "Adagrad, then penalties that make zeros.",
     ),
-    Row(Ftrl, "adaptive", 2013, "KDD 2013", "Adagrad that leaves useless weights at zero."),
-    Row(RMSprop, "adaptive", 2012, "Hinton 2012", "Divide by a running root mean square."),
-    Row(Adadelta, "adaptive", 2012, "1212.5701", "Steps as long as the recent steps were."),
-    Row(Adafactor, "adaptive", 2018, "1804.04235", "Second moments from rows and columns alone."),
-    Row(SM3, "adaptive", 2019, "1901.11150", "Adagrad in the memory of rows and columns."),
     Row(CAME, "adaptive", 2023, "2307.02047", "Adafactor with momentum, by its confidence."),
-    Row(MADGRAD, "adaptive", 2021, "2101.11075", "Dual averaging, momentum and a cube root."),
     Row(Adam, "moments", 2014, "1412.6980", "Momentum over a running root mean square."),
     Row(Adamax, "moments", 2014, "1412.6980", "Adam with a fading maximum for a scale."),
-    Row(AdamaxW, "moments", 2017, "1711.05101", "Adamax whose weights decay beside it."),
     Row(AdamW, "moments", 2017, "1711.05101", "Adam whose weights decay beside the gradient."),
     Row(AMSGrad, "moments", 2018, "1904.09237", "Adam whose rates never rise again."),
     Row(PAdam, "moments", 2018, "1806.06763", "Between SGD and AMSGrad, by an exponent."),
@@ -168,9 +167,7 @@ ALGORITHMS = (
     Row(Nadam, "moments", 2016, "OM0jvwB8jIp57ZJjtNEZ", "Adam with Nesterov's look ahead."),
     Row(NadamW, "moments", 2019, "OM0jvwB8jIp57ZJjtNEZ", "Nadam whose weights decay beside it."),
     Row(RAdam, "moments", 2019, "1908.03265", "Adam that waits until its variance is sound."),
-    Row(Ranger, "moments", 2019, "lessw2020/Ranger", "RAdam, Lookahead and centred gradients."),
     Row(QHAdam, "moments", 2018, "1810.06801", "Adam with a share of the fresh gradient."),
-    Row(OptimisticAdam, "moments", 2017, "1711.00141", "Adam for games, such as adversarial nets."),
     Row(AdaBelief, "moments", 2020, "2010.07468", "Long steps where gradients are as expected."),
     Row(DiffGrad, "moments", 2019, "1909.11015", "Adam that brakes on steady gradients."),
     Row(AdaMod, "moments", 2019, "1910.12249", "Adam whose rates cannot jump."),
@@ -178,6 +175,10 @@ ALGORITHMS = (
     Row(AdaBound, "moments", 2019, "1902.09843", "Adam that turns into SGD, by bounds."),
     Row(AMSBound, "moments", 2019, "1902.09843", "AMSGrad that turns into SGD, by bounds."),
     Row(ADOPT, "moments", 2024, "2411.02853", "Adam that divides by the gradients before."),
+    Row(SWATS, "moments", 2017, "1712.07628", "Adam that switches to SGD by itself."),
+    Row(AdamaxW, "moments", 2017, "1711.05101", "Adamax whose weights decay beside it."),
+    Row(Ranger, "moments", 2019, "lessw2020/Ranger", "RAdam, Lookahead and centred gradients."),
+    Row(OptimisticAdam, "moments", 2017, "1711.00141", "Adam for games, such as adversarial nets."),
     Row(AdEMAMix, "moments", 2024, "2409.03137", "Adam with a second, very slow momentum."),
     Row(MARS, "moments", 2024, "2411.10438", "Adam on gradients with less variance."),
     Row(Adan, "moments", 2022, "2208.06677", "Adam that looks ahead by differences of gradients."),
@@ -189,28 +190,6 @@ ALGORITHMS = (
     Row(Grams, "moments", 2024, "2412.17107", "Adam's size of step, the gradient's sign."),
     Row(AdamC, "moments", 2025, "2506.02285", "AdamW whose decay fits the schedule."),
     Row(AdamMini, "moments", 2024, "2406.16793", "Adam with one rate for each block."),
-    Row(SWATS, "moments", 2017, "1712.07628", "Adam that switches to SGD by itself."),
-    Row(
-        ScheduleFreeSGD,
-        "schedule-free",
-        2024,
-        "2405.15682",
-        "SGD whose mean is tested: no decay of the rate.",
-    ),
-    Row(
-        ScheduleFreeAdamW,
-        "schedule-free",
-        2024,
-        "2405.15682",
-        "Adam whose mean is tested: no decay of the rate.",
-    ),
-    Row(
-        ScheduleFreeRAdam,
-        "schedule-free",
-        2024,
-        "2405.15682",
-        "The same with the warm-up of RAdam.",
-    ),
     Row(LARS, "layerwise", 2017, "1708.03888", "Momentum steps in proportion to the weights."),
     Row(Lamb, "layerwise", 2019, "1904.00962", "Adam steps in proportion to the weights."),
     Row(NovoGrad, "layerwise", 2019, "1905.11286", "Momentum of gradients normalised by layer."),
@@ -223,13 +202,36 @@ ALGORITHMS = (
         "Weights stay inside a ball, without projection.",
         no_peer="TensorFlow Addons, which has it, does not run with Keras 3",
     ),
+    Row(Shampoo, "matrix", 2018, "1802.09568", "Gradients whitened by their rows and columns."),
+    Row(Muon, "matrix", 2024, "kellerjordan.github.io/posts/muon", "Momentum made orthogonal."),
+    Row(NorMuon, "matrix", 2025, "2510.05491", "Muon with steps as long for each neuron."),
     Row(
-        Shampoo,
+        AdaMuon,
+        "matrix",
+        2025,
+        "2507.11005",
+        "Muon of signs, scaled for each weight.",
+        no_peer="pytorch-optimizer's is that of the paper's first version, without the sign",
+    ),
+    Row(Scion, "matrix", 2025, "2502.07529", "Steps of fixed length in each layer's own norm."),
+    Row(
+        KLShampoo,
+        "matrix",
+        2025,
+        "2509.03378",
+        "Shampoo whose sides whiten each other.",
+        no_peer="the authors' code is not a package, and no other library has it",
+    ),
+    Row(SOAP, "matrix", 2024, "2409.11321", "Adam in the eigenbases of rows and columns."),
+    Row(
+        Kron,
         "matrix",
         2018,
-        "1802.09568",
-        "Gradients whitened by their rows and columns.",
+        "1512.04202",
+        "PSGD: triangular factors that learn to whiten.",
+        no_peer="other libraries draw random numbers, of which this one takes the expectation",
     ),
+    Row(SPlus, "matrix", 2025, "2506.07254", "Signs in eigenbases, and an average of the weights."),
     Row(
         AdaHessian,
         "curvature",
@@ -254,6 +256,11 @@ ALGORITHMS = (
         "Momentum over the Hessian, clipped.",
         no_peer="libraries differentiate the loss themselves, with directions of their own",
     ),
+    Row(Rprop, "sign", 1993, "ICNN 1993", "Longer steps while a sign lasts; full batches."),
+    Row(SignSGD, "sign", 2018, "1802.04434", "Only the sign of the gradient counts."),
+    Row(Signum, "sign", 2018, "1802.04434", "The sign of the momentum."),
+    Row(Lion, "sign", 2023, "2302.06675", "The sign of an interpolated momentum."),
+    Row(Tiger, "sign", 2023, "bojone/tiger", "The sign of the momentum, scaled by the weights."),
     Row(Prodigy, "free", 2023, "2306.06101", "Adam that estimates its rate from the distance."),
     Row(DoG, "free", 2023, "2302.12022", "The distance moved over the gradients seen."),
     Row(LDoG, "free", 2023, "2302.12022", "DoG for each variable by itself."),
@@ -263,39 +270,27 @@ ALGORITHMS = (
     Row(COCOB, "free", 2017, "1705.07795", "Each weight bets on the sign of its gradient."),
     Row(MoMo, "free", 2023, "2305.07583", "Steps to where the loss would meet its bound."),
     Row(MoMoAdam, "free", 2023, "2305.07583", "Adam to where the loss would meet its bound."),
-    Row(Muon, "matrix", 2024, "kellerjordan.github.io/posts/muon", "Momentum made orthogonal."),
-    Row(NorMuon, "matrix", 2025, "2510.05491", "Muon with steps as long for each neuron."),
     Row(
-        AdaMuon,
-        "matrix",
-        2025,
-        "2507.11005",
-        "Muon of signs, scaled for each weight.",
-        no_peer="pytorch-optimizer's is that of the paper's first version, without the sign",
+        ScheduleFreeSGD,
+        "schedule-free",
+        2024,
+        "2405.15682",
+        "SGD whose mean is tested: no decay of the rate.",
     ),
-    Row(Scion, "matrix", 2025, "2502.07529", "Steps of fixed length in each layer's own norm."),
-        KLShampoo,
-        "matrix",
-        2025,
-        "2509.03378",
-        "Shampoo whose sides whiten each other.",
-        no_peer="the authors' code is not a package, and no other library has it",
-    ),
-    Row(SOAP, "matrix", 2024, "2409.11321", "Adam in the eigenbases of rows and columns."),
     Row(
-        Kron,
-        "matrix",
-        2018,
-        "1512.04202",
-        "PSGD: triangular factors that learn to whiten.",
-        no_peer="other libraries draw random numbers, of which this one takes the expectation",
+        ScheduleFreeAdamW,
+        "schedule-free",
+        2024,
+        "2405.15682",
+        "Adam whose mean is tested: no decay of the rate.",
     ),
-    Row(SPlus, "matrix", 2025, "2506.07254", "Signs in eigenbases, and an average of the weights."),
-    Row(Rprop, "sign", 1993, "ICNN 1993", "Longer steps while a sign lasts; full batches."),
-    Row(SignSGD, "sign", 2018, "1802.04434", "Only the sign of the gradient counts."),
-    Row(Signum, "sign", 2018, "1802.04434", "The sign of the momentum."),
-    Row(Lion, "sign", 2023, "2302.06675", "The sign of an interpolated momentum."),
-    Row(Tiger, "sign", 2023, "bojone/tiger", "The sign of the momentum, scaled by the weights."),
+    Row(
+        ScheduleFreeRAdam,
+        "schedule-free",
+        2024,
+        "2405.15682",
+        "The same with the warm-up of RAdam.",
+    ),
 )
 
 WRAPPERS = (
@@ -303,8 +298,6 @@ WRAPPERS = (
     Row(RateMultipliers, "wrapper", 2018, "1801.06146", "A rate of its own for each layer."),
     Row(Centralization, "wrapper", 2020, "2004.01461", "Gradients without the mean of each unit."),
     Row(AdaptiveClipping, "wrapper", 2021, "2102.06171", "Clip relative to the weights, by unit."),
-    Row(Grokfast, "wrapper", 2024, "2405.20233", "The slow part of the gradient, amplified."),
-    Row(Cautious, "wrapper", 2024, "2411.16085", "No weight moves against its gradient."),
     Row(
         SkipNonFinite, "wrapper", 2017, "1710.03740", "Leave out steps with overflowing gradients."
     ),
@@ -314,10 +307,12 @@ WRAPPERS = (
     Row(
         EMA, "wrapper", 1992, "Polyak & Juditsky 1992", "Test with a moving average of the weights."
     ),
-    Row(Mechanic, "wrapper", 2023, "2306.00144", "The inner path, on a scale that is learned."),
-    Row(Hyperball, "wrapper", 2026, "2606.16899", "Matrices turn, and keep their norm."),
     Row(LazyRows, "wrapper", 2017, "TensorFlow's LazyAdam", "Rows that were not used wait."),
     Row(SWA, "wrapper", 2018, "1803.05407", "Test with the mean of the weights of late steps."),
+    Row(Grokfast, "wrapper", 2024, "2405.20233", "The slow part of the gradient, amplified."),
+    Row(Cautious, "wrapper", 2024, "2411.16085", "No weight moves against its gradient."),
+    Row(Mechanic, "wrapper", 2023, "2306.00144", "The inner path, on a scale that is learned."),
+    Row(Hyperball, "wrapper", 2026, "2606.16899", "Matrices turn, and keep their norm."),
     Row(
         ScheduleFree,
         "wrapper",

@@ -101,7 +101,7 @@ class Rule:
 
     second: str = "none"
     """`"gradient"`: each step needs a second gradient, taken at the weights plus the offset that
-    `probe` chooses. `"hessian_product"`: steps need the Hessian times a `direction`.
+    `probe` chooses. `"hessian_product"`: steps need the Hessian times a `hessian_direction`.
     `"sampled_gradient"`: steps need a gradient for labels that are drawn from the model. `observe`
     gets the last two. A wrapper takes over this need of the rule inside."""
 
@@ -175,14 +175,14 @@ class Rule:
         """
         raise NotImplementedError(f"{type(self).__name__} must define `probe`.")
 
-    def direction(self, x: Tensor, s: Slots, t: Tensor) -> Tensor:
+    def hessian_direction(self, x: Tensor, s: Slots, t: Tensor) -> Tensor:
         """Return the direction that the Hessian is multiplied by, see `second`."""
-        raise NotImplementedError(f"{type(self).__name__} must define `direction`.")
+        raise NotImplementedError(f"{type(self).__name__} must define `hessian_direction`.")
 
     def observe(self, seen: Tensor, x: Tensor, s: Slots, t: Tensor) -> Slots:
         """Return new values of the slots in `observed`, before `update` of the same step.
 
-        `seen` is the Hessian of the batch's loss times `direction`, or the gradient of its mean
+        `seen` is the Hessian of the batch's loss times `hessian_direction`, or the gradient of its mean
         loss for drawn labels, times the root of their number.
         """
         raise NotImplementedError(f"{type(self).__name__} must define `observe`.")

@@ -96,7 +96,7 @@ class AdaHessian(Curvature):
         self.hessian_power = hessian_power
 
     def observe(self, seen: Tensor, x: Tensor, s: Slots, t: Tensor) -> Slots:
-        diagonal = ops.abs(self.direction(x, s, t) * seen)
+        diagonal = ops.abs(self.hessian_direction(x, s, t) * seen)
         if len(x.shape) > 2:
             places = tuple(range(len(x.shape) - 2))
             diagonal = mean(diagonal, axis=places) * ops.ones_like(x)

@@ -43,7 +43,7 @@ class Curvature(Optimizer):
         drawn = seeds.spread(self.seed, len(variables))
         return [{**c, "seed": seed} for c, seed in zip(own, drawn, strict=True)]
 
-    def direction(self, x: Tensor, s: Slots, t: Tensor) -> Tensor:
+    def hessian_direction(self, x: Tensor, s: Slots, t: Tensor) -> Tensor:
         """1 or -1 for each weight, at random: the mean of `z * (H z)` is the diagonal of `H`."""
         source = seeds.SeedOfStep(s["seed"], t)
         dtype = keras.backend.standardize_dtype(x.dtype)

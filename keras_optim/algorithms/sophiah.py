@@ -92,5 +92,5 @@ class SophiaH(Sophia):
         self.epsilon = epsilon
 
     def observe(self, seen: Tensor, x: Tensor, s: Slots, t: Tensor) -> Slots:
-        diagonal = self.direction(x, s, t) * seen
+        diagonal = self.hessian_direction(x, s, t) * seen
         return {"hessian": ema(s["hessian"], diagonal, self.beta_2)}

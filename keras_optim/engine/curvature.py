@@ -1,6 +1,6 @@
 """Curvature for rules that ask for it: a look at the batch's loss before the step.
 
-A rule with `second = "hessian_product"` gets the Hessian times its `direction`; one with
+A rule with `second = "hessian_product"` gets the Hessian times its `hessian_direction`; one with
 `"sampled_gradient"` gets the gradient for labels that are drawn from the model. `observe` keeps
 its part of them in slots, and only then the usual step begins. So the step itself, its
 options and its kernels see nothing new. In the steps between, nothing of this is computed.
@@ -105,7 +105,7 @@ def _seen(
         directions = [ops.zeros_like(tensor(v)) for v in variables]
         for place, state in states.items():
             x = variables[place]
-            directions[place] = ops.cast(rule.direction(widened(x), state, t), x.dtype)
+            directions[place] = ops.cast(rule.hessian_direction(widened(x), state, t), x.dtype)
         found = offer.products(variables, directions)
     found = validation.checked_gradients(type(rule).__name__, found, variables)
     return [

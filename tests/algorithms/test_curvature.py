@@ -49,7 +49,7 @@ def signs(optimizer, step):
     seeds = [c.get("inner", c)["seed"] for c in optimizer.state.constants]
     shapes = [tuple(s["momentum"].shape) for s in optimizer.state.slots]
     drawn = [
-        rule.direction(ops.zeros(shape), {"seed": seed}, ops.convert_to_tensor(step))
+        rule.hessian_direction(ops.zeros(shape), {"seed": seed}, ops.convert_to_tensor(step))
         for shape, seed in zip(shapes, seeds, strict=True)
     ]
     return [ops.convert_to_numpy(z) for z in drawn]
