@@ -182,8 +182,8 @@ class Rule:
     def observe(self, seen: Tensor, x: Tensor, s: Slots, t: Tensor) -> Slots:
         """Return new values of the slots in `observed`, before `update` of the same step.
 
-        `seen` is the Hessian of the batch's loss times `hessian_direction`, or the gradient of its mean
-        loss for drawn labels, times the root of their number.
+        `seen` is the Hessian of the batch's loss times `hessian_direction`, or the gradient of its
+        mean loss for drawn labels, times the root of their number.
         """
         raise NotImplementedError(f"{type(self).__name__} must define `observe`.")
 
