@@ -22,7 +22,9 @@ from benchmarks.step_cost import contenders, device, report, shapes, timing
 from benchmarks.step_cost.other_libraries import COMPILED
 from keras_optim.contract import layers
 
-DEFAULT = ("adam", "adamw", "sgd", "adagrad", "lion", "radam", "lamb", "lookahead(adam)")
+DEFAULT = (
+    "adam", "adamw", "sgd", "adagrad", "lion", "radam", "lamb", "prodigy", "lookahead(adam)",
+)  # fmt: skip
 
 
 def parser() -> argparse.ArgumentParser:
