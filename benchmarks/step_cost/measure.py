@@ -23,7 +23,7 @@ from benchmarks.step_cost.other_libraries import COMPILED
 from keras_optim.contract import innermost, layers
 
 DEFAULT = (
-    "adam", "adamw", "sgd", "adagrad", "lion", "radam", "lamb", "lookahead(adam)",
+    "adam", "adamw", "sgd", "adagrad", "lion", "radam", "lamb", "prodigy", "lookahead(adam)",
     "ademamix", "mars", "adan", "came",
 )  # fmt: skip
 

@@ -64,16 +64,14 @@ def note(optimizer: Any, loss: Any, variables: Sequence[Any] | None) -> None:
     if not optimizer.built:
         return  # Keras raises an error
     with no_gradients():
-        value = ops.convert_to_tensor(offered() if loss is None and offered else loss)
-        if tuple(value.shape):
-            raise ValueError(
-                f"{title}: `loss` must be one number. Received: shape {tuple(value.shape)}"
-            )
+        value = offered() if loss is None and offered else loss
         for rule, names in optimizer.state.owners:
             if LOSS not in names or not type(rule).sees_loss:
                 continue
             kept = optimizer.state.shared[names[LOSS]]
-            now = ops.cast(value, kept.dtype)
+            now = ops.convert_to_tensor(value, kept.dtype)
+            if shape := tuple(now.shape):
+                raise ValueError(f"{title}: `loss` must be one number. Received: shape {shape}")
             if period := optimizer.gradient_accumulation_steps:
                 count = ops.cast(tensor(keras_private.iterations(optimizer)) % period, kept.dtype)
                 now = tensor(kept) + (now - tensor(kept)) / (count + 1.0)
