@@ -94,8 +94,9 @@ class Rule:
     """A learning rate that trains a small network within a few dozen steps."""
 
     trial_arguments: Mapping[str, Any] = {}
-    """Required arguments; a zero for an argument that would make a wrapper random; and a small
-    number for steps before which a rule is another one."""
+    """Required arguments; a zero for an argument that would make a wrapper random; a small number
+    for steps before which a rule is another one; one that makes steps as long as other rules'; and
+    a choice of variables that fits small models."""
 
     trial_variants: tuple[Mapping[str, Any], ...] = ()
     """Arguments that change which state is kept, each tried beside the defaults."""
