@@ -95,11 +95,11 @@ def test_the_number_of_iterations_fits_their_polynomials(name):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_products_in_bfloat16_are_near(name):
-    """Three digits of a step; state and weights stay in single precision."""
+    """A unit of 0.4 %, which the first polynomials amplify; state stays in single precision."""
     near = run(make(name, ns_dtype="bfloat16", learning_rate=1e-3), VALUES, STEPS)
     plain = run(make(name, learning_rate=1e-3), VALUES, STEPS)
     apart, length = difference(near, plain), difference(plain, [VALUES] * len(STEPS))
-    assert 1e-6 < apart / length < 0.05
+    assert 1e-6 < apart / length < 0.1
 
 
 @pytest.mark.parametrize("name", FAMILY)
