@@ -125,24 +125,20 @@ def orthogonalized(
     [[0.0, -1.1], [0.9, 0.0]]
     """
     tall = stack.shape[-2] > stack.shape[-1]
-    x = _normalised(stack, steps.safety, epsilon)
-    x = ops.cast(x, dtype) if dtype else x
+    dtype = dtype or stack.dtype
+    axes = (-1, -2)
+    largest = larger(ops.max(stack, axes, keepdims=True), -ops.min(stack, axes, keepdims=True))
+    largest = ops.where(largest > SMALLEST, largest, ops.ones_like(largest))
+    x = stack / largest
+    norm = steps.safety * ops.sqrt(ops.sum(x * x, axes, keepdims=True)) + epsilon / largest
+    x = ops.cast(x, dtype) / ops.cast(norm, dtype)
     for a, b, c in steps.triples:
         other = ops.swapaxes(x, -1, -2)
         gram = other @ x if tall else x @ other  # of the shorter side
         factor = plus_product(b, gram, c, gram, gram)
         x = plus_product(a, x, 1.0, *((x, factor) if tall else (factor, x)))
-    return ops.cast(x, stack.dtype) if dtype else x
+    return ops.cast(x, stack.dtype)
 
 
 SMALLEST = 1e-37
 """Numbers below count as they are: their quotients may not be held by float32."""
-
-
-def _normalised(x: Tensor, safety: float, epsilon: float) -> Tensor:
-    axes = (-1, -2)
-    largest = larger(ops.max(x, axes, keepdims=True), -ops.min(x, axes, keepdims=True))
-    largest = ops.where(largest > SMALLEST, largest, ops.ones_like(largest))
-    x = x / largest
-    norm = ops.sqrt(ops.sum(x * x, axes, keepdims=True))
-    return x / (safety * norm + epsilon / largest)

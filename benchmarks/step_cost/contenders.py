@@ -31,13 +31,19 @@ PLAIN = "plain subclass"
 KERAS = {
     "sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "adagrad": "Adagrad", "rmsprop": "RMSprop",
     "adadelta": "Adadelta", "adamax": "Adamax", "nadam": "Nadam", "lion": "Lion", "lamb": "Lamb",
-    "adafactor": "Adafactor", "ftrl": "Ftrl",
+    "adafactor": "Adafactor", "ftrl": "Ftrl", "muon": "Muon",
 }  # fmt: skip
+
+
+ARGUMENTS = {"muon": {"output_layer": None}}
+"""Arguments with which ours does the same as the others: all matrices are hidden ones."""
 
 
 def of(name: str) -> dict[str, Build]:
     """Find the contenders of this backend for the catalog's `name`, ours first."""
     found: dict[str, Build] = {key: _keras(make) for key, make in keras_optimizers(name).items()}
+    if name == "muon":
+        found[f"{OURS}, bfloat16"] = _keras(lambda: ours(name, ns_dtype="bfloat16"))
     if BACKEND == "torch":
         found[f"{OURS}, eager"] = _eager(found[OURS])
         found |= other_libraries.of_torch(name)
@@ -56,12 +62,12 @@ def keras_optimizers(name: str) -> dict[str, Callable[[], keras.optimizers.Optim
     return found
 
 
-def ours(name: str) -> keras_optim.Optimizer:
+def ours(name: str, **arguments: Any) -> keras_optim.Optimizer:
     """Create our optimizer from a name such as `adam` or `lookahead(adam)`."""
     outer, _, inner = name.rstrip(")").partition("(")
     if inner:
         return keras_optim.get(outer, inner=keras_optim.get(inner))
-    return keras_optim.get(name)
+    return keras_optim.get(name, **{**ARGUMENTS.get(name, {}), **arguments})
 
 
 class PlainSubclass(keras.optimizers.Optimizer):

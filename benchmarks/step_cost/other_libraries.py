@@ -64,9 +64,18 @@ def of_torch(name: str) -> dict[str, Build]:
         with contextlib.suppress(ImportError):
             found["schedulefree"] = build(_in_training(SCHEDULE_FREE[name]))
         return found
+    if name == "muon":
+        found["torch.optim"] = build(_torch_muon)
     try:
         import pytorch_optimizer
     except ImportError:
+        return found
+    if name == "muon":
+        found["pytorch-optimizer"] = build(
+            lambda p: pytorch_optimizer.Muon(
+                [{"params": some, "use_muon": hidden} for hidden, some in _by_axes(p) if some]
+            )
+        )
         return found
     known = {key.lower(): value for key, value in vars(pytorch_optimizer).items()}
     outer, _, inner = name.rstrip(")").partition("(")
@@ -89,6 +98,32 @@ def _in_training(name: str) -> Callable[[Any], Any]:
         return optimizer
 
     return make
+
+
+class _Both:
+    """Steps of several optimizers as one."""
+
+    def __init__(self, optimizers: Sequence[Any]):
+        self.optimizers = optimizers
+
+    def step(self) -> None:
+        """Step each."""
+        for optimizer in self.optimizers:
+            optimizer.step()
+
+
+def _by_axes(parameters: Sequence[Any]) -> list[tuple[bool, list[Any]]]:
+    """Return matrices and others, each with whether they are matrices."""
+    return [(two, [p for p in parameters if (p.ndim == 2) is two]) for two in (True, False)]
+
+
+def _torch_muon(parameters: Sequence[Any]) -> _Both:
+    """Create Muon of torch.optim, which takes matrices alone and in bfloat16, and AdamW beside."""
+    import torch
+
+    (_, matrices), (_, others) = _by_axes(parameters)
+    rest = [torch.optim.AdamW(others, fused=True)] if others else []
+    return _Both([torch.optim.Muon(matrices), *rest] if matrices else rest)
 
 
 def optax(name: str) -> dict[str, Build]:

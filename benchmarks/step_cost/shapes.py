@@ -22,13 +22,20 @@ def _transformer() -> Shapes:
     return [(9500, 256), (128, 256), *layer * 9, *[(256,)] * 2, (256, 1000), (1000,)]
 
 
+def _hidden(shapes: Shapes) -> Shapes:
+    """Return the matrices without the two embeddings in front and the output layer behind."""
+    matrices: Shapes = [shape for shape in shapes if len(shape) == 2]
+    return matrices[2:-1]
+
+
 WORKLOADS: dict[str, Shapes] = {
     "mlp": [(256, 256), (256,), (256, 100), (100,)],
     "resnet20": _resnet20(),
     "transformer": _transformer(),
+    "matrices": _hidden(_transformer()),
     "large": [(1000, 1000)] * 20,
 }
-"""4 tensors, 0.1 M weights; 61, 0.27 M; 150 of mixed sizes, 10 M; 20 x 1 M."""
+"""4 tensors, 0.1 M weights; 61, 0.27 M; 150 of mixed sizes, 10 M, and 54 of them; 20 x 1 M."""
 
 GROWTH: dict[str, Shapes] = {
     **{f"1M in {n}": [(1_000_000 // n,)] * n for n in (4, 16, 64, 256)},

@@ -71,12 +71,12 @@ class AdaMuon(MuonFamily):
     trial_variants = ({"nesterov": False},)
 
     def matrix_slots(self, x: Tensor, role: Role) -> Slots:
-        return {"velocity": None}
+        return {"squares": None}
 
     def matrix_change(self, u: Tensor, role: Role, s: Slots, lr: Tensor) -> tuple[Tensor, Slots]:
         o = self.orthogonal(sign(u))
-        v = ema(ops.reshape(s["velocity"], u.shape), o * o, self.momentum)
+        v = ema(ops.reshape(s["squares"], u.shape), o * o, self.momentum)
         d = o / (ops.sqrt(v) + self.epsilon)
         length = 0.2 * (role.inputs * role.outputs) ** 0.5
         change = -lr * length / (norm(d) + self.epsilon) * d
-        return change, {"velocity": ops.reshape(v, s["velocity"].shape)}
+        return change, {"squares": ops.reshape(v, s["squares"].shape)}

@@ -171,9 +171,13 @@ class MuonFamily(ForHiddenMatrices):
         return {"momentum": None, **own}
 
     def step(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        """With the rate and the weight decay of AdamW for variables that are no hidden matrix."""
+        """With the rate and the weight decay of AdamW for variables that are no hidden matrix.
+
+        The change of a matrix does not depend on it, so there its decay is added alone.
+        """
         if s["role"].hidden:
-            return super().step(g, x, s, t, lr)
+            change, new = self.update(g, x, s, t, lr)
+            return (change - lr * s["weight_decay"] * x if s["weight_decay"] else change), new
         if s["decayed"] and self.adam_weight_decay is not None:
             s = {**s, "weight_decay": self.adam_weight_decay}
         return super().step(g, x, s, t, self.adam_lr_ratio * lr)

@@ -93,6 +93,7 @@ class Scion(ForHiddenMatrices):
     memory = 1
     scale_invariant = True
     trial_rate = 1e-3
+    trial_arguments = {**ForHiddenMatrices.trial_arguments, "hidden_radius": 1.0}
     trial_variants = ({"constrained": True},)
 
     def __init__(

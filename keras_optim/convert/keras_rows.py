@@ -156,7 +156,7 @@ LIBRARY = Library(
     refused={
         "LossScaleOptimizer": "convert its `inner_optimizer`, and put it around ours.",
         "MultiOptimizer": "convert each of its optimizers.",
-        "Muon": "its rule is not here.",
+        "Muon": "it takes other variables. Create `keras_optim.Muon`; its momentum begins again.",
         "ScheduleFreeAdamW": "its rule is not here.",
     },
     ignored=frozenset({"name", "relative_step"}),  # their rate is capped in both cases

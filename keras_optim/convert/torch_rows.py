@@ -145,7 +145,7 @@ LIBRARY = Library(
     refused={
         "Adafactor": "its `eps[0]` is a floor, ours is added, and it factors other axes.",
         "LBFGS": "it is a method of `keras_optim.minimize` here.",
-        "Muon": "its rule is not here.",
+        "Muon": "it has the matrices alone. Create `keras_optim.Muon`; its momentum begins again.",
         "SparseAdam": "`LazyRows(Adam())` has its rule, but for epsilon.",
     },
     ignored=frozenset(

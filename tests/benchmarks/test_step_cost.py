@@ -22,7 +22,7 @@ EXPECTED = {
 
 def test_the_workloads_are_what_the_page_says():
     counts = [(len(s), round(shapes.size(s) / 1e6, 2)) for s in shapes.WORKLOADS.values()]
-    assert counts == [(4, 0.09), (61, 0.27), (150, 9.83), (20, 20.0)]
+    assert counts == [(4, 0.09), (61, 0.27), (150, 9.83), (54, 7.08), (20, 20.0)]
 
 
 def test_every_contender_makes_the_same_kind_of_step():
@@ -42,6 +42,15 @@ def test_wrappers_have_contenders_too():
     for name, build in chosen.items():
         if name != COMPILED:
             build([np.ones((3, 2), "float32")], [np.full((3, 2), 0.5, "float32")])()
+
+
+def test_muon_has_contenders_for_matrices_and_others():
+    chosen = contenders.of("muon")
+    others = {"torch": {"torch.optim", "keras_optim, eager", "keras_optim, bfloat16"}}
+    assert chosen.keys() >= {report.OURS, "Keras", *others.get(BACKEND, ())}
+    shapes = [(4, 3), (3,)]
+    for build in chosen.values():
+        build([np.ones(s, "float32") for s in shapes], [np.ones(s, "float32") for s in shapes])()
 
 
 @one_backend

@@ -187,7 +187,7 @@ REFUSED = {
         lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam()),
         "LossScaleOptimizer of keras.optimizers .* convert its `inner_optimizer`",
     ),
-    "Muon": (lambda: keras.optimizers.Muon(), "its rule is not here"),
+    "Muon": (lambda: keras.optimizers.Muon(), "it takes other variables"),
     "a decay beside the ratio": (
         lambda: keras.optimizers.Lamb(weight_decay=0.1),
         "Lamb's decay is beside the ratio there",
