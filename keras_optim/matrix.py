@@ -8,6 +8,8 @@ from typing import Any
 
 from keras import ops
 
+from keras_optim.numerics import either
+
 Tensor = Any
 
 
@@ -210,7 +212,9 @@ def power_step(stack: Tensor, basis: Tensor) -> Tensor:
     sizes = ops.abs(ops.diagonal(triangle, axis1=-2, axis2=-1))
     lost = sizes <= negligible(stack) * ops.max(sizes, axis=-1, keepdims=True)
     mixed = ops.where(ops.expand_dims(lost, -2), basis, product)
-    new = ops.cond(ops.any(lost), lambda: ops.qr(mixed)[0], lambda: first)
+    [new] = either(
+        ops.any(lost), lambda: {"basis": ops.qr(mixed)[0]}, lambda: {"basis": first}, ["basis"]
+    ).values()
     along = ops.sum(new * basis, axis=-2, keepdims=True)
     return ops.where(along < 0.0, -new, new)
 

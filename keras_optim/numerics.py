@@ -11,7 +11,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_optim.tensors import BACKEND
+from keras_optim.tensors import BACKEND, known
 
 Tensor = Any
 _SIGN_OF_NAN_IS_ZERO = BACKEND == "torch"
@@ -276,6 +276,9 @@ def either(
     def listed(compute: Callable[[], dict[str, Tensor]]) -> Callable[[], list[Tensor]]:
         return lambda: [computed[name] for computed in [compute()] for name in names]
 
+    condition = known(condition)
+    if isinstance(condition, bool):
+        return one() if condition else other()
     return dict(zip(names, ops.cond(condition, listed(one), listed(other)), strict=True))
 
 

@@ -65,6 +65,16 @@ def purged(variables: Sequence[Any]) -> bool:
     return BACKEND == "jax" and any(keras_private.value(v) is None for v in variables)
 
 
+def known(condition: Any) -> Any:
+    """Return a condition as a `bool` on JAX, unless a trace does not know it yet.
+
+    JAX would compile both branches of each condition outside of a compiled function, every time.
+    """
+    if BACKEND != "jax" or isinstance(condition, jax().core.Tracer):
+        return condition
+    return bool(condition)
+
+
 def shaped(gradient: Any, variable: Any) -> Any:
     """Return `gradient`, after telling TensorFlow that it has the shape of its variable.
 

@@ -13,7 +13,7 @@ from keras import ops
 from keras_optim import keras_private
 from keras_optim.engine import distribution, optimizer_state
 from keras_optim.engine.pipeline import SHARED, averaged, holders_of, whole_apply
-from keras_optim.tensors import Tensor, saturate, tensor
+from keras_optim.tensors import Tensor, known, saturate, tensor
 
 
 def apply(optimizer: Any, base: type, grads: Sequence[Tensor], variables: Sequence[Any]) -> bool:
@@ -74,7 +74,7 @@ def _due(optimizer: Any, iterations: Tensor) -> Any:
     """Whether this step changes the weights, or only accumulates; a tensor while it is traced."""
     period = optimizer.gradient_accumulation_steps
     due = not period or (iterations + 1) % period == 0
-    return due if isinstance(due, jax.core.Tracer) else bool(due)
+    return known(due)
 
 
 def _average_others(optimizer: Any, indices: Sequence[int]) -> None:
