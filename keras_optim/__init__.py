@@ -83,6 +83,7 @@ from keras_optim.algorithms.stableadamw import StableAdamW
 from keras_optim.algorithms.swats import SWATS
 from keras_optim.algorithms.tiger import Tiger
 from keras_optim.algorithms.yogi import Yogi
+from keras_optim.callbacks.evaluation import evaluation_weights
 from keras_optim.catalog import get, names
 from keras_optim.full_batch.conjugate_gradient import ConjugateGradient
 from keras_optim.full_batch.lbfgs import LBFGS
@@ -216,6 +217,7 @@ __all__ = [
     "__version__",
     "callbacks",
     "convert",
+    "evaluation_weights",
     "get",
     "layerwise_decay",
     "minimize",

@@ -22,12 +22,14 @@ class EMA(Averaging):
     copy of the weights. It looks back over about $1 / (1 - d)$ steps; let that be a tenth of the
     training or less. Warmup keeps the random start out of it.
 
-    `keras_optim.callbacks.EvaluateAveraged` puts the average into the model for validation and for
-    checkpoints. At the end of `fit` it stays there, and the next `fit` continues from it. (So does
-    Keras's `use_ema`, which has no warmup and starts from $x_1$.) When weights are loaded or set,
-    the average follows: it keeps its distance from them, which then fades. It averages the weights
-    as they are stored, constrained and rounded. Statistics of batch normalisation are those of the
-    weights that were trained; `EvaluateAveraged(data=x)`, or
+    `fit`, `evaluate`, `predict` and `save` use the average, see
+    `keras_optim.callbacks.EvaluateAveraged`. At the end of `fit` it stays in the model, and the
+    next `fit` continues from the trained weights. (Keras's `use_ema`, which has no warmup and
+    starts from $x_1$, continues from the average.) In a loop of your own, write
+    `with keras_optim.evaluation_weights(optimizer):`. When weights are loaded or set, the average
+    follows: it keeps its distance from them, which then fades. It averages the weights as they are
+    stored, constrained and rounded. Statistics of batch normalisation are those of the weights
+    that were trained; `EvaluateAveraged(data=x)`, or
     `keras_optim.callbacks.update_batch_statistics` after `fit`, computes those of the average. Put
     EMA outermost, so that it sees the final weights.
 

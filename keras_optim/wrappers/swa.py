@@ -20,13 +20,14 @@ class SWA(Averaging):
     their mean lies in its middle and generalises better than any of them. Start at about 75 % of
     the training; the authors average once for each epoch, or at the low end of each cycle.
 
-    `keras_optim.callbacks.EvaluateAveraged` puts the mean into the model for validation and for
-    checkpoints; at the end of `fit` it stays there. Before `start_step` the mean equals the
-    weights. When weights are loaded or set, it follows them, at the distance that it had. It is
-    the mean of the weights as they are stored, constrained and rounded. Statistics of batch
-    normalisation are those of the weights that were trained; `EvaluateAveraged(data=x)`, or
-    `keras_optim.callbacks.update_batch_statistics` after `fit`, computes those of the mean. Put
-    SWA outermost.
+    `fit`, `evaluate`, `predict` and `save` use the mean, see
+    `keras_optim.callbacks.EvaluateAveraged`, and training continues from the trained weights. In a
+    loop of your own, write `with keras_optim.evaluation_weights(optimizer):`. Before `start_step`
+    the mean equals the weights. When weights are loaded or set, it follows them, at the distance
+    that it had. It is the mean of the weights as they are stored, constrained and rounded.
+    Statistics of batch normalisation are those of the weights that were trained;
+    `EvaluateAveraged(data=x)`, or `keras_optim.callbacks.update_batch_statistics` after `fit`,
+    computes those of the mean. Put SWA outermost.
 
     Args:
         inner: An optimizer of keras_optim, not built.
