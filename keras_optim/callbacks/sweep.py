@@ -34,7 +34,6 @@ class Sweep:
         self.kept = _copies([*model.variables, *model.optimizer.variables])
         optimizer = attached.optimizer_of(model)
         self.swapped = optimizer is not None and evaluation_weights.swapped(optimizer)
-        self.bound = vars(model).get("make_train_function")
         self.state: Any = None
         self.steps = 0
         """The number of steps so far."""
@@ -46,7 +45,7 @@ class Sweep:
             model.make_train_function()
             self.function = model.train_function
             model.train_function = self.step
-        # Bypass Keras's `__setattr__`, so that `pop` can bring back the methods of the class.
+        # Bypass Keras's `__setattr__`, so that the methods of the class can come back.
         vars(model)["make_train_function"] = self._make_train_function
         if BACKEND == "jax":
             # JAX's `fit` takes the weights out of the model. In the end, even after a failure, it
@@ -104,9 +103,7 @@ class Sweep:
     def _remove(self) -> None:
         if self.model.train_function == self.step:
             self.model.train_function = self.function
-        vars(self.model).pop("make_train_function", None)
-        if self.bound is not None:
-            vars(self.model)["make_train_function"] = self.bound
+        attached.restore_train_function(self.model)
 
     def _make_train_function(self, force: bool = False) -> Any:
         self._remove()

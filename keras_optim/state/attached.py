@@ -8,6 +8,7 @@ list that lacks it. Methods without callbacks, such as `save`, run with the eval
 
 import contextlib
 import functools
+import types
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -55,6 +56,15 @@ def bind(model: Any) -> None:
         own[name] = _joining(model, getattr(model, name), name == "make_train_function")
     for name in TESTING:
         own[name] = _testing(model, getattr(model, name))
+
+
+def restore_train_function(model: Any) -> None:
+    """Give `model` back its `make_train_function`, after another was bound in its place."""
+    own, name = vars(model), MAKING[0]
+    if is_bound(model):
+        own[name] = _joining(model, types.MethodType(getattr(type(model), name), model), True)
+    else:
+        own.pop(name, None)
 
 
 def is_bound(model: Any) -> bool:
