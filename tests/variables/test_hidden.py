@@ -154,7 +154,6 @@ BODY, NECK, HEAD, TABLE = "body/kernel", "neck/kernel", "head/kernel", "embeddin
         ({"exclude": lambda spec: spec.shape[-1] == 6}, [NECK]),
         ({"include": lambda spec: spec.path.endswith("embeddings")}, [TABLE, BODY, NECK]),
     ],
-    ids=str,
 )
 def test_arguments_change_the_choice(arguments, expected):
     def taken(optimizer):
