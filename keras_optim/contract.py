@@ -72,7 +72,7 @@ class Rule:
 
     estimate: str | None = None
     """The name in `shared` of a factor of the learning rate that the rule estimates, if it does:
-    `keras_optim.callbacks.LogTraining` logs it."""
+    `keras_optim.callbacks.LogTraining` logs it, and ScheduleFree weighs steps by it."""
 
     by_rows: bool = False
     """Whether a row without a gradient may stay unread, if the constant `lazy` of its variable is
@@ -89,9 +89,6 @@ class Rule:
     constrains: bool = False
     """Whether the rule itself keeps the iterate that it moves within the variable's constraint; the
     weights, a mean of such iterates, then keep it by themselves."""
-
-    estimated_rate: str = ""
-    """The name, in `shared`, of an estimate by which the rule multiplies its learning rate."""
 
     rate_at_start_only: bool = False
     """Whether the learning rate decides the first step only, and the rule decides all others."""

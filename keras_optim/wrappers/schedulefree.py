@@ -152,7 +152,7 @@ def _decayed(constants: Tree) -> bool:
 def _estimate(rule: Any, shared: Tree) -> Any:
     """Return the estimate by which the rule, or one inside, multiplies its rate; else 1."""
     while rule is not None:
-        if rule.estimated_rate:
-            return shared[rule.estimated_rate]
+        if rule.estimate:
+            return shared[rule.estimate]
         rule, shared = getattr(rule, "inner", None), shared.get(INNER, {})
     return 1.0

@@ -115,7 +115,7 @@ class Estimating(keras_optim.Optimizer):
     """Plain descent, whose rate has a factor that it estimates: the number of the step."""
 
     shared = {"d": 1.0}
-    estimated_rate = "d"
+    estimate = "d"
 
     def pool(self, sums, s, t, lr):
         return {"d": keras.ops.cast(t, lr.dtype)}, {}
