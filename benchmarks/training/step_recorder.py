@@ -68,8 +68,8 @@ class _Recorder:
 class _Keeper(_Recorder):
     """Recorder of an optimizer of keras_optim, which has measured the norm inside its step."""
 
-    def apply(self: Any, grads: Sequence[Any], trainable_variables: Any = None) -> None:
-        super().apply(grads, trainable_variables)  # type: ignore[misc]
+    def apply(self: Any, grads: Sequence[Any], *arguments: Any, **passes: Any) -> None:
+        super().apply(grads, *arguments, **passes)  # type: ignore[misc]
         self.ring.put(self.state.shared["recorded_gradient_norm"].value)
 
 

@@ -31,6 +31,7 @@ def train(run: Run) -> None:
         sys.modules["tensorflow"] = None  # type: ignore[assignment]
     import keras
 
+    import keras_optim
     from benchmarks.training import step_recorder
     from benchmarks.training.journal import EVALUATION_BATCH, Journal, evaluate
 
@@ -46,6 +47,8 @@ def train(run: Run) -> None:
         model = step_recorder.recording_model(workload.build(), steps)
         optimizer = step_recorder.recording(parse_specs(spec["optimizer"])[0].build(), steps)
         model.compile(optimizer=optimizer, **workload.objective())
+        if getattr(optimizer, "second", "none") != "none" or getattr(optimizer, "sees_loss", False):
+            keras_optim.two_pass(model)
     batch = EVALUATION_BATCH // device.count * device.count
     rows = (*measures_per("epoch", run.metric), *measures_per("step", run.metric))
     journal = Journal(parts, steps, batch, rows, run.add, processes.tell)

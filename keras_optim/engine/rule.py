@@ -59,7 +59,7 @@ def step_all(
             changes[i], new = rule.step(gs[i], xs[i], s, t, rates[i])
             new_states[i] = flattened(new, fixed[i].names)
         turns.end(changes[i])
-    if norms.STEPS in shared:
+    if norms.STEPS in shared and rule._recording:
         shared = {**shared, **norms.noted(rule._recording, shared, changes, lr, total)}
     return changes, new_states, shared
 

@@ -163,6 +163,8 @@ def probed(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any]) -> li
 class _Probing:
     """A rule that moves the weights by the offset of another one."""
 
+    _recording = None  # the step that follows is recorded
+
     def __init__(self, rule: Any):
         self.measure, self.pool, self.probe = rule.measure, rule.pool, rule.probe
         self.shared_starts = rule.shared_starts

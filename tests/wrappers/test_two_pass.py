@@ -249,6 +249,16 @@ def test_compiled_steps_are_the_same(options):
     assert distance(models[0], models[2]) < 1e-6
 
 
+def test_norms_are_those_of_the_step():
+    """The norm of the second gradient is recorded, of which the rate makes the update."""
+    log = keras_optim.callbacks.LogTraining()
+    model = network(hidden)
+    model.compile(sam(rate=0.05), "mse")
+    history = keras_optim.two_pass(model).fit(X, Y, callbacks=[log], verbose=0).history
+    assert history["gradient_norm"][0] > 0
+    assert history["update_norm"][0] == pytest.approx(0.05 * history["gradient_norm"][0], rel=1e-4)
+
+
 def test_embeddings_train():
     """TensorFlow has sparse gradients of them in both passes."""
     keras.utils.set_random_seed(0)
