@@ -90,7 +90,7 @@ from keras_optim.full_batch.lbfgs import LBFGS
 from keras_optim.full_batch.minimize import minimize
 from keras_optim.full_batch.truncated_newton import TruncatedNewton
 from keras_optim.optimizer import Optimizer
-from keras_optim.two_pass import two_pass, two_passes
+from keras_optim.two_pass import hessian_products, two_pass, two_passes
 from keras_optim.wrappers.adaptive_clipping import AdaptiveClipping
 from keras_optim.wrappers.asam import ASAM
 from keras_optim.wrappers.cautious import Cautious
@@ -219,6 +219,7 @@ __all__ = [
     "convert",
     "evaluation_weights",
     "get",
+    "hessian_products",
     "layerwise_decay",
     "minimize",
     "names",

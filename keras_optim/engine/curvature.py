@@ -17,6 +17,7 @@ from keras_optim.contract import innermost
 from keras_optim.engine import distribution, validation
 from keras_optim.engine.optimizer_state import state_of
 from keras_optim.engine.second_pass import Offer, missing, offer_of, offered
+from keras_optim.numerics import either
 from keras_optim.tensors import Tensor, no_gradients, saturated, tensor, unconverted, widened
 from keras_optim.trees import INNER, Tree
 
@@ -70,6 +71,7 @@ def _look(optimizer: Any, variables: Sequence[Any], moving: list[int], offer: Of
     if batches := optimizer.gradient_accumulation_steps:  # the last batch of a step stands for all
         due = ops.logical_and(due, (tensor(keras_private.iterations(optimizer)) + 1) % batches == 0)
     slots, states = [], []
+    targets: dict[str, Any] = {}
     for place in moving:
         i = keras_private.index_of(optimizer, variables[place])
         names, state = optimizer.state.slot_names[i], state_of(optimizer, i)
@@ -77,22 +79,22 @@ def _look(optimizer: Any, variables: Sequence[Any], moving: list[int], offer: Of
             names, state = names[INNER], state[INNER]
         slots.append({name: optimizer.state.slots[i][names[name]] for name in rule.observed})
         states.append(state)
-    kept = [tensor(slot) for of_variable in slots for slot in of_variable.values()]
+        targets |= {f"{name} {place}": slot for name, slot in slots[-1].items()}
 
-    def looked() -> list[Tensor]:
+    def looked() -> dict[str, Tensor]:
         seen = _seen(rule, variables, dict(zip(moving, states, strict=True)), t, offer)
-        found = []
+        found: dict[str, Tensor] = {}
         for place, state, of_variable in zip(moving, states, slots, strict=True):
             new = rule.observe(seen[place], widened(variables[place]), state, t)
-            found += [
-                ops.cast(_finite_or(new[name], state[name]), slot.dtype)
+            found |= {
+                f"{name} {place}": ops.cast(_finite_or(new[name], state[name]), slot.dtype)
                 for name, slot in of_variable.items()
-            ]
+            }
         return found
 
-    new = ops.cond(due, looked, lambda: kept)
-    targets = [slot for of_variable in slots for slot in of_variable.values()]
-    distribution.assign(optimizer, list(zip(targets, new, strict=True)))
+    kept = {name: tensor(slot) for name, slot in targets.items()}
+    new = either(due, looked, lambda: kept, list(kept))
+    distribution.assign(optimizer, [(targets[name], value) for name, value in new.items()])
 
 
 def _seen(

@@ -112,12 +112,15 @@ def take_up(optimizer: Any, arrays: dict[str, Any]) -> set[str]:
             x = arrays.get(_name("", i))
             if not optimizer.averaging or x is None or x.shape != tuple(variable.shape):
                 continue
-            state = optimizer_state.state_of(optimizer, i)
-            settled = _settled(optimizer, i, tensors.widened(variable), state)
-            for name, (target, _) in {"": (variable, x), **settled}.items():
+            for name, target in {"": variable, **optimizer.state.slots[i]}.items():
                 if _name(name, i) in arrays:
                     value = ops.convert_to_tensor(arrays[_name(name, i)], dtype=target.dtype)
                     kept[_name(name, i)] = alike(tensors.tensor(target), value)
+            trained = {
+                n: kept[_name(n, i)] for n in optimizer.state.slots[i] if _name(n, i) in kept
+            }
+            state = optimizer_state.state_of(optimizer, i, **trained)
+            settled = _settled(optimizer, i, tensors.widened(kept[_name("", i)]), state)
             _assign(optimizer, list(settled.values()))
             names |= {f"{name}.{i}" for name in settled}
     if kept:

@@ -168,7 +168,7 @@ def test_asgd_refuses_a_second_average():
     with pytest.raises(ValueError, match="EMA: `inner` must not average weights itself"):
         keras_optim.EMA(keras_optim.ASGD())
     with pytest.raises(
-        ValueError, match="Lookahead: .* as ASGD does, .* changes of Lookahead. Rec"
+        ValueError, match="Lookahead: .* as ASGD does, .* changes of Lookahead. Let it"
     ):
         keras_optim.Lookahead(keras_optim.ASGD())
 

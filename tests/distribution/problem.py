@@ -27,11 +27,18 @@ OPTIONS = {
 }
 SETTINGS = {
     "adadelta": {"learning_rate": 1.0},
-    "shampoo": {"epsilon": 0.01},  # roots of few gradients magnify the rounding of a sum
+    # Roots and eigenvectors of few gradients magnify the rounding of a sum.
+    "shampoo": {"epsilon": 0.01},
+    "klshampoo": {"epsilon": 0.1, "learning_rate": 0.01},
+    "soap": {"epsilon": 0.01},
+    "splus": {"learning_rate": 0.02},
 }
 CASES = [*EVERY, *OPTIONS, "noise", "measured", "routed"]
-MIRRORED = [c for c in CASES if c not in EVERY or rule_of(c).second in ("none", "gradient")]
-"""Those that `tf.distribute` can train: it refuses a look at the curvature."""
+ONE_LOSS = [case for case in CASES if case in EVERY and rule_of(case).sees_loss]
+"""Those that see the loss, which replicas have each for themselves: refused."""
+REPLICATED = [case for case in CASES if case not in ONE_LOSS]
+MIRRORED = [c for c in REPLICATED if c not in EVERY or rule_of(c).second in ("none", "gradient")]
+"""Those that `tf.distribute` can train: it refuses a look at the curvature, too."""
 SOME = [case for case in CASES if case in FEW or case not in EVERY]
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.conftest import BACKEND
-from tests.distribution.problem import CASES
+from tests.distribution.problem import REPLICATED
 from tests.distribution.processes import findings, wrong
 
 if BACKEND != "torch":
@@ -15,7 +15,7 @@ def test_two_processes(tmp_path):
     found = findings("torch_processes", tmp_path, processes=2)
     assert wrong(found["data"]) == {}
     assert wrong(found["sharded"]) == {}
-    assert set(found["data"]) == set(found["sharded"]) == set(CASES)
+    assert set(found["data"]) == set(found["sharded"]) == set(REPLICATED)
     assert wrong(found["keras"]) == {}
     assert found["without the recipe"] > 1e-3  # else Keras has mended it: mend the page
     assert wrong(found["saved"]) == {}

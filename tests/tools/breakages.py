@@ -64,8 +64,8 @@ ENGINE = [
     Mutant(NUMERICS, "between(direction, -1e30, 1e30)", "direction", EDGES),
     Mutant(
         "keras_optim/contract.py",
-        "decayed = -lr * decay * x",
-        "decayed = -decay * x",
+        'return -lr * s["weight_decay"] * x',
+        'return -s["weight_decay"] * x',
         "tests/algorithms/test_every.py -k decay",
     ),
     Mutant(

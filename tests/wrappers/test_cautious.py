@@ -6,6 +6,7 @@ import pytest
 import keras_optim
 from keras_optim.catalog import WRAPPERS
 from tests.support.catalog_cases import NAMES, make, rule_of
+from tests.support.passes import apply
 from tests.support.trajectories import (
     difference,
     gradients,
@@ -45,7 +46,7 @@ def test_no_weight_goes_uphill(name):
     x = variables(VALUES)
     for gs in STEPS:
         before = numbers(x)
-        optimizer.apply([tensor(g) for g in gs], x)
+        apply(optimizer, [tensor(g) for g in gs], x)
         for old, new, g in zip(before, numbers(x), gs, strict=True):
             assert np.all((new - old) * g <= 0.0)
 

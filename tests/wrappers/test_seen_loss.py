@@ -102,7 +102,9 @@ def test_dropout_and_wrappers():
         optimizer = keras_optim.EMA(keras_optim.AdaptiveClipping(keras_optim.MoMo(0.1, beta=0.0)))
         model.compile(optimizer, "mse")
         keras_optim.two_pass(model)
-        history = model.fit(X, Y, batch_size=48, epochs=1, verbose=0).history["loss"]
+        tested = keras_optim.callbacks.EvaluateAveraged(data=X)
+        fit = model.fit(X, Y, batch_size=48, epochs=1, verbose=0, callbacks=[tested])
+        history = fit.history["loss"]
         [held] = [v for n, v in optimizer.state.shared.items() if n == "loss"]
         np.testing.assert_allclose(ops.convert_to_numpy(held.value), history[-1], rtol=1e-5)
         seen.append(history)

@@ -144,8 +144,8 @@ if __name__ == "__main__":
     half = problem.BATCH // 2
     ALL, MINE = slice(None), slice(half * RANK, half * (RANK + 1))
     found = {
-        "data": {case: problem.tried(data_parallel, case) for case in problem.CASES},
-        "sharded": {case: problem.tried(fully_sharded, case) for case in problem.CASES},
+        "data": {case: problem.tried(data_parallel, case) for case in problem.REPLICATED},
+        "sharded": {case: problem.tried(fully_sharded, case) for case in problem.REPLICATED},
         "keras": {case: problem.tried(fully_sharded_keras, case) for case in KERAS},
         "without the recipe": problem.tried(keras_without_the_recipe, "adam"),
         "saved": {
