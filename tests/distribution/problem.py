@@ -27,11 +27,7 @@ OPTIONS = {
 }
 SETTINGS = {
     "adadelta": {"learning_rate": 1.0},
-    # Roots and eigenvectors of few gradients magnify the rounding of a sum.
-    "shampoo": {"epsilon": 0.01},
-    "klshampoo": {"epsilon": 0.1, "learning_rate": 0.01},
-    "soap": {"epsilon": 0.01},
-    "splus": {"learning_rate": 0.02},
+    "shampoo": {"epsilon": 0.01},  # roots of few gradients magnify the rounding of a sum
 }
 CASES = [*EVERY, *OPTIONS, "noise", "measured", "routed"]
 ONE_LOSS = [case for case in CASES if case in EVERY and rule_of(case).sees_loss]
