@@ -5,6 +5,7 @@ from typing import Annotated, Unpack
 from keras import ops
 
 from keras_optim.arguments.ranges import Decay, KerasOptions, LearningRate, Period, Range
+from keras_optim.engine.distribution import on_whole_tensors
 from keras_optim.matrix import (
     block_shape,
     blocks,
@@ -65,6 +66,7 @@ class Eigenbasis(Optimizer):
         direction, new = self.directed(g, s, t)
         return -lr * direction, new
 
+    @on_whole_tensors
     def directed(self, g: Tensor, s: Slots, t: Tensor) -> tuple[Tensor, Slots]:
         """Return the direction of a variable, and its new slots."""
         if not is_matrix(g):

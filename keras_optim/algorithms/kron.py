@@ -18,6 +18,7 @@ from keras_optim.arguments.ranges import (
     Positive,
     Range,
 )
+from keras_optim.engine.distribution import on_whole_tensors
 from keras_optim.matrix import block_shape, blocks, is_matrix, joined
 from keras_optim.numerics import either, ema, smaller, unbias
 from keras_optim.optimizer import Optimizer, Slots, Tensor
@@ -110,14 +111,20 @@ class Kron(Optimizer):
         }
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
+        direction, new = self.directed(g, s, t)
+        return -lr * direction, new
+
+    @on_whole_tensors
+    def directed(self, g: Tensor, s: Slots, t: Tensor) -> tuple[Tensor, Slots]:
+        """Return the direction of a variable, and its new slots."""
         m = ema(s["momentum"], g, self.beta)
         unbiased = unbias(m, self.beta, t)
         side: type[Diagonal] | type[Triangular] = Diagonal
-        if is_matrix(x):
+        if is_matrix(g):
             unbiased, side = blocks(unbiased, self.block_size), Triangular
         old = {name: s[name] for name in side.names}
-        if 0 in x.shape:
-            return ops.zeros_like(x), {"momentum": m, **old}
+        if 0 in g.shape:
+            return ops.zeros_like(g), {"momentum": m, **old}
         unit, size = in_units(unbiased, side.axes)
         rms = size * root_mean_square(unit, side.axes)
         scale = ops.where(rms > 0.0, rms, ops.ones_like(rms)) ** (-0.5 / len(old))
@@ -125,12 +132,12 @@ class Kron(Optimizer):
         due = ops.logical_or(t <= self.dense_steps, t % self.refresh_period == 0)
         new = either(due, lambda: self.learnt(side, old, unit, size), lambda: old, list(old))
         step = side.whitened(unit, size, *new.values())
-        if is_matrix(x):
-            step = joined(step, tuple(x.shape), self.block_size)
+        if is_matrix(g):
+            step = joined(step, tuple(g.shape), self.block_size)
         unit, size = in_units(step, None)
         longest = size * root_mean_square(unit, None)
         share = smaller(self.clip_threshold / (longest + 1e-6), 1.0)
-        return -lr * share * step, {"momentum": m, **new}
+        return share * step, {"momentum": m, **new}
 
     def learnt(self, side: Any, old: Slots, unit: Tensor, size: Tensor) -> Slots:
         """Return the factors after a step, unless there is no momentum to learn from."""

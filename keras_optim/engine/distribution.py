@@ -12,6 +12,8 @@ import keras
 from keras_optim import keras_private
 from keras_optim.tensors import BACKEND, Tensor, native_value, tf
 
+Directed = Callable[[Any, Tensor, Any, Tensor], tuple[Tensor, Any]]
+
 
 def replicated(variable: Any, rank: int) -> Any:
     """Return the layout of state of another shape than its `variable`: whole, on each device."""
@@ -47,6 +49,22 @@ def alike(reference: Tensor, value: Tensor) -> Tensor:
 def whole(value: Tensor) -> Tensor:
     """Return all of a DTensor, on each device; another tensor as it is."""
     return value.full_tensor() if _is_dtensor(value) else value
+
+
+def on_whole_tensors(directed: Directed) -> Directed:
+    """Decorate a method of `g`, `s` and `t`, for matrix functions that DTensors do not have.
+
+    It sees the whole tensors on each device. Its direction is spread again as `g` is, and its new
+    slots as the old ones.
+    """
+
+    def whole_directed(self: Any, g: Tensor, s: Any, t: Tensor) -> tuple[Tensor, Any]:
+        if not _is_dtensor(g):
+            return directed(self, g, s, t)
+        direction, new = directed(self, whole(g), {n: whole(v) for n, v in s.items()}, whole(t))
+        return alike(g, direction), {name: alike(s[name], value) for name, value in new.items()}
+
+    return whole_directed
 
 
 def summed(optimizer: Any, grads: Sequence[Tensor]) -> Sequence[Tensor]:

@@ -27,7 +27,9 @@ OPTIONS = {
 }
 SETTINGS = {
     "adadelta": {"learning_rate": 1.0},
-    "shampoo": {"epsilon": 0.01},  # roots of few gradients magnify the rounding of a sum
+    # Roots and eigenvectors of few gradients magnify the rounding of a sum.
+    "shampoo": {"epsilon": 0.01},
+    **{name: {"block_size": 2} for name in ("soap", "klshampoo", "splus")},
 }
 CASES = [*EVERY, *OPTIONS, "noise", "measured", "routed"]
 ONE_LOSS = [case for case in CASES if case in EVERY and rule_of(case).sees_loss]
