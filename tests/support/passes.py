@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 import keras_optim
+from keras_optim.engine import distribution
 
 LOSS = 5.0
 """The loss of each step, for those that see it."""
@@ -47,7 +48,8 @@ def ready(model):
 def _needed(optimizer, gs, second):
     def diagonal(like, power):
         dtype = keras.backend.standardize_dtype(like.dtype)
-        return keras.ops.convert_to_tensor(curvature(tuple(like.shape)) ** power, dtype)
+        numbers = curvature(tuple(like.shape)) ** power
+        return distribution.alike(like, keras.ops.convert_to_tensor(numbers, dtype))
 
     kinds = {
         "none": {},
