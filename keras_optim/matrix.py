@@ -111,7 +111,8 @@ def _newton(stack: Tensor, order: int, epsilon: float) -> Tensor:
     The smallest eigenvalues of $M$ grow by $(1 + 1/p)^p \geq 2$ in each, so the steps are few.
     (Iannazzo 2006; Guo and Higham 2006.)
     """
-    n, identity = stack.shape[-1], identities(stack)
+    n = stack.shape[-1]
+    identity = ops.eye(n, dtype=stack.dtype)
     size = length(stack)
     a = stack + (n * rounding(stack) * size + epsilon) * identity
     z = (order + 1) / 2 / length(a)
@@ -158,11 +159,11 @@ def eigenvectors(stack: Tensor) -> Tensor:
     n = stack.shape[-1]
     values, vectors = ops.eigh(_unit(stack))
     found = values > negligible(stack) * ops.max(values, axis=-1, keepdims=True)
-    weights = (n + 1.0 - ops.cumsum(ops.ones_like(values), axis=-1)) / n
-    within = (transposed(vectors) * weights[..., None, :]) @ vectors
+    weights = ops.cast(ops.arange(n, 0, -1), stack.dtype) / n
+    within = (transposed(vectors) * weights) @ vectors
     lost = ops.logical_not(ops.logical_or(found[..., :, None], found[..., None, :]))
     places = ops.where(found, 3.0 - weights, ops.zeros_like(values))  # above those in `within`
-    limit = ops.where(lost, within, places[..., None] * identities(stack))
+    limit = ops.where(lost, within, places[..., None] * ops.eye(n, dtype=stack.dtype))
     vectors = ops.flip(vectors @ ops.eigh(limit)[1], axis=-1)
     ends = [end(vectors, axis=-2, keepdims=True) for end in (ops.max, ops.min)]
     return ops.where(ends[0] + ends[1] < 0.0, -vectors, vectors)
@@ -236,17 +237,8 @@ def top_eigenvalue(stack: Tensor) -> Tensor:
 
 def triangular_inverse(stack: Tensor) -> Tensor:
     """Return the inverse of each upper triangle."""
-    return ops.solve_triangular(stack, identities(stack))
-
-
-def identities(stack: Tensor) -> Tensor:
-    """Return an identity for each matrix of a stack, spread over devices as the stack is.
-
-    >>> identities(ops.ones((1, 2, 2))).shape == (1, 2, 2)
-    True
-    """
-    ones = ops.ones_like(stack)
-    return ops.cast(ops.cumsum(ones, axis=-1) == ops.cumsum(ones, axis=-2), stack.dtype)
+    identity = ops.zeros_like(stack) + ops.eye(stack.shape[-1], dtype=stack.dtype)
+    return ops.solve_triangular(stack, identity)
 
 
 def leading_pair(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,6 +13,7 @@ from keras_optim.arguments.ranges import (
     Period,
     Range,
 )
+from keras_optim.engine.distribution import on_whole_tensors
 from keras_optim.matrix import (
     block_shape,
     blocks,
@@ -127,14 +128,20 @@ class Shampoo(Optimizer):
         }
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
+        direction, new = self.directed(g, s, t)
+        return -lr * direction, new
+
+    @on_whole_tensors
+    def directed(self, g: Tensor, s: Slots, t: Tensor) -> tuple[Tensor, Slots]:
+        """Return the direction of a variable, and its new slots."""
         m = ema(s["momentum"], g, self.beta_1)
         mean, new = unbias(m, self.beta_1, t), {"momentum": m}
         graft = mean
         if self.grafting == "adam":
             new["velocity"] = self.statistic(s["velocity"], g * g)
             graft = bounded(self.scaled(mean, new["velocity"], t))
-        if not is_matrix(x):
-            return -lr * graft, new
+        if not is_matrix(g):
+            return graft, new
         stack, means = blocks(g, self.block_size), blocks(mean, self.block_size)
         squares = {
             "left_statistic": stack @ transposed(stack),
@@ -151,8 +158,8 @@ class Shampoo(Optimizer):
         step = roots["left_root"] @ means @ roots["right_root"]
         if self.grafting:
             step = step * (length(blocks(graft, self.block_size)) / (length(step) + TINY))
-        step = bounded(joined(step, tuple(x.shape), self.block_size))
-        return -lr * ops.where(t < self.start_step, graft, step), {**new, **roots}
+        step = bounded(joined(step, tuple(g.shape), self.block_size))
+        return ops.where(t < self.start_step, graft, step), {**new, **roots}
 
     def statistic(self, old: Tensor, square: Tensor) -> Tensor:
         """Return the sum or the mean of squares, with one more."""

@@ -139,7 +139,8 @@ def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning
             if new_shared[name] is not old_shared[name]
         ]
         for i, (gradient, x) in enumerate(zip(grads, variables, strict=True)):
-            new = [(v, new_states[i][name]) for name, v in states[i].items()]
+            old, kept = old_states[i], new_states[i]
+            new = [(v, kept[name]) for name, v in states[i].items() if kept[name] is not old[name]]
             few = isinstance(gradient, sparse_rows.Rows)
             if few or not distribution.add(optimizer, x, changes[i]):
                 new.append((x, widened(old_xs[i]) + changes[i]))
