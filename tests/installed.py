@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 import keras_optim
+from keras_optim.catalog import find
 
 assert os.listdir() == [], f"not an empty folder: {os.listdir()}"
 assert "site-packages" in keras_optim.__file__, keras_optim.__file__
@@ -27,7 +28,12 @@ x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
 for name in keras_optim.names():
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
-    model.compile(optimizer=keras_optim.get(name, learning_rate=0.05), loss="mse")
+    rate = find(name).algorithm.trial_rate
+    rate = 0.05 if rate == keras_optim.Optimizer.trial_rate else rate
+    optimizer = keras_optim.get(name, learning_rate=rate)
+    model.compile(optimizer=optimizer, loss="mse")
+    if optimizer.second != "none" or optimizer.sees_loss:
+        keras_optim.two_pass(model)
     history = model.fit(x, x[:, :1], epochs=4, verbose=0).history["loss"]
     assert history[-1] < history[0], (name, history)
     model.save("model.keras")

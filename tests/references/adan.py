@@ -38,7 +38,7 @@ PEERS = {
     "adan, torch-optimi": Peer(
         "adan",
         dict(**OURS, weight_decay=0.1),
-        torch_like("optimi.Adan", betas=(0.8, 0.7, 0.95), eps=1e-2, weight_decay=0.1),
+        torch_like("optimi.Adan", triton=False, betas=(0.8, 0.7, 0.95), eps=1e-2, weight_decay=0.1),
     ),
 }
 DIFFERING = {

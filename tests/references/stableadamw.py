@@ -30,7 +30,7 @@ PEERS = {
     "stableadamw, torch-optimi": Peer(
         "stableadamw",
         dict(**BE, weight_decay=0.1),
-        torch_like("optimi.StableAdamW", **TBE, weight_decay=0.1),
+        torch_like("optimi.StableAdamW", triton=False, **TBE, weight_decay=0.1),
     ),
     "stableadamw, pytorch_optimizer": Peer(
         "stableadamw",
