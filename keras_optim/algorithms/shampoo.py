@@ -48,10 +48,9 @@ class Shampoo(Optimizer):
     with a length of its own. Scalars and vectors follow the direction that lengths are taken from;
     without grafting, the mean of the gradient.
 
-    The authors' distributed version differs in two points: a kernel of more than two axes has a
-    statistic for each axis there, and the graft an epsilon of its own. `grafting=None`,
-    `beta_1=0`, `beta_2=1`, `start_step=1` and `refresh_period=1` are the algorithm of the paper.
-    Keras has no Shampoo.
+    The authors' distributed version has a statistic for each axis of a kernel, and an epsilon of
+    its own for the graft. `grafting=None`, `beta_1=0`, `beta_2=1`, `start_step=1` and
+    `refresh_period=1` are the algorithm of the paper. Keras has no Shampoo.
 
     Args:
         learning_rate: >= 0, or a schedule. Default 0.001.
@@ -142,7 +141,7 @@ class Shampoo(Optimizer):
             graft = bounded(self.scaled(mean, new["velocity"], t))
         if not is_matrix(g):
             return graft, new
-        stack, means = blocks(g, self.block_size), blocks(mean, self.block_size)
+        stack, means = (blocks(v, self.block_size) for v in (g, mean))
         squares = {
             "left_statistic": stack @ transposed(stack),
             "right_statistic": transposed(stack) @ stack,
@@ -179,5 +178,4 @@ class Shampoo(Optimizer):
         return share * mean / denominator
 
 
-SIDES = ("left", "right")
-TINY = 1e-16
+SIDES, TINY = ("left", "right"), 1e-16

@@ -59,7 +59,8 @@ def test_the_train_step_lowers_for_tpu(case):
 
         curved = {"hessian_product": products, "sampled_gradient": lambda: slope(weights)}
         second = curved.get(rule.second, slope)
-        return rule.stateless_apply(state, slope(weights), weights, second=second)
+        seen = {"loss": loss(weights)} if rule.sees_loss else {}
+        return rule.stateless_apply(state, slope(weights), weights, second=second, **seen)
 
     values = [[v.value for v in vs] for vs in (network.trainable_variables, rule.variables)]
     batch = problem.batches()[0]
