@@ -45,8 +45,7 @@ class Shampoo(Optimizer):
     block. The authors' distributed version won the external-tuning track of AlgoPerf in 2024.
 
     A kernel is the matrix of its inputs and outputs, cut into blocks of at most `block_size`, each
-    with a length of its own. Scalars and vectors follow the direction that lengths are taken from;
-    without grafting, the mean of the gradient.
+    with a length of its own. Scalars and vectors follow the graft, or the mean of the gradient.
 
     The authors' distributed version has a statistic for each axis of a kernel, and an epsilon of
     its own for the graft. `grafting=None`, `beta_1=0`, `beta_2=1`, `start_step=1` and
