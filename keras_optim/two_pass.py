@@ -79,9 +79,14 @@ def two_pass(model: Any) -> Any:
     def of_values(data: Any) -> Any:
         losses: list[Tensor] = []
         second = offering(_second(model, data, _kept(model)))
-        first = seen_loss.offering(lambda: losses[0])
-        with second, first, keras_private.noting_losses(model, losses):
-            return plain(model, data)
+        optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(second)
+            if getattr(optimizer, "sees_loss", False):  # which several replicas cannot have
+                stack.enter_context(seen_loss.offering(lambda: losses[0]))
+                stack.enter_context(keras_private.noting_losses(model, losses))
+            logs = plain(model, data)
+        return logs
 
     def of_state(state: Any, data: Any) -> Any:
         given = _state_given(model, state)

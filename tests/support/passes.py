@@ -22,7 +22,7 @@ def curvature(shape):
 
 def apply(optimizer, gs, xs=None, second=None):
     """One step in place; of a loss that is not linear, `second` computes the gradients."""
-    optimizer.apply(gs, xs, **_needed(optimizer, gs, second or (lambda: list(gs))))
+    optimizer.apply(gs, xs, **_needed(optimizer, gs, second or (lambda: list(gs)), xs))
 
 
 def curved(gs, xs):
@@ -45,10 +45,12 @@ def ready(model):
     return model if plain else keras_optim.two_pass(model)
 
 
-def _needed(optimizer, gs, second):
-    def diagonal(like, power):
+def _needed(optimizer, gs, second, xs=None):
+    xs = gs if xs is None else xs  # a gradient may not know its shape while it is traced
+
+    def diagonal(like, power, shape=None):
         dtype = keras.backend.standardize_dtype(like.dtype)
-        numbers = curvature(tuple(like.shape)) ** power
+        numbers = curvature(tuple(like.shape if shape is None else shape)) ** power
         return distribution.alike(like, keras.ops.convert_to_tensor(numbers, dtype))
 
     kinds = {
@@ -56,7 +58,10 @@ def _needed(optimizer, gs, second):
         "gradient": {"second": second},
         "hessian_product": {"second": lambda us: [u * diagonal(u, 1.0) for u in us]},
         "sampled_gradient": {
-            "second": lambda: [None if g is None else diagonal(g, 0.5) for g in gs]
+            "second": lambda: [
+                None if g is None else diagonal(g, 0.5, x.shape)
+                for g, x in zip(gs, xs, strict=True)
+            ]
         },
     }
     return {**kinds[optimizer.second], **({"loss": LOSS} if optimizer.sees_loss else {})}
