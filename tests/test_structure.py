@@ -48,6 +48,12 @@ def names(text):
     return found | {node.id for node in nodes if isinstance(node, ast.Name)}
 
 
+def test_the_package_holds_modules_alone():
+    """No copies that a tool left behind."""
+    found = {p.suffix for p in (ROOT / "keras_optim").rglob("*") if p.is_file()}
+    assert found <= {".py", ".pyc", ".typed"}
+
+
 def test_the_backend_is_asked_for_in_few_files():
     asks = {name for name, text in PACKAGE.items() if "BACKEND" in names(text)}
     assert asks == ASKS_FOR_THE_BACKEND

@@ -6,7 +6,15 @@ from typing import Annotated, Unpack
 import keras
 from keras import ops
 
-from keras_optim.arguments.ranges import KerasOptions, LearningRate, Period, Range
+from keras_optim.arguments.ranges import (
+    Decay,
+    Epsilon,
+    KerasOptions,
+    LearningRate,
+    Period,
+    Positive,
+    Range,
+)
 from keras_optim.contract import VariableSpec
 from keras_optim.engine import distribution, seeds
 from keras_optim.numerics import between, ema, larger
@@ -61,10 +69,22 @@ class Sophia(Curvature):
     memory = 2
     trial_arguments = {"seed": 1, "gamma": 1.0}
 
-    beta_1: float
-    beta_2: float
-    gamma: float
-    epsilon: float
+    def __init__(
+        self,
+        learning_rate: LearningRate,
+        beta_1: Decay,
+        beta_2: Decay,
+        gamma: Positive,
+        epsilon: Epsilon,
+        refresh_period: Period,
+        seed: Seed,
+        **kwargs: Unpack[KerasOptions],
+    ):
+        super().__init__(learning_rate, refresh_period, seed, **kwargs)
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.gamma = gamma
+        self.epsilon = epsilon
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m = ema(s["momentum"], g, self.beta_1)

@@ -40,7 +40,7 @@ class LossModel(Optimizer):
     @property
     def _decay(self) -> float:
         """The decay of all means."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define `_decay`.")
 
     @property
     def _from_zero(self) -> bool:
@@ -54,7 +54,7 @@ class LossModel(Optimizer):
 
     def share(self, t: Tensor, like: Tensor) -> Tensor:
         """The share of data in a moving average."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define `share`.")
 
     def sums(self, g: Tensor, d: Tensor, step: Tensor, x: Tensor, s: Slots, lr: Tensor) -> Tree:
         """The sums of a variable, from the mean `d` of the gradient and the direction `step`."""

@@ -85,11 +85,9 @@ class SophiaG(Sophia):
         seed: Seed = None,
         **kwargs: Unpack[KerasOptions],
     ):
-        super().__init__(learning_rate, refresh_period, seed, **kwargs)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.gamma = gamma
-        self.epsilon = epsilon
+        super().__init__(
+            learning_rate, beta_1, beta_2, gamma, epsilon, refresh_period, seed, **kwargs
+        )
 
     def observe(self, seen: Tensor, x: Tensor, s: Slots, t: Tensor) -> Slots:
         return {"hessian": ema(s["hessian"], seen * seen, self.beta_2)}

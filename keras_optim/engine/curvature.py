@@ -9,14 +9,13 @@ options and its kernels see nothing new. In the steps between, nothing of this i
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_optim import keras_private
 from keras_optim.contract import innermost
 from keras_optim.engine import distribution, validation
 from keras_optim.engine.optimizer_state import state_of
-from keras_optim.engine.second_pass import Offer, missing, offer_of, offered
+from keras_optim.engine.second_pass import Offer, begun, missing, offer_of, offered
 from keras_optim.numerics import either
 from keras_optim.tensors import Tensor, no_gradients, saturated, tensor, unconverted, widened
 from keras_optim.trees import INNER, Tree
@@ -43,14 +42,7 @@ def observe(
         raise ValueError(missing(optimizer))
     if variables is None and not optimizer.built:
         return  # Keras raises an error
-    if variables is None:
-        variables = keras_private.trainable_variables(optimizer)
-    variables = validation.checked_variables(title, "trainable_variables", variables)
-    grads = validation.checked_gradients(title, grads, variables)
-    if not optimizer.built:
-        with keras.name_scope(optimizer.name, caller=optimizer):
-            optimizer.build(variables)
-    keras_private.check_known(optimizer, variables)
+    grads, variables = begun(optimizer, grads, variables)
     distribution.check_replicas(title)
     moving = [
         i
@@ -87,7 +79,7 @@ def _look(optimizer: Any, variables: Sequence[Any], moving: list[int], offer: Of
         for place, state, of_variable in zip(moving, states, slots, strict=True):
             new = rule.observe(seen[place], widened(variables[place]), state, t)
             found |= {
-                f"{name} {place}": ops.cast(_finite_or(new[name], state[name]), slot.dtype)
+                f"{name} {place}": ops.cast(_all_finite_or(new[name], state[name]), slot.dtype)
                 for name, slot in of_variable.items()
             }
         return found
@@ -116,8 +108,8 @@ def _seen(
     ]
 
 
-def _finite_or(new: Tensor, old: Tensor) -> Tensor:
-    """Return an estimate, or the old one if it overflowed."""
+def _all_finite_or(new: Tensor, old: Tensor) -> Tensor:
+    """Return an estimate, or the old one if a number of it overflowed."""
     return ops.where(ops.all(ops.isfinite(new)), new, old)
 
 

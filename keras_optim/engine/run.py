@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import keras
-
 from keras_optim import callers, keras_private
 from keras_optim.engine import (
     curvature,
@@ -74,8 +72,7 @@ def apply(
     if known is not None:
         grads = validation.checked_gradients(title, grads, known)
     if variables and not optimizer.built:
-        with keras.name_scope(optimizer.name, caller=optimizer):
-            optimizer.build(variables)
+        validation.built_for(optimizer, variables)
         if _natively(optimizer, grads, variables):
             return
     if optimizer.built:

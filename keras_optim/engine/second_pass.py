@@ -106,14 +106,7 @@ def second_gradients(
         raise ValueError(missing(optimizer))
     if variables is None and not optimizer.built:
         return grads  # Keras raises an error
-    if variables is None:
-        variables = keras_private.trainable_variables(optimizer)
-    variables = validation.checked_variables(title, "trainable_variables", variables)
-    grads = validation.checked_gradients(title, grads, variables)
-    if not optimizer.built:
-        with keras.name_scope(optimizer.name, caller=optimizer):
-            optimizer.build(variables)
-    keras_private.check_known(optimizer, variables)
+    grads, variables = begun(optimizer, grads, variables)
     if all(g is None for g in grads):
         return grads
     with no_gradients():
@@ -126,6 +119,22 @@ def second_gradients(
                 "the first. Both must compute the same loss, from the Keras variables."
             )
     return [None if first is None else g for first, g in zip(grads, seconds, strict=True)]
+
+
+def begun(optimizer: Any, grads: Any, variables: Any) -> tuple[list[Any], list[Any]]:
+    """Check gradients and variables of a step, and build `optimizer` if this is its first.
+
+    Raises:
+        TypeError, ValueError: as `Optimizer.apply`.
+    """
+    title = type(optimizer).__name__
+    if variables is None:
+        variables = keras_private.trainable_variables(optimizer)
+    variables = validation.checked_variables(title, "trainable_variables", variables)
+    grads = validation.checked_gradients(title, grads, variables)
+    validation.built_for(optimizer, variables)
+    keras_private.check_known(optimizer, variables)
+    return grads, variables
 
 
 @unconverted

@@ -59,8 +59,7 @@ def note(optimizer: Any, loss: Any, variables: Sequence[Any] | None) -> None:
     distribution.check_one_loss(title)
     if variables is not None and not optimizer.built:
         variables = validation.checked_variables(title, "trainable_variables", variables)
-        with keras.name_scope(optimizer.name, caller=optimizer):
-            optimizer.build(variables)
+        validation.built_for(optimizer, variables)
     if not optimizer.built:
         return  # Keras raises an error
     with no_gradients():

@@ -35,6 +35,13 @@ def checked_variables(owner: str, name: str, values: Any) -> list[Any]:
     return values
 
 
+def built_for(optimizer: Any, variables: Sequence[Any]) -> None:
+    """Build `optimizer` for the variables of its first step, unless it is built."""
+    if not optimizer.built:
+        with keras.name_scope(optimizer.name, caller=optimizer):
+            optimizer.build(variables)
+
+
 def checked_kinds(owner: str, variables: Sequence[Any]) -> None:
     """Raise a TypeError unless all `variables` hold floating point numbers."""
     for variable in variables:

@@ -36,6 +36,7 @@ PROMISES = {
         "`BackupAndRestore`, `ModelCheckpoint`, `EarlyStopping` beside `EvaluateAveraged`, in any "
         "order: files hold what was evaluated, and runs go on from what was trained": (
             "state/test_evaluation_weights.py",
+            "state/test_attached_models.py",
         ),
         "Variables that were given, layer-wise rates and patterns mean the same after loading": (
             "variables/test_paths.py",
