@@ -40,7 +40,7 @@ def findings(script, folder, processes=1, seconds=300, **environment):
             process.kill()
             process.wait()
     said = "".join(Path(f"{output}.err").read_text()[-3000:] for output in outputs)
-    assert codes == [0] * processes, said
+    assert codes == [0] * processes, f"exit statuses {codes}\n{said}"
     return json.loads(outputs[0].read_text().splitlines()[-1])
 
 
