@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks import json_files
-from benchmarks.backend import devices, processes
+from benchmarks.backend import processes
 from benchmarks.comparison import probe_cache
 from benchmarks.comparison.probe import Probe, ProbeRequest
 from benchmarks.comparison.progress import Progress
@@ -22,6 +22,7 @@ from benchmarks.errors import UsageError
 from benchmarks.report import tables
 from benchmarks.results.runs import PROTOCOL, Run
 from benchmarks.workloads import datasets
+from benchmarks.workloads.fetching import fetch
 from benchmarks.workloads.models import Workload
 
 SCHEMA = 1
@@ -89,7 +90,7 @@ def _prepared(comparison: Comparison, console: Console) -> tuple[list[Run], Prob
     _check_batches(runs, probe.device.count)
     with console.status("reading the data"):
         absent = [e.name for e in editions.values() if not datasets.intact(e, results)]
-        editions |= _fetch(comparison, absent)
+        editions |= fetch(absent, comparison.data_dir, results)
     return _plan(comparison, probe, editions), probe
 
 
@@ -179,23 +180,9 @@ def _editions(comparison: Comparison) -> dict[str, datasets.Edition]:
         dataset.name: datasets.edition_at_hand(dataset, comparison.data_dir, comparison.results)
         for dataset in wanted
     }
-    fetched = _fetch(comparison, [name for name, edition in found.items() if edition is None])
+    unknown = [name for name, edition in found.items() if edition is None]
+    fetched = fetch(unknown, comparison.data_dir, comparison.results)
     return {name: edition or fetched[name] for name, edition in found.items()}
-
-
-def _fetch(comparison: Comparison, names: Sequence[str]) -> dict[str, datasets.Edition]:
-    """Put the arrays of the data sets `names` into the cache, and return their editions."""
-    if not names:
-        return {}
-    request = {
-        "datasets": list(names),
-        "data_dir": str(comparison.data_dir) if comparison.data_dir else None,
-        "cache": str(comparison.cache),
-    }
-    # TensorFlow reads the records and indexes the words; keep it off the accelerator.
-    env = processes.environment(devices.environment("tensorflow", "cpu"))
-    answer = processes.ask("benchmarks.workloads.prepare_data", request, env)
-    return {name: datasets.Edition(**edition) for name, edition in answer.items()}
 
 
 def _check_batches(runs: Sequence[Run], devices: int) -> None:
