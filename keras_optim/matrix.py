@@ -9,6 +9,7 @@ from typing import Any
 from keras import ops
 
 from keras_optim.numerics import either
+from keras_optim.tensors import of_matrices
 
 Tensor = Any
 
@@ -96,7 +97,7 @@ def inverse_root(stack: Tensor, order: int, epsilon: float, method: str = "eigh"
     if method == "newton":
         root = _newton(stack, order, epsilon)
     else:
-        values, vectors = ops.eigh(stack)
+        values, vectors = of_matrices(ops.eigh, stack)
         least = stack.shape[-1] * rounding(stack) * ops.max(values, axis=-1, keepdims=True)
         values = ops.where(values > least, values, least) + epsilon
         root = (vectors * ops.expand_dims(values ** (-1.0 / order), -2)) @ transposed(vectors)
@@ -157,14 +158,14 @@ def eigenvectors(stack: Tensor) -> Tensor:
     [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
     n = stack.shape[-1]
-    values, vectors = ops.eigh(_unit(stack))
+    values, vectors = of_matrices(ops.eigh, _unit(stack))
     found = values > negligible(stack) * ops.max(values, axis=-1, keepdims=True)
     weights = ops.cast(ops.arange(n, 0, -1), stack.dtype) / n
     within = (transposed(vectors) * weights) @ vectors
     lost = ops.logical_not(ops.logical_or(found[..., :, None], found[..., None, :]))
     places = ops.where(found, 3.0 - weights, ops.zeros_like(values))  # above those in `within`
     limit = ops.where(lost, within, places[..., None] * ops.eye(n, dtype=stack.dtype))
-    vectors = ops.flip(vectors @ ops.eigh(limit)[1], axis=-1)
+    vectors = ops.flip(vectors @ of_matrices(ops.eigh, limit)[1], axis=-1)
     ends = [end(vectors, axis=-2, keepdims=True) for end in (ops.max, ops.min)]
     return ops.where(ends[0] + ends[1] < 0.0, -vectors, vectors)
 
@@ -206,12 +207,15 @@ def power_step(stack: Tensor, basis: Tensor) -> Tensor:
     [[1.0, 0.0], [0.0, 1.0]]
     """
     product = _unit(stack) @ basis
-    first, triangle = ops.qr(product)
+    first, triangle = of_matrices(ops.qr, product)
     sizes = ops.abs(ops.diagonal(triangle, axis1=-2, axis2=-1))
     lost = sizes <= negligible(stack) * ops.max(sizes, axis=-1, keepdims=True)
     mixed = ops.where(ops.expand_dims(lost, -2), basis, product)
     [new] = either(
-        ops.any(lost), lambda: {"basis": ops.qr(mixed)[0]}, lambda: {"basis": first}, ["basis"]
+        ops.any(lost),
+        lambda: {"basis": of_matrices(ops.qr, mixed)[0]},
+        lambda: {"basis": first},
+        ["basis"],
     ).values()
     along = ops.sum(new * basis, axis=-2, keepdims=True)
     return ops.where(along < 0.0, -new, new)
@@ -238,7 +242,7 @@ def top_eigenvalue(stack: Tensor) -> Tensor:
 def triangular_inverse(stack: Tensor) -> Tensor:
     """Return the inverse of each upper triangle."""
     identity = ops.zeros_like(stack) + ops.eye(stack.shape[-1], dtype=stack.dtype)
-    return ops.solve_triangular(stack, identity)
+    return of_matrices(ops.solve_triangular, stack, identity)[0]
 
 
 def leading_pair(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """Tensors and variables of the backend: the one place that asks Keras which backend it is."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -27,6 +27,28 @@ def jax() -> Any:
     import jax
 
     return jax
+
+
+def of_matrices(function: Callable[..., Tensor], *stacks: Tensor) -> tuple[Tensor, ...]:
+    """Return a decomposition of stacks of matrices, as a tuple.
+
+    In compiled functions on JAX's CPU, one matrix comes after the other. Decompositions of whole
+    stacks can stop for ever there: each waits for threads that others hold at the same time
+    (`ParallelBatchMap` of jaxlib 0.10.2, seen on two cores).
+    """
+
+    def whole(*stacks: Tensor) -> tuple[Tensor, ...]:
+        found = function(*stacks)
+        return tuple(found) if isinstance(found, tuple | list) else (found,)
+
+    if BACKEND != "jax" or stacks[0].shape[0] == 1 or not isinstance(stacks[0], jax().core.Tracer):
+        return whole(*stacks)
+    lax = jax().lax
+
+    def one_by_one(*stacks: Tensor) -> tuple[Tensor, ...]:
+        return tuple(lax.map(lambda matrices: whole(*matrices), stacks))
+
+    return tuple(lax.platform_dependent(*stacks, cpu=one_by_one, default=whole))
 
 
 def no_gradients() -> contextlib.AbstractContextManager[Any]:

@@ -17,7 +17,7 @@ from rich.progress import Progress
 
 from benchmarks import endings, json_files
 from benchmarks.errors import UsageError
-from benchmarks.evidence import figure, table
+from benchmarks.evidence import figure, page, table
 from benchmarks.evidence.contenders import CONTENDERS
 from benchmarks.evidence.protocol import JUDGING, OFFSETS, Journal, Judged, timed, trainings
 from benchmarks.evidence.tasks import TASKS, Task, data
@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     add("--folder", type=Path, default=Path("results/evidence"), help="trainings, tables, figure")
     add("--data-dir", type=Path, help="the folder of tensorflow_datasets' data")
     add("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS))
+    add("--write", action="store_true", help="also into docs/evidence.md and the files beside it")
     return parser
 
 
@@ -63,7 +64,7 @@ def _judged(task: Task, options: Any, journal: Journal, progress: Progress) -> d
 
 
 def compare(arguments: list[str] | None = None) -> None:
-    """Train what is missing, print the tables, and draw the curves."""
+    """Make the missing trainings, print the tables, and draw the curves."""
     options = parser().parse_args(arguments)
     if os.environ["KERAS_BACKEND"] != "jax":
         raise UsageError("the trainings are compiled programs of JAX: set KERAS_BACKEND=jax")
@@ -76,14 +77,19 @@ def compare(arguments: list[str] | None = None) -> None:
             found[name] = _judged(TASKS[name], options, journal, progress)
         title = f"{TASKS[name].title}; AdamW's loss: {found[name]['target']:.4f}"
         console.print(f"\n{title}\n\n{table.markdown(found[name])}", soft_wrap=True)
-    json_files.write_json(options.folder / "evidence.json", found)
-    figure.draw(found, {n: TASKS[n].title for n in found}, options.folder / "evidence.png")
-    console.print(f"\nnumbers and figure: {options.folder}")
+    numbers, drawn = options.folder / "evidence.json", options.folder / "evidence.png"
+    if options.write:
+        numbers, drawn = page.NUMBERS, page.FIGURE
+        text = page.PAGE.read_text(encoding="utf-8")
+        page.PAGE.write_text(page.written(text, found), encoding="utf-8")
+    json_files.write_json(numbers, found)
+    figure.draw(found, {n: TASKS[n].title for n in found}, drawn)
+    console.print(f"\nnumbers and figure: {numbers}, {drawn}", soft_wrap=True)
 
 
 def main() -> int:
     """Compare; return the exit status."""
-    return endings.ended("evidence", compare, "interrupted; the same command goes on.")
+    return endings.ended("evidence", compare, "interrupted; the same command resumes.")
 
 
 if __name__ == "__main__":
