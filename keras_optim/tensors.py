@@ -68,11 +68,12 @@ def purged(variables: Sequence[Any]) -> bool:
 
 
 def known(condition: Any) -> Any:
-    """Return a condition as a `bool` on JAX, unless a trace does not know it yet.
+    """Return a condition as a `bool` on JAX and PyTorch, unless a trace does not know it yet.
 
     JAX would compile both branches of each condition outside of a compiled function, every time.
+    On PyTorch the condition of Keras decides by the same `bool`, in ten times the time.
     """
-    if BACKEND != "jax" or isinstance(condition, jax().core.Tracer):
+    if BACKEND == "tensorflow" or (BACKEND == "jax" and isinstance(condition, jax().core.Tracer)):
         return condition
     return bool(condition)
 

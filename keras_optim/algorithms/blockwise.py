@@ -6,14 +6,12 @@ from typing import Any
 
 from keras import ops
 
-from keras_optim.engine.distribution import on_whole_tensors, spread
+from keras_optim.algorithms.grouping import groups
+from keras_optim.engine.distribution import on_whole_tensors
 from keras_optim.matrix import block_shape, blocks, is_matrix, joined
 from keras_optim.optimizer import Optimizer, Slots, Tensor
-from keras_optim.tensors import ONE_BY_ONE
 
 Directed = tuple[Tensor, Slots]
-LARGEST = 2**20
-"""The numbers in the stacks of several variables; larger ones gain nothing, and need memory."""
 
 
 class Blockwise(Optimizer):
@@ -39,10 +37,8 @@ class Blockwise(Optimizer):
         raise NotImplementedError(f"{type(self).__name__} must define `vector`.")
 
     def together(self, gs: Sequence[Tensor], ss: Sequence[Any], t: Tensor) -> Sequence[Any]:
-        if not ONE_BY_ONE or any(map(spread, gs)):
-            return ss  # XLA compiles equal blocks once in any case
         found = list(ss)
-        for group in self._groups(gs):
+        for group in groups(gs, self._stack_of):
             directed = self._directed([gs[i] for i in group], [ss[i] for i in group], t)
             for i, one in zip(group, directed, strict=True):
                 found[i] = {**ss[i], "directed": one}
@@ -55,18 +51,12 @@ class Blockwise(Optimizer):
             return s["directed"]
         return self._directed([g], [s], t)[0] if is_matrix(g) else self.vector(g, s, t)
 
-    def _groups(self, gs: Sequence[Tensor]) -> list[list[int]]:
-        """Return the numbers of variables that are stepped as one stack."""
-        groups: dict[Any, list[list[int]]] = {}
-        for i, g in enumerate(gs):
-            if not is_matrix(g):
-                continue
-            down, across, *sides = block_shape(tuple(g.shape), self.block_size)
-            found = groups.setdefault((*sides, g.dtype, down * across), [[]])
-            if (len(found[-1]) + 1) * down * across * max(sides) ** 2 > LARGEST and found[-1]:
-                found.append([])
-            found[-1].append(i)
-        return [group for found in groups.values() for group in found]
+    def _stack_of(self, i: int, g: Tensor) -> tuple[Any, int] | None:
+        """Return the kind of the blocks of a kernel, and how many numbers its largest slot has."""
+        if not is_matrix(g):
+            return None
+        down, across, *sides = block_shape(tuple(g.shape), self.block_size)
+        return tuple(sides), down * across * max(sides) ** 2
 
     def _directed(self, gs: Sequence[Tensor], ss: Sequence[Any], t: Tensor) -> list[Directed]:
         """Return the directions of several kernels with blocks of one shape, and new slots."""

@@ -1,11 +1,13 @@
 """What optimizers for matrices of hidden layers have in common: the choice, and AdamW beside it."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, Unpack
 
 from keras import ops
 
 from keras_optim import keras_private, newton_schulz
+from keras_optim.algorithms.grouping import groups
 from keras_optim.arguments.ranges import (
     Decay,
     Epsilon,
@@ -18,6 +20,7 @@ from keras_optim.arguments.ranges import (
 from keras_optim.contract import VariableSpec
 from keras_optim.numerics import ema, unbias, unbiased_root
 from keras_optim.optimizer import Optimizer, Slots, Tensor
+from keras_optim.tensors import reshaped
 from keras_optim.trees import Tree
 from keras_optim.variables.hidden import HiddenMatrices, Role
 from keras_optim.variables.listing import listed
@@ -106,6 +109,7 @@ class MuonFamily(ForHiddenMatrices):
     """Abstract parent: momentum, made orthogonal, for hidden matrices; AdamW for all others.
 
     A subclass writes `matrix_change`, and `matrix_slots` if a matrix keeps more than the momentum.
+    Matrices of equal shape are made orthogonal together.
     """
 
     slots = ("momentum",)
@@ -153,17 +157,42 @@ class MuonFamily(ForHiddenMatrices):
         """The slots of a hidden matrix beside its momentum, see `Rule.slot_starts`."""
         return {}
 
-    def matrix_change(self, u: Tensor, role: Role, s: Slots, lr: Tensor) -> tuple[Tensor, Slots]:
+    def matrix_change(self, o: Tensor, role: Role, s: Slots, lr: Tensor) -> tuple[Tensor, Slots]:
         """The change of a hidden matrix, and its new slots beside the momentum.
 
-        `u` is the momentum as a matrix of its inputs and outputs.
+        `o` is its orthogonal matrix, of its inputs and outputs.
         """
         raise NotImplementedError(f"{type(self).__name__} must define `matrix_change`.")
 
-    def orthogonal(self, u: Tensor) -> Tensor:
-        """About the nearest orthogonal matrix."""
+    def source(self, u: Tensor) -> Tensor:
+        """Return the matrix that is made orthogonal, from the momentum."""
+        return u
+
+    def together(self, gs: Sequence[Tensor], ss: Sequence[Tree], t: Tensor) -> Sequence[Tree]:
+        def kind(i: int, g: Tensor) -> tuple[Any, int] | None:
+            role = ss[i]["role"]
+            return ((role.inputs, role.outputs), math.prod(g.shape)) if role.hidden else None
+
+        found = list(ss)
+        for group in groups(gs, kind):
+            pairs = [self._matrices_of(gs[i], ss[i]) for i in group]
+            directed = self.directed(*map(ops.stack, zip(*pairs, strict=True)))
+            for i, *one in zip(group, *directed, strict=True):
+                found[i] = {**ss[i], "directed": one}
+        return found
+
+    def directed(self, g: Tensor, m: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the orthogonal matrix and the new momentum of a gradient, or of a stack."""
+        share = (1.0 - self.momentum) * g
+        m = self.momentum * m + share
+        u = self.source(self.momentum * m + share if self.nesterov else m)
         polynomials = newton_schulz.iterations(self.ns_coefficients, self.ns_steps)
-        return newton_schulz.orthogonalized(u, polynomials, self.ns_epsilon, self.ns_dtype)
+        return newton_schulz.orthogonalized(u, polynomials, self.ns_epsilon, self.ns_dtype), m
+
+    def _matrices_of(self, g: Tensor, s: Slots) -> list[Tensor]:
+        """Return gradient and momentum as matrices of inputs and outputs."""
+        shape = (s["role"].inputs, s["role"].outputs)
+        return [reshaped(value, shape) for value in (g, s["momentum"])]
 
     def slot_starts(self, x: Tensor, constants: Tree) -> Tree:
         role = constants["role"]
@@ -190,12 +219,10 @@ class MuonFamily(ForHiddenMatrices):
             share, denominator = unbiased_root(v, self.adam_beta_2, t, self.epsilon)
             change = -unbias(lr * share, self.adam_beta_1, t) * m / denominator
             return change, {"momentum": m, "velocity": v}
-        share = (1.0 - self.momentum) * g
-        m = self.momentum * s["momentum"] + share
-        u = self.momentum * m + share if self.nesterov else m
-        u = ops.reshape(u, (role.inputs, role.outputs))
-        change, new = self.matrix_change(u, role, s, lr)
-        return ops.reshape(change, x.shape), {"momentum": m, **new}
+        o, m = s["directed"] if "directed" in s else self.directed(*self._matrices_of(g, s))
+        change, new = self.matrix_change(o, role, s, lr)
+        shape = tuple(x.shape)
+        return reshaped(change, shape), {"momentum": reshaped(m, shape), **new}
 
 
 def check_iterations(optimizer: Any) -> None:

@@ -123,17 +123,23 @@ def test_costly_work_is_done_in_its_steps_only(rule, accumulate):
 # ---- blocks of all variables in one stack
 
 
-@pytest.mark.parametrize("name", ["shampoo", "soap", "klshampoo", "splus"])
+HIDDEN = {"learning_rate": 0.1, "output_layer": None}
+BLOCKS = {"learning_rate": 0.1, "refresh_period": 3, "block_size": 3}
+STACKED = {
+    "shampoo": {**BLOCKS, "start_step": 2}, "soap": BLOCKS, "klshampoo": BLOCKS, "splus": BLOCKS,
+    "muon": HIDDEN, "adamuon": HIDDEN, "normuon": HIDDEN,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STACKED)
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")
 def test_a_variable_is_stepped_as_if_it_were_alone(name, float64):
     """With padded blocks, and a variable whose first gradient comes late."""
     shapes, late = [(), (6, 4), (3, 2, 4), (5, 4), (3, 2)], 2
     values, steps = starts(shapes), gradients(shapes, steps=8)
-    special = {"start_step": 2} if name == "shampoo" else {}
 
     def path(indices):
-        given = {"learning_rate": 0.1, "refresh_period": 3, "block_size": 3}
-        optimizer = keras_optim.get(name, **given, **special)
+        optimizer = keras_optim.get(name, **STACKED[name])
         xs = variables([values[i] for i in indices], "float64")
         for t, gs in enumerate(steps):
             grads = [None if i == late and t < 2 else tensor(gs[i], "float64") for i in indices]
