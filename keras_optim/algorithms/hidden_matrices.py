@@ -20,7 +20,7 @@ from keras_optim.arguments.ranges import (
 from keras_optim.contract import VariableSpec
 from keras_optim.numerics import ema, unbias, unbiased_root
 from keras_optim.optimizer import Optimizer, Slots, Tensor
-from keras_optim.tensors import reshaped
+from keras_optim.tensors import mixed, reshaped
 from keras_optim.trees import Tree
 from keras_optim.variables.hidden import HiddenMatrices, Role
 from keras_optim.variables.listing import listed
@@ -175,24 +175,22 @@ class MuonFamily(ForHiddenMatrices):
 
         found = list(ss)
         for group in groups(gs, kind):
-            pairs = [self._matrices_of(gs[i], ss[i]) for i in group]
-            directed = self.directed(*map(ops.stack, zip(*pairs, strict=True)))
-            for i, *one in zip(group, *directed, strict=True):
+            us, ms = zip(*(self.momenta(gs[i], ss[i]) for i in group), strict=True)
+            for i, *one in zip(group, self.orthogonal(ops.stack(us)), ms, strict=True):
                 found[i] = {**ss[i], "directed": one}
         return found
 
-    def directed(self, g: Tensor, m: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the orthogonal matrix and the new momentum of a gradient, or of a stack."""
-        share = (1.0 - self.momentum) * g
-        m = self.momentum * m + share
-        u = self.source(self.momentum * m + share if self.nesterov else m)
-        polynomials = newton_schulz.iterations(self.ns_coefficients, self.ns_steps)
-        return newton_schulz.orthogonalized(u, polynomials, self.ns_epsilon, self.ns_dtype), m
+    def momenta(self, g: Tensor, s: Slots) -> tuple[Tensor, Tensor]:
+        """Return the matrix that is made orthogonal, and the new momentum."""
+        share, role = 1.0 - self.momentum, s["role"]
+        m = mixed(s["momentum"], g, share)
+        u = mixed(m, g, share) if self.nesterov else m
+        return self.source(reshaped(u, (role.inputs, role.outputs))), m
 
-    def _matrices_of(self, g: Tensor, s: Slots) -> list[Tensor]:
-        """Return gradient and momentum as matrices of inputs and outputs."""
-        shape = (s["role"].inputs, s["role"].outputs)
-        return [reshaped(value, shape) for value in (g, s["momentum"])]
+    def orthogonal(self, u: Tensor) -> Tensor:
+        """About the nearest orthogonal matrix, or those of a stack."""
+        polynomials = newton_schulz.iterations(self.ns_coefficients, self.ns_steps)
+        return newton_schulz.orthogonalized(u, polynomials, self.ns_epsilon, self.ns_dtype)
 
     def slot_starts(self, x: Tensor, constants: Tree) -> Tree:
         role = constants["role"]
@@ -219,10 +217,13 @@ class MuonFamily(ForHiddenMatrices):
             share, denominator = unbiased_root(v, self.adam_beta_2, t, self.epsilon)
             change = -unbias(lr * share, self.adam_beta_1, t) * m / denominator
             return change, {"momentum": m, "velocity": v}
-        o, m = s["directed"] if "directed" in s else self.directed(*self._matrices_of(g, s))
+        if "directed" in s:
+            o, m = s["directed"]
+        else:
+            u, m = self.momenta(g, s)
+            o = self.orthogonal(u)
         change, new = self.matrix_change(o, role, s, lr)
-        shape = tuple(x.shape)
-        return reshaped(change, shape), {"momentum": reshaped(m, shape), **new}
+        return reshaped(change, tuple(x.shape)), {"momentum": m, **new}
 
 
 def check_iterations(optimizer: Any) -> None:
