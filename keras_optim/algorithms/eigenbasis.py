@@ -107,13 +107,7 @@ class Eigenbasis(Blockwise):
             lambda: {"basis": old},
             ["basis"],
         )
-        turned = either(
-            ops.all(none),
-            lambda: found,
-            lambda: {"basis": power_step(statistic, old)},
-            ["basis"],
-        )
-        return ops.where(none, found["basis"], turned["basis"])
+        return ops.where(none, found["basis"], power_step(statistic, old))
 
     def scaled(self, g: Tensor, s: Slots, t: Tensor) -> tuple[Tensor, Slots]:
         """Return the direction of each block, in its bases, and the new value of its slots."""
