@@ -162,6 +162,14 @@ class Rule:
         """
         return {}, {}
 
+    def together(self, gs: Sequence[Tensor], ss: Sequence[Tree], t: Tensor) -> Sequence[Tree]:
+        """Return the state `s` of each variable as `step` sees it, with values that are computed
+        for all variables at once.
+
+        A step without these values must do the same, because wrappers do not ask for them.
+        """
+        return ss
+
     def probe(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> Tensor:
         """Return the offset from `x` at which the second gradient is taken, see `second`.
 

@@ -9,7 +9,7 @@ from typing import Any
 from keras import ops
 
 from keras_optim.numerics import either
-from keras_optim.tensors import of_matrices
+from keras_optim.tensors import of_matrices, reshaped
 
 Tensor = Any
 
@@ -44,11 +44,13 @@ def blocks(x: Tensor, size: int) -> Tensor:
     """
     rows, columns = matrix_shape(tuple(x.shape))
     down, across, height, width = block_shape(tuple(x.shape), size)
-    x = ops.reshape(x, (rows, columns))
+    if (down, across) == (1, 1):
+        return reshaped(x, (1, rows, columns))
+    x = reshaped(x, (rows, columns))
     if (down * height, across * width) != (rows, columns):
         x = ops.pad(x, [(0, down * height - rows), (0, across * width - columns)])
-    x = ops.transpose(ops.reshape(x, (down, height, across, width)), (0, 2, 1, 3))
-    return ops.reshape(x, (down * across, height, width))
+    x = ops.transpose(reshaped(x, (down, height, across, width)), (0, 2, 1, 3))
+    return reshaped(x, (down * across, height, width))
 
 
 def joined(stack: Tensor, shape: tuple[int, ...], size: int) -> Tensor:
@@ -60,9 +62,11 @@ def joined(stack: Tensor, shape: tuple[int, ...], size: int) -> Tensor:
     """
     rows, columns = matrix_shape(shape)
     down, across, height, width = block_shape(shape, size)
-    x = ops.transpose(ops.reshape(stack, (down, across, height, width)), (0, 2, 1, 3))
-    x = ops.reshape(x, (down * height, across * width))
-    return ops.reshape(x[:rows, :columns], shape)
+    if (down, across) == (1, 1):
+        return reshaped(stack, shape)
+    x = ops.transpose(reshaped(stack, (down, across, height, width)), (0, 2, 1, 3))
+    x = reshaped(x, (down * height, across * width))
+    return reshaped(x[:rows, :columns], shape)
 
 
 def transposed(stack: Tensor) -> Tensor:

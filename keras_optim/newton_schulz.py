@@ -12,7 +12,7 @@ from typing import Any
 from keras import ops
 
 from keras_optim.numerics import larger
-from keras_optim.tensors import plus_product
+from keras_optim.tensors import lengths, plus_product
 
 Tensor = Any
 Triple = tuple[float, float, float]
@@ -130,7 +130,7 @@ def orthogonalized(
     largest = larger(ops.max(stack, axes, keepdims=True), -ops.min(stack, axes, keepdims=True))
     largest = ops.where(largest > SMALLEST, largest, ops.ones_like(largest))
     x = stack / largest
-    norm = steps.safety * ops.sqrt(ops.sum(x * x, axes, keepdims=True)) + epsilon / largest
+    norm = steps.safety * lengths(x) + epsilon / largest
     x = ops.cast(x, dtype) / ops.cast(norm, dtype)
     for a, b, c in steps.triples:
         other = ops.swapaxes(x, -1, -2)

@@ -12,6 +12,8 @@ from keras_optim import keras_private
 Tensor = Any
 BACKEND = keras.backend.backend()
 HALF = ("float16", "bfloat16")
+ONE_BY_ONE = BACKEND == "torch"
+"""Whether operations run one by one, each with a cost of its own, so that few are faster."""
 _COUNTS_IN_32_BITS = keras.backend.standardize_dtype("int") == "int32"
 
 
@@ -88,11 +90,12 @@ def purged(variables: Sequence[Any]) -> bool:
 
 
 def known(condition: Any) -> Any:
-    """Return a condition as a `bool` on JAX, unless a trace does not know it yet.
+    """Return a condition as a `bool` on JAX and PyTorch, unless a trace does not know it yet.
 
     JAX would compile both branches of each condition outside of a compiled function, every time.
+    On PyTorch the condition of Keras decides by the same `bool`, in ten times the time.
     """
-    if BACKEND != "jax" or isinstance(condition, jax().core.Tracer):
+    if BACKEND == "tensorflow" or (BACKEND == "jax" and isinstance(condition, jax().core.Tracer)):
         return condition
     return bool(condition)
 
@@ -151,17 +154,55 @@ def tensor(value: Any) -> Tensor:
 
 
 def plus_product(alpha: float, x: Tensor, beta: float, a: Tensor, b: Tensor) -> Tensor:
-    """Return `alpha * x + beta * (a @ b)`; of matrices on PyTorch in one call, without temporaries.
+    """Return `alpha * x + beta * (a @ b)`; on PyTorch in one call, without temporaries.
 
     >>> float(plus_product(2.0, ops.ones((1, 1)), 3.0, ops.ones((1, 4)), ops.ones((4, 1)))[0][0])
     14.0
     """
-    if BACKEND == "torch" and x.ndim == 2:
+    if BACKEND == "torch" and x.ndim in (2, 3):
         import torch
 
-        return torch.addmm(x, a, b, beta=alpha, alpha=beta)
+        product = torch.addmm if x.ndim == 2 else torch.baddbmm
+        return product(x, a, b, beta=alpha, alpha=beta)
     product = a @ b
     return alpha * x + (product if beta == 1.0 else beta * product)
+
+
+def mixed(a: Tensor, b: Tensor, share: float) -> Tensor:
+    """Return `a`, moved by `share` of the way to `b`; on PyTorch in one pass.
+
+    Unlike `numerics.ema`, it may make NaN of an infinite `a`, and no kernel has it.
+
+    >>> float(mixed(ops.array(1.0), ops.array(3.0), 0.25))
+    1.5
+    """
+    if BACKEND == "torch":
+        import torch
+
+        return torch.lerp(a, b, share)
+    return (1.0 - share) * a + share * b
+
+
+def lengths(stack: Tensor) -> Tensor:
+    """Return the norm of each matrix of a stack; on PyTorch in one pass.
+
+    >>> float(lengths(ops.array([[3.0, 4.0]]))[0, 0])
+    5.0
+    """
+    if BACKEND == "torch":
+        import torch
+
+        return torch.linalg.vector_norm(stack, dim=(-2, -1), keepdim=True)
+    return ops.sqrt(ops.sum(stack * stack, axis=(-2, -1), keepdims=True))
+
+
+def reshaped(x: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return a tensor with another shape; on PyTorch ten times as fast as `ops.reshape`.
+
+    >>> tuple(reshaped(ops.ones((2, 3)), (6,)).shape)
+    (6,)
+    """
+    return x.reshape(*shape) if BACKEND == "torch" else ops.reshape(x, shape)
 
 
 def native_value(variable: Any) -> Any:

@@ -35,8 +35,8 @@ KERAS = {
 }  # fmt: skip
 
 
-ARGUMENTS = {"muon": {"output_layer": None}}
-"""Arguments with which ours does the same as the others: all matrices are hidden ones."""
+ARGUMENTS = {"muon": {"output_layer": None}, "dog": {"gamma": None}}
+"""Arguments with which ours does the same as the others: all matrices are hidden; no average."""
 
 
 def of(name: str) -> dict[str, Build]:

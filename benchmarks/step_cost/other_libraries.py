@@ -31,6 +31,15 @@ OPTAX = {
     "radam": "radam", "yogi": "yogi", "adabelief": "adabelief", "lars": "lars",
     "novograd": "novograd", "fromage": "fromage", "rprop": "rprop", "adafactor": "adafactor",
 }  # fmt: skip
+CONTRIB = {
+    **{
+        name: name
+        for name in ("ademamix", "adopt", "cocob", "dog", "dowg", "madgrad", "muon", "prodigy")
+    },
+    "schedulefreesgd": "schedule_free_sgd", "schedulefreeadamw": "schedule_free_adamw",
+    "simplifiedademamix": "simplified_ademamix", "mechanic(adam)": "mechanize",
+}  # fmt: skip
+"""In `optax.contrib`."""
 
 
 def of_torch(name: str) -> dict[str, Build]:
@@ -128,14 +137,20 @@ def _torch_muon(parameters: Sequence[Any]) -> _Both:
 
 def optax(name: str) -> dict[str, Build]:
     """Find optax under jit: with buffers donated, as in Keras, and as in its documentation."""
-    if name not in OPTAX:
+    if name not in (*OPTAX, *CONTRIB):
         return {}
     import jax
     import optax
 
+    def rule_of_optax() -> Any:
+        if name in OPTAX:
+            return getattr(optax, OPTAX[name])(1e-3)
+        given = optax.adam(1e-3) if name == "mechanic(adam)" else 1e-3
+        return getattr(optax.contrib, CONTRIB[name])(given)
+
     def build(donated: tuple[int, ...]) -> Build:
         def with_values(starts: Sequence[np.ndarray], gradients: Sequence[np.ndarray]) -> Step:
-            rule = getattr(optax, OPTAX[name])(1e-3)
+            rule = rule_of_optax()
             xs = [jax.numpy.asarray(x) for x in starts]
             gs = [jax.numpy.asarray(g) for g in gradients]
 
@@ -144,7 +159,10 @@ def optax(name: str) -> dict[str, Build]:
                 return optax.apply_updates(xs, updates), state
 
             compiled = jax.jit(pure, donate_argnums=donated)
-            kept = [xs, rule.init(xs)]
+            kept = [
+                xs,
+                jax.tree.map(lambda a: jax.numpy.array(a), rule.init(xs)),
+            ]  # not donated twice
 
             def step() -> Any:
                 kept[:] = compiled(*kept, gs)

@@ -73,9 +73,11 @@ class AdaMuon(MuonFamily):
     def matrix_slots(self, x: Tensor, role: Role) -> Slots:
         return {"squares": None}
 
-    def matrix_change(self, u: Tensor, role: Role, s: Slots, lr: Tensor) -> tuple[Tensor, Slots]:
-        o = self.orthogonal(sign(u))
-        v = ema(ops.reshape(s["squares"], u.shape), o * o, self.momentum)
+    def source(self, u: Tensor) -> Tensor:
+        return sign(u)
+
+    def matrix_change(self, o: Tensor, role: Role, s: Slots, lr: Tensor) -> tuple[Tensor, Slots]:
+        v = ema(ops.reshape(s["squares"], o.shape), o * o, self.momentum)
         d = o / (ops.sqrt(v) + self.epsilon)
         length = 0.2 * (role.inputs * role.outputs) ** 0.5
         change = -lr * length / (norm(d) + self.epsilon) * d

@@ -4,25 +4,26 @@ from typing import Annotated, Unpack
 
 from keras import ops
 
+from keras_optim.algorithms.blockwise import Blockwise, Directed
 from keras_optim.arguments.ranges import Decay, KerasOptions, LearningRate, Period, Range
-from keras_optim.engine.distribution import on_whole_tensors
 from keras_optim.matrix import (
     block_shape,
-    blocks,
     eigenvectors,
     is_matrix,
-    joined,
     power_step,
     transposed,
     turned,
 )
 from keras_optim.numerics import bounded, either
-from keras_optim.optimizer import Optimizer, Slots, Tensor
+from keras_optim.optimizer import Slots, Tensor
+from keras_optim.tensors import plus_product
 
 SIDES = ("left", "right")
+BASES = ("left_basis", "right_basis")
+STATISTICS = ("left_statistic", "right_statistic")
 
 
-class Eigenbasis(Optimizer):
+class Eigenbasis(Blockwise):
     """Abstract parent of SOAP, KLShampoo and SPlus.
 
     A kernel is the matrix of its inputs and outputs, cut into blocks. Each block has a statistic
@@ -34,7 +35,6 @@ class Eigenbasis(Optimizer):
 
     slots: tuple[str, ...] = ("momentum",)
     rotated: tuple[str, ...] = ("momentum",)
-    elementwise = False
     no_kernel = "products and eigenvectors of matrices"
 
     def __init__(
@@ -51,6 +51,7 @@ class Eigenbasis(Optimizer):
         self.beta_2 = beta_2
         self.refresh_period = refresh_period
         self.block_size = block_size
+        self.stacked = (*self.rotated, *STATISTICS, *BASES)
 
     def init(self, x: Tensor) -> Slots:
         if not is_matrix(x):
@@ -66,16 +67,12 @@ class Eigenbasis(Optimizer):
         direction, new = self.directed(g, s, t)
         return -lr * direction, new
 
-    @on_whole_tensors
-    def directed(self, g: Tensor, s: Slots, t: Tensor) -> tuple[Tensor, Slots]:
-        """Return the direction of a variable, and its new slots."""
-        if not is_matrix(g):
-            return self.vector(g, s, t)
-        direction, new = self.scaled(blocks(g, self.block_size), s, t)
+    def stepped(self, g: Tensor, s: Slots, t: Tensor) -> Directed:
+        direction, new = self.scaled(g, s, t)
         step = s["left_basis"] @ bounded(direction) @ transposed(s["right_basis"])
         kept = {name: s[name] for name in BASES} | {name: new[name] for name in self.rotated}
         turned = either(self.due(t), lambda: self.refreshed(kept, new), lambda: kept, list(kept))
-        return joined(step, tuple(g.shape), self.block_size), {**new, **turned}
+        return step, {**new, **turned}
 
     def first_basis(self, zeros: Tensor) -> Tensor:
         """Return the bases before the first refresh: zeros, in which no gradient is seen."""
@@ -89,10 +86,7 @@ class Eigenbasis(Optimizer):
         """Return new bases, and the momentum in them."""
         kept = self.reordered(kept, new)
         old = [kept[name] for name in BASES]
-        bases = [
-            self.basis(new[f"{side}_statistic"], basis)
-            for side, basis in zip(SIDES, old, strict=True)
-        ]
+        bases = [self.basis(new[name], basis) for name, basis in zip(STATISTICS, old, strict=True)]
         turns = [transposed(a) @ b for a, b in zip(old, bases, strict=True)]
         return {
             **kept,
@@ -106,20 +100,21 @@ class Eigenbasis(Optimizer):
 
     def basis(self, statistic: Tensor, old: Tensor) -> Tensor:
         """Return the new basis of one side; one of zeros counts as none."""
-        return either(
-            ops.all(old == 0.0),
+        none = ops.all(old == 0.0, axis=(-1, -2), keepdims=True)
+        found = either(
+            ops.any(none),
             lambda: {"basis": eigenvectors(statistic)},
-            lambda: {"basis": power_step(statistic, old)},
+            lambda: {"basis": old},
             ["basis"],
-        )["basis"]
+        )
+        return ops.where(none, found["basis"], power_step(statistic, old))
 
     def scaled(self, g: Tensor, s: Slots, t: Tensor) -> tuple[Tensor, Slots]:
         """Return the direction of each block, in its bases, and the new value of its slots."""
         raise NotImplementedError(f"{type(self).__name__} must define `scaled`.")
 
-    def vector(self, g: Tensor, s: Slots, t: Tensor) -> tuple[Tensor, Slots]:
-        """Return the direction of a scalar or vector, and its new slots."""
-        raise NotImplementedError(f"{type(self).__name__} must define `vector`.")
 
-
-BASES = ("left_basis", "right_basis")
+def statistics(g: Tensor, s: Slots, decay: float) -> Slots:
+    """Return the moving averages of `g @ g.T` and `g.T @ g`."""
+    sides = zip(STATISTICS, (g, transposed(g)), strict=True)
+    return {name: plus_product(decay, s[name], 1.0 - decay, a, transposed(a)) for name, a in sides}

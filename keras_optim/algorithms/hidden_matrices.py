@@ -1,11 +1,13 @@
 """What optimizers for matrices of hidden layers have in common: the choice, and AdamW beside it."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, Unpack
 
 from keras import ops
 
 from keras_optim import keras_private, newton_schulz
+from keras_optim.algorithms.grouping import groups
 from keras_optim.arguments.ranges import (
     Decay,
     Epsilon,
@@ -18,6 +20,7 @@ from keras_optim.arguments.ranges import (
 from keras_optim.contract import VariableSpec
 from keras_optim.numerics import ema, unbias, unbiased_root
 from keras_optim.optimizer import Optimizer, Slots, Tensor
+from keras_optim.tensors import mixed, reshaped
 from keras_optim.trees import Tree
 from keras_optim.variables.hidden import HiddenMatrices, Role
 from keras_optim.variables.listing import listed
@@ -106,6 +109,7 @@ class MuonFamily(ForHiddenMatrices):
     """Abstract parent: momentum, made orthogonal, for hidden matrices; AdamW for all others.
 
     A subclass writes `matrix_change`, and `matrix_slots` if a matrix keeps more than the momentum.
+    Matrices of equal shape are made orthogonal together.
     """
 
     slots = ("momentum",)
@@ -153,15 +157,38 @@ class MuonFamily(ForHiddenMatrices):
         """The slots of a hidden matrix beside its momentum, see `Rule.slot_starts`."""
         return {}
 
-    def matrix_change(self, u: Tensor, role: Role, s: Slots, lr: Tensor) -> tuple[Tensor, Slots]:
+    def matrix_change(self, o: Tensor, role: Role, s: Slots, lr: Tensor) -> tuple[Tensor, Slots]:
         """The change of a hidden matrix, and its new slots beside the momentum.
 
-        `u` is the momentum as a matrix of its inputs and outputs.
+        `o` is its orthogonal matrix, of its inputs and outputs.
         """
         raise NotImplementedError(f"{type(self).__name__} must define `matrix_change`.")
 
+    def source(self, u: Tensor) -> Tensor:
+        """Return the matrix that is made orthogonal, from the momentum."""
+        return u
+
+    def together(self, gs: Sequence[Tensor], ss: Sequence[Tree], t: Tensor) -> Sequence[Tree]:
+        def kind(i: int, g: Tensor) -> tuple[Any, int] | None:
+            role = ss[i]["role"]
+            return ((role.inputs, role.outputs), math.prod(g.shape)) if role.hidden else None
+
+        found = list(ss)
+        for group in groups(gs, kind):
+            us, ms = zip(*(self.momenta(gs[i], ss[i]) for i in group), strict=True)
+            for i, *one in zip(group, self.orthogonal(ops.stack(us)), ms, strict=True):
+                found[i] = {**ss[i], "directed": one}
+        return found
+
+    def momenta(self, g: Tensor, s: Slots) -> tuple[Tensor, Tensor]:
+        """Return the matrix that is made orthogonal, and the new momentum."""
+        share, role = 1.0 - self.momentum, s["role"]
+        m = mixed(s["momentum"], g, share)
+        u = mixed(m, g, share) if self.nesterov else m
+        return self.source(reshaped(u, (role.inputs, role.outputs))), m
+
     def orthogonal(self, u: Tensor) -> Tensor:
-        """About the nearest orthogonal matrix."""
+        """About the nearest orthogonal matrix, or those of a stack."""
         polynomials = newton_schulz.iterations(self.ns_coefficients, self.ns_steps)
         return newton_schulz.orthogonalized(u, polynomials, self.ns_epsilon, self.ns_dtype)
 
@@ -190,12 +217,13 @@ class MuonFamily(ForHiddenMatrices):
             share, denominator = unbiased_root(v, self.adam_beta_2, t, self.epsilon)
             change = -unbias(lr * share, self.adam_beta_1, t) * m / denominator
             return change, {"momentum": m, "velocity": v}
-        share = (1.0 - self.momentum) * g
-        m = self.momentum * s["momentum"] + share
-        u = self.momentum * m + share if self.nesterov else m
-        u = ops.reshape(u, (role.inputs, role.outputs))
-        change, new = self.matrix_change(u, role, s, lr)
-        return ops.reshape(change, x.shape), {"momentum": m, **new}
+        if "directed" in s:
+            o, m = s["directed"]
+        else:
+            u, m = self.momenta(g, s)
+            o = self.orthogonal(u)
+        change, new = self.matrix_change(o, role, s, lr)
+        return reshaped(change, tuple(x.shape)), {"momentum": m, **new}
 
 
 def check_iterations(optimizer: Any) -> None:

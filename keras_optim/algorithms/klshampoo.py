@@ -17,6 +17,7 @@ from keras_optim.arguments.ranges import (
 from keras_optim.matrix import is_matrix, transposed
 from keras_optim.numerics import ema, larger, mean, unbias, unbiased_root
 from keras_optim.optimizer import Slots, Tensor
+from keras_optim.tensors import plus_product
 
 
 class KLShampoo(Eigenbasis):
@@ -90,6 +91,7 @@ class KLShampoo(Eigenbasis):
         super().__init__(learning_rate, beta_1, beta_2, refresh_period, block_size, **kwargs)
         self.epsilon = epsilon
         self.initial_eigenvalue = initial_eigenvalue
+        self.stacked = (*self.stacked, "left_eigenvalues", "right_eigenvalues")
 
     def init(self, x: Tensor) -> Slots:
         if not is_matrix(x):
@@ -105,21 +107,21 @@ class KLShampoo(Eigenbasis):
         down, across = transposed(s["left_basis"]) @ g, g @ s["right_basis"]
         both = transposed(s["left_basis"]) @ across
         m = ema(s["momentum"], both, self.beta_1)
-        begun = ops.any(s["left_basis"] != 0.0)  # the first statistics are those of Shampoo
+        # The first statistics of a block are those of Shampoo.
+        begun = ops.any(s["left_basis"] != 0.0, axis=(-1, -2), keepdims=True)
         one, other = across / ops.sqrt(columns), down / ops.sqrt(rows)
         one, other = ops.where(begun, one, g), ops.where(begun, other, g)
-        squares = {
-            "left_statistic": one @ transposed(one) / g.shape[-1],
-            "right_statistic": transposed(other) @ other / g.shape[-2],
-        }
-        new = {name: ema(s[name], square, self.beta_2) for name, square in squares.items()}
+        new = {}
+        for name, a in (("left_statistic", one), ("right_statistic", transposed(other))):
+            share = (1.0 - self.beta_2) / a.shape[-1]
+            new[name] = plus_product(self.beta_2, s[name], share, a, transposed(a))
         powers = {
             "left_eigenvalues": mean((both / ops.sqrt(columns)) ** 2, axis=-1)[..., 0],
             "right_eigenvalues": mean((both / ops.sqrt(rows)) ** 2, axis=-2)[..., 0, :],
         }
         for name, value in powers.items():
             followed = ema(s[name], value, self.beta_2)
-            new[name] = ops.where(begun, larger(followed, least(value)), s[name])
+            new[name] = ops.where(begun[..., 0], larger(followed, least(value)), s[name])
         # Two roots, because the product of two eigenvalues may overflow.
         return m / (ops.sqrt(rows) * ops.sqrt(columns) + self.epsilon), {"momentum": m, **new}
 

@@ -143,7 +143,7 @@ class Muon(MuonFamily):
         )
         self.adjust_lr = adjust_lr
 
-    def matrix_change(self, u: Tensor, role: Role, s: Slots, lr: Tensor) -> tuple[Tensor, Slots]:
+    def matrix_change(self, o: Tensor, role: Role, s: Slots, lr: Tensor) -> tuple[Tensor, Slots]:
         original = max(1.0, role.outputs / role.inputs) ** 0.5
         scale = original if self.adjust_lr == "original" else matched_scale(role)
-        return -lr * scale * self.orthogonal(u), {}
+        return -lr * scale * o, {}

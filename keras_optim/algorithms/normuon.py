@@ -133,8 +133,7 @@ class NorMuon(MuonFamily):
     def matrix_slots(self, x: Tensor, role: Role) -> Slots:
         return {"neurons": ops.zeros((1, role.outputs), x.dtype)}
 
-    def matrix_change(self, u: Tensor, role: Role, s: Slots, lr: Tensor) -> tuple[Tensor, Slots]:
-        o = self.orthogonal(u)
+    def matrix_change(self, o: Tensor, role: Role, s: Slots, lr: Tensor) -> tuple[Tensor, Slots]:
         v = ema(s["neurons"], mean(o * o, axis=0), self.beta_2)
         d = o / (ops.sqrt(v) + self.epsilon)
         length = 0.2 * (role.inputs * role.outputs) ** 0.5

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Unpack
 
 from keras import ops
 
+from keras_optim.algorithms.blockwise import Blockwise, Directed
 from keras_optim.arguments.ranges import (
     Decay,
     Epsilon,
@@ -13,21 +14,19 @@ from keras_optim.arguments.ranges import (
     Period,
     Range,
 )
-from keras_optim.engine.distribution import on_whole_tensors
 from keras_optim.matrix import (
     block_shape,
-    blocks,
     inverse_root,
     is_matrix,
-    joined,
     length,
     transposed,
 )
 from keras_optim.numerics import bounded, ema, every, unbias, unbiased_root
-from keras_optim.optimizer import Optimizer, Slots, Tensor
+from keras_optim.optimizer import Slots, Tensor
+from keras_optim.tensors import plus_product
 
 
-class Shampoo(Optimizer):
+class Shampoo(Blockwise):
     r"""Whiten the gradient of each matrix from both sides; its length comes from Adam.
 
     $$
@@ -85,7 +84,6 @@ class Shampoo(Optimizer):
 
     memory = 6
     scale_invariant = True
-    elementwise = False
     no_kernel = "products and roots of matrices"
     trial_arguments = {"start_step": 2, "refresh_period": 2}
     trial_variants = ({"grafting": None},)
@@ -113,6 +111,8 @@ class Shampoo(Optimizer):
         self.root_method = root_method
         self.grafting = grafting
         self.slots = ("momentum", "velocity") if grafting == "adam" else ("momentum",)
+        self.shaped = self.slots
+        self.stacked = tuple(f"{side}_{kind}" for side in SIDES for kind in ("statistic", "root"))
 
     def init(self, x: Tensor) -> Slots:
         if not is_matrix(x):
@@ -129,23 +129,25 @@ class Shampoo(Optimizer):
         direction, new = self.directed(g, s, t)
         return -lr * direction, new
 
-    @on_whole_tensors
-    def directed(self, g: Tensor, s: Slots, t: Tensor) -> tuple[Tensor, Slots]:
-        """Return the direction of a variable, and its new slots."""
+    def vector(self, g: Tensor, s: Slots, t: Tensor) -> Directed:
+        graft, _, new = self.grafted(g, s, t)
+        return graft, new
+
+    def grafted(self, g: Tensor, s: Slots, t: Tensor) -> tuple[Tensor, Tensor, Slots]:
+        """Return the direction whose length counts, the mean of the gradient, and new slots."""
         m = ema(s["momentum"], g, self.beta_1)
         mean, new = unbias(m, self.beta_1, t), {"momentum": m}
-        graft = mean
-        if self.grafting == "adam":
-            new["velocity"] = self.statistic(s["velocity"], g * g)
-            graft = bounded(self.scaled(mean, new["velocity"], t))
-        if not is_matrix(g):
-            return graft, new
-        stack, means = (blocks(v, self.block_size) for v in (g, mean))
-        squares = {
-            "left_statistic": stack @ transposed(stack),
-            "right_statistic": transposed(stack) @ stack,
-        }
-        new |= {name: self.statistic(s[name], square) for name, square in squares.items()}
+        if self.grafting != "adam":
+            return mean, mean, new
+        new["velocity"] = self.statistic(s["velocity"], g * g)
+        return bounded(self.scaled(mean, new["velocity"], t)), mean, new
+
+    def stepped(self, g: Tensor, s: Slots, t: Tensor) -> Directed:
+        graft, mean, new = self.grafted(g, s, t)
+        decay, share = (1.0, 1.0) if self.beta_2 == 1.0 else (self.beta_2, 1.0 - self.beta_2)
+        for side, a in zip(SIDES, (g, transposed(g)), strict=True):
+            name = f"{side}_statistic"
+            new[name] = plus_product(decay, s[name], share, a, transposed(a))
         roots = every(
             self.refresh_period,
             self.start_step,
@@ -153,11 +155,10 @@ class Shampoo(Optimizer):
             lambda: {f"{side}_root": self.root(new[f"{side}_statistic"], t) for side in SIDES},
             {f"{side}_root": s[f"{side}_root"] for side in SIDES},
         )
-        step = roots["left_root"] @ means @ roots["right_root"]
+        step = roots["left_root"] @ mean @ roots["right_root"]
         if self.grafting:
-            step = step * (length(blocks(graft, self.block_size)) / (length(step) + TINY))
-        step = bounded(joined(step, tuple(g.shape), self.block_size))
-        return ops.where(t < self.start_step, graft, step), {**new, **roots}
+            step = step * (length(graft) / (length(step) + TINY))
+        return ops.where(t < self.start_step, graft, bounded(step)), {**new, **roots}
 
     def statistic(self, old: Tensor, square: Tensor) -> Tensor:
         """Return the sum or the mean of squares, with one more."""

@@ -4,7 +4,7 @@ from typing import Annotated, Unpack
 
 from keras import ops
 
-from keras_optim.algorithms.eigenbasis import SIDES, Eigenbasis
+from keras_optim.algorithms.eigenbasis import SIDES, Eigenbasis, statistics
 from keras_optim.arguments.ranges import Decay, Epsilon, KerasOptions, LearningRate, Period, Range
 from keras_optim.matrix import by_eigenvalue, columns, transposed, turned
 from keras_optim.numerics import ema, unbias, unbiased_root
@@ -90,11 +90,7 @@ class SOAP(Eigenbasis):
 
     def scaled(self, g: Tensor, s: Slots, t: Tensor) -> tuple[Tensor, Slots]:
         direction, new = self.adam(turned(g, s["left_basis"], s["right_basis"]), s, t)
-        squares = {"left": g @ transposed(g), "right": transposed(g) @ g}
-        for side, square in squares.items():
-            name = f"{side}_statistic"
-            new[name] = ema(s[name], square, self.beta_2)
-        return direction, new
+        return direction, {**new, **statistics(g, s, self.beta_2)}
 
     def vector(self, g: Tensor, s: Slots, t: Tensor) -> tuple[Tensor, Slots]:
         return self.adam(ops.where(t > 1, g, ops.zeros_like(g)), s, t)

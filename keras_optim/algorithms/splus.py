@@ -4,7 +4,7 @@ from typing import Annotated, Unpack
 
 from keras import ops
 
-from keras_optim.algorithms.eigenbasis import Eigenbasis
+from keras_optim.algorithms.eigenbasis import Eigenbasis, statistics
 from keras_optim.arguments.ranges import (
     Decay,
     KerasOptions,
@@ -18,7 +18,6 @@ from keras_optim.matrix import (
     is_matrix,
     matrix_shape,
     negligible,
-    transposed,
     turned,
 )
 from keras_optim.numerics import bias, ema, sign
@@ -134,11 +133,7 @@ class SPlus(Eigenbasis):
 
     def scaled(self, g: Tensor, s: Slots, t: Tensor) -> tuple[Tensor, Slots]:
         m = ema(s["momentum"], turned(g, s["left_basis"], s["right_basis"]), self.beta_1)
-        new = {"momentum": m}
-        squares = {"left": g @ transposed(g), "right": transposed(g) @ g}
-        for side, square in squares.items():
-            name = f"{side}_statistic"
-            new[name] = ema(s[name], square, self.beta_2)
+        new = {"momentum": m, **statistics(g, s, self.beta_2)}
         size = ops.abs(m)
         least = negligible(m) * ops.max(size, axis=(-1, -2), keepdims=True)
         return ops.where(size <= least, ops.zeros_like(m), sign(m)), new

@@ -52,11 +52,12 @@ def step_all(
     seen = merged(seen, kept)
     shared = {**shared, **flattened(seen, names)}
 
+    ss = [merged(state(i, passing), carry) for i, carry in enumerate(carried)]
+    ss = rule.together(gs, ss, t)
     changes, new_states, turns = list(xs), list(states), Turns()
     for i in reversed(range(len(xs))):
         with turns.of(xs[i], states[i]):
-            s = merged(state(i, passing), carried[i])
-            changes[i], new = rule.step(gs[i], xs[i], s, t, rates[i])
+            changes[i], new = rule.step(gs[i], xs[i], ss[i], t, rates[i])
             new_states[i] = flattened(new, fixed[i].names)
         turns.end(changes[i])
     if norms.STEPS in shared and rule._recording:

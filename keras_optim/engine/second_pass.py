@@ -178,6 +178,10 @@ class _Probing:
         self.measure, self.pool, self.probe = rule.measure, rule.pool, rule.probe
         self.shared_starts = rule.shared_starts
 
+    def together(self, gs: Sequence[Tensor], ss: Sequence[Tree], t: Tensor) -> Sequence[Tree]:
+        """Return the states as they are: no step of the rule follows."""
+        return ss
+
     def step(self, g: Tensor, x: Tensor, s: Tree, *others: Tensor) -> tuple[Tensor, Tree]:
         """Return the offset, and the state as it is."""
         return self.probe(g, x, s, *others), s

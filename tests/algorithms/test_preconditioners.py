@@ -54,9 +54,9 @@ def noted(x):
 class Noting:
     """A rule that says at which step it does its costly work, once for each side."""
 
-    def update(self, g, x, s, t, lr):
+    def together(self, gs, ss, t):
         NOW.append(t)
-        return super().update(g, x, s, t, lr)
+        return super().together(gs, ss, t)
 
 
 class Roots(Noting, keras_optim.Shampoo):
@@ -118,6 +118,37 @@ def test_costly_work_is_done_in_its_steps_only(rule, accumulate):
 
         jax.effects_barrier()
     assert sorted(SEEN) == sorted(2 * (accumulated if accumulate else plain))
+
+
+# ---- blocks of all variables in one stack
+
+
+HIDDEN = {"learning_rate": 0.1, "output_layer": None}
+BLOCKS = {"learning_rate": 0.1, "refresh_period": 3, "block_size": 3}
+STACKED = {
+    "shampoo": {**BLOCKS, "start_step": 2}, "soap": BLOCKS, "klshampoo": BLOCKS, "splus": BLOCKS,
+    "muon": HIDDEN, "adamuon": HIDDEN, "normuon": HIDDEN,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STACKED)
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")
+def test_a_variable_is_stepped_as_if_it_were_alone(name, float64):
+    """With padded blocks, and a variable whose first gradient comes late."""
+    shapes, late = [(), (6, 4), (3, 2, 4), (5, 4), (3, 2)], 2
+    values, steps = starts(shapes), gradients(shapes, steps=8)
+
+    def path(indices):
+        optimizer = keras_optim.get(name, **STACKED[name])
+        xs = variables([values[i] for i in indices], "float64")
+        for t, gs in enumerate(steps):
+            grads = [None if i == late and t < 2 else tensor(gs[i], "float64") for i in indices]
+            optimizer.apply(grads, xs)
+        return numbers(xs)
+
+    whole = path(range(len(shapes)))
+    alone = [path([0, i])[1] for i in range(1, len(shapes))]
+    assert difference([whole[1:]], [alone]) < 1e-10
 
 
 # ---- one basis for all libraries

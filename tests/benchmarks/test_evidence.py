@@ -75,7 +75,14 @@ def outcome(contender, loss_at):
 
 @pytest.mark.parametrize(
     ("best", "rate", "tried"),
-    [(0.01, 0.01, 5), (0.03, 0.0316, 5), (0.1, 0.1, 6), (0.3, 0.316, 7), (9, 3.16, 8), (0, 3e-5, 8)],
+    [
+        (0.01, 0.01, 5),
+        (0.03, 0.0316, 5),
+        (0.1, 0.1, 6),
+        (0.3, 0.316, 7),
+        (9, 3.16, 8),
+        (0, 3e-5, 8),
+    ],
 )
 def test_grid(best, rate, tried):
     """One seed tunes; an edge extends the grid, three times at most; the others judge."""
