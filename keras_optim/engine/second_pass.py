@@ -175,7 +175,7 @@ class _Probing:
     _recording = None  # the step that follows is recorded
 
     def __init__(self, rule: Any):
-        self.measure, self.pool, self.probe = rule.measure, rule.pool, rule.probe
+        self.measure, self.pooled, self.probe = rule.measure, rule.pooled, rule.probe
         self.shared_starts = rule.shared_starts
 
     def step(self, g: Tensor, x: Tensor, s: Tree, *others: Tensor) -> tuple[Tensor, Tree]:
