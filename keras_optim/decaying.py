@@ -63,7 +63,7 @@ class Decaying:
         """
         decayed = -lr * s["weight_decay"] * x
         if s.get("corrected"):
-            decayed = s["relative_rate"] * decayed
+            decayed = s["share_of_largest_rate"] * decayed
         if not self.cautious_weight_decay:
             return decayed
         return ops.where(sign(change) * sign(x) <= 0.0, decayed, ops.zeros_like(x))
@@ -96,4 +96,4 @@ class Decaying:
             return shared, seen
         largest = larger(s[LARGEST_RATE], lr)
         most = 0.0 * largest + (self.max_learning_rate or largest)
-        return {**shared, LARGEST_RATE: largest}, {**seen, "relative_rate": ratio(lr, most)}
+        return {**shared, LARGEST_RATE: largest}, {**seen, "share_of_largest_rate": ratio(lr, most)}
