@@ -105,7 +105,12 @@ class Rule(Decaying):
     gets the last two. A wrapper takes over this need of the rule inside."""
 
     second_period: int = 1
-    """Steps from one call of `observe` to the next; the first step has one."""
+    """Steps from one call of `observe`, or from one second gradient, to the next; the first step
+    has one."""
+
+    combines: bool = False
+    """Whether the step takes a sum of the first and the second gradient, see
+    `keras_optim.engine.combining`."""
 
     observed: tuple[str, ...] = ()
     """Names of the slots that `observe` changes."""
