@@ -4,6 +4,8 @@ Both are sums of these two vectors over all variables. So a rule gives two facto
 products of the vectors.
 """
 
+import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,7 +14,7 @@ from keras import ops
 from keras_optim import keras_private
 from keras_optim.contract import layers
 from keras_optim.engine import distribution, sparse_rows
-from keras_optim.numerics import either
+from keras_optim.numerics import either, larger
 from keras_optim.tensors import (
     Tensor,
     no_gradients,
@@ -109,12 +111,22 @@ def _dense(grads: Gradients, places: Sequence[int], variables: Any) -> list[Tens
 def _products(
     optimizer: Any, one: Sequence[Tensor], other: Sequence[Tensor]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the inner product of two vectors and their squared lengths, over all replicas."""
+    """Return the inner product of two vectors and their squared lengths, over all replicas.
+
+    Both are divided by their largest number first, so that no square overflows. Shares do not
+    depend on that.
+    """
     one, other = ([widened(g) for g in distribution.summed(optimizer, gs)] for gs in (one, other))
+    dtype = one[0].dtype
+    largest = ops.ones((), dtype) * 1e-30
+    for g in (*one, *other):
+        if 0 not in g.shape:
+            largest = larger(largest, ops.cast(ops.max(ops.abs(g)), dtype))
 
     def product(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
-        parts = [ops.sum(x * y) for x, y in zip(a, b, strict=True)]
-        return sum(ops.cast(part, parts[0].dtype) for part in parts)
+        sizes = [ops.cast(largest, x.dtype) for x in a]
+        parts = [ops.sum((x / m) * (y / m)) for x, y, m in zip(a, b, sizes, strict=True)]
+        return functools.reduce(operator.add, [ops.cast(part, dtype) for part in parts])
 
     return product(one, other), product(one, one), product(other, other)
 

@@ -37,7 +37,7 @@ class GSAM(SharpnessAware):
     Args:
         inner: An optimizer of keras_optim, not built.
         rho: >= 0, $\rho$, the radius; with `rho_min` that at the largest rate. Default 0.05.
-        alpha: >= 0, $\alpha$. 0 is SAM. Default 0.4; the paper tries 0.1 to 0.4.
+        alpha: >= 0, $\alpha$. 0 is SAM. Default 0.4. The paper tries 0.1 to 0.4.
         rho_min: >= 0, $\rho_{\min}$, the radius at the smallest rate, or `None`: always `rho`.
             Default `None`.
         max_learning_rate: > 0, $\eta_{\max}$, the largest rate of the schedule: given with
