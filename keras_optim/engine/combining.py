@@ -56,7 +56,9 @@ def rarely_combined(
 
     Between them, the rule takes the first gradients and the slot `ascent`, which it kept then.
     """
-    distribution.check_replicas(type(optimizer).__name__)
+    distribution.check_replicas(
+        type(optimizer).__name__, "replicas cannot leave a second gradient out"
+    )
     with no_gradients():
         return _rarely_combined(optimizer, firsts, variables, second)
 
