@@ -282,3 +282,17 @@ def test_it_goes_around_a_route():
     assert difference([numbers(xs)], [[ends[0][0], *ends[1][1:]]]) < 1e-6
     with pytest.raises(ValueError, match=r"Write `SAM\(Route\(\.\.\.\)\)`"):
         keras_optim.Route({".": keras_optim.SAM(keras_optim.SGD())})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rho_min": 0.01}, "`rho_min` and `max_learning_rate` belong together"),
+        ({"max_learning_rate": 0.1}, "`rho_min` and `max_learning_rate` belong together"),
+        ({"rho_min": 0.01, "max_learning_rate": 0.1, "min_learning_rate": 0.1}, "must be above"),
+        ({"rho": 0.01, "rho_min": 0.02, "max_learning_rate": 0.1}, "`rho_min` must be at most"),
+    ],
+)
+def test_radii_that_cannot_follow_the_rate_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=f"GSAM: {message}|GSAM: `max_learning_rate` {message}"):
+        keras_optim.GSAM(keras_optim.SGD(), **arguments)
