@@ -77,6 +77,20 @@ def fitted(model, epochs):
     return model.fit(*data, batch_size=16, epochs=epochs, shuffle=False, verbose=0).history["loss"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """For small tensors PyTorch's threads wait for each other longer than they work."""
+    if BACKEND != "torch":
+        yield
+        return
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def statistics():
     """Of an epoch with plain gradients and a rate of zero."""
