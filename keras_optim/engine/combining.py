@@ -1,4 +1,4 @@
-"""Gradients of a step that are made of the first and the second gradient, as in GSAM and LookSAM.
+"""Gradients of a step that combine the first and the second gradient, as in GSAM and LookSAM.
 
 Both are sums of these two vectors over all variables. So a rule gives two factors, from the inner
 products of the vectors.

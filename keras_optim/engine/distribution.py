@@ -164,7 +164,7 @@ def check_scaling(title: str) -> None:
 def check_replicas(
     title: str, reason: str = "each replica would see the curvature of its own part of the batch"
 ) -> None:
-    """Refuse what is done in some steps only on several replicas of `tf.distribute`.
+    """Refuse a pass in some steps only, on several replicas of `tf.distribute`.
 
     Raises:
         ValueError: there are several.
