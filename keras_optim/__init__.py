@@ -98,10 +98,12 @@ from keras_optim.wrappers.centralization import Centralization
 from keras_optim.wrappers.ema import EMA
 from keras_optim.wrappers.gradient_noise import GradientNoise
 from keras_optim.wrappers.grokfast import Grokfast
+from keras_optim.wrappers.gsam import GSAM
 from keras_optim.wrappers.hyperball import Hyperball
 from keras_optim.wrappers.layerwise_decay import layerwise_decay
 from keras_optim.wrappers.lazy_rows import LazyRows
 from keras_optim.wrappers.lookahead import Lookahead
+from keras_optim.wrappers.looksam import LookSAM
 from keras_optim.wrappers.mechanic import Mechanic
 from keras_optim.wrappers.rate_multipliers import RateMultipliers
 from keras_optim.wrappers.route import Route
@@ -151,6 +153,7 @@ __all__ = [
     "EMA",
     "Fromage",
     "Ftrl",
+    "GSAM",
     "GradientNoise",
     "Grams",
     "Grokfast",
@@ -164,6 +167,7 @@ __all__ = [
     "Lamb",
     "LazyRows",
     "Lion",
+    "LookSAM",
     "Lookahead",
     "MADGRAD",
     "MARS",

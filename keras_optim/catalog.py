@@ -94,9 +94,11 @@ from keras_optim.wrappers.centralization import Centralization
 from keras_optim.wrappers.ema import EMA
 from keras_optim.wrappers.gradient_noise import GradientNoise
 from keras_optim.wrappers.grokfast import Grokfast
+from keras_optim.wrappers.gsam import GSAM
 from keras_optim.wrappers.hyperball import Hyperball
 from keras_optim.wrappers.lazy_rows import LazyRows
 from keras_optim.wrappers.lookahead import Lookahead
+from keras_optim.wrappers.looksam import LookSAM
 from keras_optim.wrappers.mechanic import Mechanic
 from keras_optim.wrappers.rate_multipliers import RateMultipliers
 from keras_optim.wrappers.route import Route
@@ -303,6 +305,8 @@ WRAPPERS = (
     ),
     Row(SAM, "wrapper", 2020, "2010.01412", "Gradients at the worst weights nearby."),
     Row(ASAM, "wrapper", 2021, "2102.11600", "SAM, for weights of any scale."),
+    Row(GSAM, "wrapper", 2022, "2203.08065", "SAM that closes the gap to the loss here."),
+    Row(LookSAM, "wrapper", 2022, "2203.02714", "SAM that seldom looks, and remembers."),
     Row(GradientNoise, "wrapper", 2015, "1511.06807", "Add noise to the gradient that fades."),
     Row(
         EMA, "wrapper", 1992, "Polyak & Juditsky 1992", "Test with a moving average of the weights."

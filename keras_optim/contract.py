@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from keras_optim.arguments.ranges import WeightDecay
+from keras_optim.decaying import LARGEST_RATE, Decaying
 from keras_optim.trees import Tree
 from keras_optim.variables.paths import Choice, first_matches
 
@@ -35,7 +37,7 @@ class VariableSpec:
     shape: tuple[int, ...]
 
 
-class Rule:
+class Rule(Decaying):
     """Facts and functions of an algorithm; `keras_optim.Optimizer` makes an optimizer of them."""
 
     slots: tuple[str, ...] = ()
@@ -103,7 +105,12 @@ class Rule:
     gets the last two. A wrapper takes over this need of the rule inside."""
 
     second_period: int = 1
-    """Steps from one call of `observe` to the next; the first step has one."""
+    """Steps from one call of `observe`, or from one second gradient, to the next; the first step
+    has one."""
+
+    combines: bool = False
+    """Whether the step takes a sum of the first and the second gradient, see
+    `keras_optim.engine.combining`."""
 
     observed: tuple[str, ...] = ()
     """Names of the slots that `observe` changes."""
@@ -197,7 +204,12 @@ class Rule:
         name = "exclude_from_weight_decay"
         paths = [variable.path for variable in variables]
         excluded = first_matches(self._excluded, paths, type(self).__name__, name)
-        return [{"decayed": pattern is None} for pattern in excluded]
+        patterns, name = self.corrected_weight_decay or (), self._corrected_by
+        corrected = first_matches(patterns, paths, type(self).__name__, name)
+        return [
+            {"decayed": exempt is None, "corrected": pattern is not None}
+            for exempt, pattern in zip(excluded, corrected, strict=True)
+        ]
 
     def evaluate(self, x: Tensor, s: Slots) -> Tensor | None:
         """Return the evaluation weights between two steps; `None`: the training weights."""
@@ -217,7 +229,7 @@ class Rule:
         """Return the rule inside that steps a variable with these constants, or `None`."""
         return None
 
-    def decay_inside(self, constants: Tree, decay: float) -> float:
+    def decay_inside(self, constants: Tree, decay: WeightDecay) -> WeightDecay:
         """Return the weight decay of the rule inside, from that of this one."""
         return decay
 
@@ -237,35 +249,7 @@ class Rule:
 
     def shared_starts(self) -> Tree:
         """Return the starting values of all shared state, that of rules inside included."""
-        return dict(self.shared)
-
-    # ---- functions that the engine and wrappers call
-
-    def stored(self, x: Tensor, s: Slots) -> Tensor:
-        """Return the value that the variable will hold for `x`: rounded, and constrained.
-
-        State that refers to the weights, such as an average, must refer to these.
-        """
-        return x if s["stored"] is None else s["stored"](x)
-
-    def moved(self, change: Tensor, x: Tensor, s: Slots) -> Tensor:
-        """Return the change of the stored value, when `change` is added to `x`."""
-        if s["stored"] is None:
-            return change
-        before, decayed = s["decay"] or (x, 0.0)  # added in this order when it is written
-        return self.stored(before + (decayed + change), s) - x
-
-    def decayed(self, x: Tensor, s: Slots, lr: Tensor) -> Tensor:
-        """Return the change of `x` by decoupled weight decay."""
-        return -lr * s["weight_decay"] * x
-
-    def step(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        """Apply decoupled weight decay, then `update`. The engine and wrappers call this."""
-        if not s["weight_decay"]:
-            return self.update(g, x, s, t, lr)
-        decayed = self.decayed(x, s, lr)
-        change, new = self.update(g, x + decayed, {**s, "decay": (x, decayed)}, t, lr)
-        return decayed + change, new
+        return {**self.shared, **({LARGEST_RATE: 0.0} if self.notes_largest_rate else {})}
 
 
 def layers(rule: Any) -> Iterator[Any]:

@@ -7,17 +7,19 @@ import keras
 
 from keras_optim import formatting, keras_private, tensors
 from keras_optim.arguments import descriptions, hyperparameters, rule_checks, scalar
-from keras_optim.arguments.ranges import OWN_OPTIONS, KerasOptions, LearningRate
-from keras_optim.contract import Rule, Slots, Tensor, VariableSpec, layers
+from keras_optim.arguments.ranges import DECAY_OPTIONS, OWN_OPTIONS, KerasOptions, LearningRate
+from keras_optim.contract import Slots, Tensor, VariableSpec, layers
+from keras_optim.decay_options import DecayOptions
 from keras_optim.engine import distribution, norms, run, second_pass, seen_loss, slots, validation
 from keras_optim.engine.optimizer_state import OptimizerState, named_rules
 from keras_optim.state import attached, evaluation_weights, files
-from keras_optim.variables.paths import Place, choices_from, located, path_of, same_variables
+from keras_optim.variables.decay import check_patterns
+from keras_optim.variables.paths import choices_from, located, path_of, same_variables
 
 __all__ = ["Optimizer", "Slots", "Tensor"]
 
 
-class Optimizer(Rule, keras_private.KerasOptimizer):
+class Optimizer(DecayOptions, keras_private.KerasOptimizer):
     """Base of every algorithm of keras_optim.
 
     A subclass states its facts, stores its hyper-parameters under their own names and writes
@@ -28,7 +30,13 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         learning_rate: A number >= 0, a `keras.optimizers.schedules.LearningRateSchedule`, or a
             callable without arguments.
         weight_decay: >= 0 or `None`. Decoupled: each step first subtracts
-            `learning_rate * weight_decay * x`.
+            `learning_rate * weight_decay * x`. A dict of patterns and numbers has one for each
+            variable, that of the first pattern in its path; 0 if there is none.
+        cautious_weight_decay: Whether only weights decay that the step does not lengthen, those
+            with `u * x >= 0` for a step of `-learning_rate * u`. `u` is then the direction before
+            the decay. Default `False`.
+        corrected_weight_decay: A list of patterns over paths, or `None`: variables whose decay is
+            multiplied by the rate over the largest rate so far, as in `AdamC`. Default `None`.
         clipnorm, clipvalue, global_clipnorm: > 0 or `None`; at most one. As in Keras.
         use_ema, ema_momentum, ema_overwrite_frequency: As in Keras.
         loss_scale_factor: > 0 or `None`. As in Keras.
@@ -77,8 +85,11 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         keras.saving.register_keras_serializable(cls.__module__.partition(".")[0])(cls)
 
     def __init__(self, learning_rate: LearningRate = 1e-3, **kwargs: Unpack[KerasOptions]):
+        own = {name: kwargs.pop(name) for name in DECAY_OPTIONS if name in kwargs}  # type: ignore[misc]
         super().__init__(learning_rate, **kwargs)
         self._awaited: dict[str, Any] = {}
+        for name, value in own.items():
+            setattr(self, name, value)
 
     @property
     def learning_rate(self) -> Any:
@@ -110,12 +121,8 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         for name in hyperparameters.own_parameters(type(self).__init__):
             if name != "learning_rate":
                 config[name] = hyperparameters.plain(getattr(self, name))
-        if self._excluded:
-            config["exclude_from_weight_decay"] = [
-                choice.get_config() if isinstance(choice, Place) else choice
-                for choice in self._excluded
-            ]
-        if self._paths and self._looks_at_paths():
+        config |= self._decay_config()
+        if self._paths and (self._looks_at_paths() or self._decays_by_path()):
             config["variable_paths"] = list(self._paths)
         return config
 
@@ -141,6 +148,8 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
             value = hyperparameters.check(type(self).__name__, name, value, hint)
         if name in OWN_OPTIONS and not (name == "weight_decay" and self._keeps_rate):
             self._refuse_if_wrapped(f"set `{name}` of")
+        if name in ("weight_decay", *DECAY_OPTIONS):
+            self._check_decay(name, value)
         super().__setattr__(name, value)
         if self.state and self.state.native and name not in ("learning_rate", "state"):
             self.state.native.forget()
@@ -152,8 +161,8 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
 
         Raises:
             TypeError: no list of floating point variables.
-            ValueError: no variable, or one twice; already built for others; or an exclusion from
-                weight decay that matches none.
+            ValueError: no variable, or one twice; already built for others; or a pattern of weight
+                decay that matches none.
         """
         self._refuse_if_wrapped("build")
         title = type(self).__name__
@@ -170,6 +179,7 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         paths = self._known_paths(variables)
         specs = [VariableSpec(p, tuple(v.shape)) for p, v in zip(paths, variables, strict=True)]
         constants = self.constants(specs)
+        check_patterns(self.weight_decay, paths, title)
         super().build(variables)
         created = [slots.created(self, v, c) for v, c in zip(variables, constants, strict=True)]
         self.state = OptimizerState(
@@ -201,7 +211,7 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         self._excluded = located(self._excluded, paths, variables, type(self).__name__, name)
 
     def _looks_at_paths(self) -> bool:
-        return bool(self._excluded) or type(self).constants is not Optimizer.constants
+        return self._decays_by_path() or type(self).constants is not Optimizer.constants
 
     def add_variable(
         self, shape: Any, initializer: Any = "zeros", dtype: Any = None, **kwargs: Any
@@ -221,38 +231,6 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         """Call Keras's method; state lies over devices as its variable does, on every backend."""
         initializer = distribution.spread_like(reference_variable, initializer)
         return super().add_variable_from_reference(reference_variable, name, initializer)
-
-    # ---- weight decay
-
-    def exclude_from_weight_decay(
-        self, var_list: Sequence[Any] | None = None, var_names: Sequence[str] | None = None
-    ) -> None:
-        """Exempt variables from weight decay; call it before the optimizer is built.
-
-        Unlike Keras's, it looks at the variable's whole path on every backend, and it is part of
-        the configuration, so a loaded optimizer remembers it.
-
-        Args:
-            var_list: Variables: these, not others of the same path. A configuration taken after
-                the build has their positions; one taken before has their paths only.
-            var_names: Regular expressions, searched for in the path, such as `"bias"` or
-                `"embedding/.*"`; `^` is the beginning of the path or of any part of it after a
-                `/`, so `"^body/"` finds `sequential/body/kernel` as well as `body/kernel`.
-
-        Raises:
-            TypeError: something else than lists of variables and of strings.
-            ValueError: the optimizer is built; or, when it is built, a pattern matches nothing,
-                or a variable is not among those that it is built for.
-        """
-        title = type(self).__name__
-        if self.built:
-            raise ValueError(
-                f"{title}: `exclude_from_weight_decay` must be called before the "
-                "optimizer is built."
-            )
-        chosen = validation.checked_variables(title, "var_list", var_list or ())
-        patterns = hyperparameters.check(title, "var_names", var_names or [], list[str])
-        self._excluded = (*(Place(path_of(v), variable=v) for v in chosen), *patterns)
 
     # ---- running
 

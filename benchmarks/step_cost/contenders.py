@@ -94,8 +94,8 @@ class PlainSubclass(keras.optimizers.Optimizer):
                 if value is not None:
                     slots[name].assign(value)
             self.states.append(slots)
-            decay = self.rule.weight_decay or 0.0
-            constants = with_options(self.rule, constants, decay, stored_by(variable))
+            decay, path = self.rule.weight_decay, variable.path
+            constants = with_options(self.rule, constants, decay, path, stored_by(variable))
             self.fixed.append(Fixed(names, constants))
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:

@@ -1,7 +1,6 @@
 """AdamC: AdamW whose decay fits the schedule of the rate."""
 
-from collections.abc import Sequence
-from typing import Unpack
+from typing import Any, Unpack
 
 from keras_optim.algorithms.moments import Moments
 from keras_optim.arguments.ranges import (
@@ -9,14 +8,12 @@ from keras_optim.arguments.ranges import (
     Epsilon,
     KerasOptions,
     LearningRate,
-    NonNegative,
     Positive,
+    WeightDecay,
 )
-from keras_optim.contract import VariableSpec
-from keras_optim.numerics import larger, ratio, unbias, unbiased_root
+from keras_optim.formatting import shown
+from keras_optim.numerics import unbias, unbiased_root
 from keras_optim.optimizer import Slots, Tensor
-from keras_optim.trees import Tree
-from keras_optim.variables.paths import first_matches
 
 
 class AdamC(Moments):
@@ -31,7 +28,8 @@ class AdamC(Moments):
     normalised layer settle at a norm where growth by steps and decay are in balance, and the size
     of their gradients with it. With AdamW this balance moves when the rate falls, so that gradients
     grow towards the end of the training. Here it stays. Only the decay differs, and only under a
-    schedule: take over the settings of AdamW.
+    schedule: take over the settings of AdamW. Every other optimizer with decoupled decay has the
+    same as an option, `corrected_weight_decay`.
 
     `normalized` says which variables they are: kernels of dense and convolution layers in front of
     BatchNormalization, LayerNormalization and their like. Paths cannot tell. In transformers the
@@ -75,11 +73,12 @@ class AdamC(Moments):
     non_negative = ("largest_rate",)
     memory = 2
     scale_invariant = True
+    _corrected_by = "normalized"
 
     def __init__(  # type: ignore[misc]  # weight_decay, an option elsewhere, is an argument
         self,
         learning_rate: LearningRate = 1e-3,
-        weight_decay: NonNegative | None = 0.01,
+        weight_decay: WeightDecay = 0.01,
         beta_1: Decay = 0.9,
         beta_2: Decay = 0.999,
         epsilon: Epsilon = 1e-8,
@@ -88,26 +87,30 @@ class AdamC(Moments):
         max_learning_rate: Positive | None = None,
         **kwargs: Unpack[KerasOptions],
     ):
+        if "corrected_weight_decay" in kwargs:
+            raise ValueError(
+                "AdamC: `corrected_weight_decay` is its argument `normalized`. "
+                f"Received: corrected_weight_decay={shown(kwargs['corrected_weight_decay'])}"
+            )
         super().__init__(
             learning_rate, beta_1, beta_2, epsilon, weight_decay=weight_decay, **kwargs
         )
         self.normalized = normalized
         self.max_learning_rate = max_learning_rate
 
-    def constants(self, variables: Sequence[VariableSpec]) -> list[Tree]:
-        paths = [variable.path for variable in variables]
-        found = first_matches(self.normalized or (), paths, type(self).__name__, "normalized")
-        own = super().constants(variables)
-        return [{**c, "normalized": p is not None} for c, p in zip(own, found, strict=True)]
+    @property
+    def corrected_weight_decay(self) -> list[str]:
+        """`normalized`, under the name that other optimizers have for it."""
+        return self.normalized or []
 
-    def pool(self, sums: Tree, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Tree]:
-        largest = larger(s["largest_rate"], lr)
-        most = 0.0 * largest + (self.max_learning_rate or largest)
-        return {"largest_rate": largest}, {"relative_rate": ratio(lr, most)}
+    @corrected_weight_decay.setter
+    def corrected_weight_decay(self, patterns: list[str] | None) -> None:
+        self.normalized = patterns
 
-    def decayed(self, x: Tensor, s: Slots, lr: Tensor) -> Tensor:
-        decayed = super().decayed(x, s, lr)
-        return s["relative_rate"] * decayed if s["normalized"] else decayed
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.pop("corrected_weight_decay")
+        return config
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         m, v = self.averages(g, s)

@@ -3,7 +3,13 @@
 from typing import Unpack
 
 from keras_optim.algorithms.moments import Moments
-from keras_optim.arguments.ranges import Decay, Epsilon, KerasOptions, LearningRate, NonNegative
+from keras_optim.arguments.ranges import (
+    Decay,
+    Epsilon,
+    KerasOptions,
+    LearningRate,
+    WeightDecay,
+)
 from keras_optim.numerics import unbias, unbiased_root
 from keras_optim.optimizer import Slots, Tensor
 
@@ -51,7 +57,7 @@ class AdamW(Moments):
     def __init__(  # type: ignore[misc]  # weight_decay, an option elsewhere, is an argument
         self,
         learning_rate: LearningRate = 1e-3,
-        weight_decay: NonNegative | None = 0.01,
+        weight_decay: WeightDecay = 0.01,
         beta_1: Decay = 0.9,
         beta_2: Decay = 0.999,
         epsilon: Epsilon = 1e-8,

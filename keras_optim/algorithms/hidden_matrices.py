@@ -15,6 +15,7 @@ from keras_optim.arguments.ranges import (
     LearningRate,
     NonNegative,
     Range,
+    WeightDecay,
     Where,
 )
 from keras_optim.contract import VariableSpec
@@ -122,7 +123,7 @@ class MuonFamily(ForHiddenMatrices):
         *,
         momentum: Decay = 0.95,
         nesterov: bool = True,
-        weight_decay: NonNegative | None = 0.1,
+        weight_decay: WeightDecay = 0.1,
         ns_steps: Iterations = 5,
         ns_coefficients: Coefficients = "jordan",
         ns_epsilon: Epsilon = 1e-7,
@@ -204,7 +205,9 @@ class MuonFamily(ForHiddenMatrices):
         """
         if s["role"].hidden:
             change, new = self.update(g, x, s, t, lr)
-            return (change - lr * s["weight_decay"] * x if s["weight_decay"] else change), new
+            if s["weight_decay"]:
+                change = change + self.decayed(x, s, lr, change)
+            return change, new
         if s["decayed"] and self.adam_weight_decay is not None:
             s = {**s, "weight_decay": self.adam_weight_decay}
         return super().step(g, x, s, t, self.adam_lr_ratio * lr)

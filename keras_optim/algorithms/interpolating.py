@@ -1,14 +1,17 @@
 """Schedule-Free averaging, which the wrapper and the algorithms of that name share."""
 
+from typing import Any
+
 from keras import ops
 
-from keras_optim.contract import Rule
+from keras_optim.decay_options import DecayOptions
+from keras_optim.formatting import shown
 from keras_optim.numerics import larger
 from keras_optim.optimizer import Slots, Tensor
 from keras_optim.trees import Tree
 
 
-class Interpolating(Rule):
+class Interpolating(DecayOptions):
     """Abstract parent: a fast iterate, the mean of it, and weights between the two.
 
     The rule moves the fast iterate `z`; `x` is its weighted mean, for evaluation; the weights in
@@ -24,6 +27,14 @@ class Interpolating(Rule):
 
     r: float
     weight_lr_power: float
+
+    def _check_decay(self, name: str, value: Any) -> None:
+        if name == "corrected_weight_decay" and value:
+            raise ValueError(
+                f"{type(self).__name__}: `{name}` follows a schedule of the rate, in whose place "
+                f"the mean of the weights is here. Received: {name}={shown(value)}"
+            )
+        super()._check_decay(name, value)
 
     def interpolation(self) -> float:
         """The share of the mean in the weights, `beta` of the paper."""

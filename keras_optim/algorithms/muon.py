@@ -14,6 +14,7 @@ from keras_optim.arguments.ranges import (
     KerasOptions,
     LearningRate,
     NonNegative,
+    WeightDecay,
     Where,
 )
 from keras_optim.optimizer import Slots, Tensor
@@ -106,7 +107,7 @@ class Muon(MuonFamily):
         *,
         momentum: Decay = 0.95,
         nesterov: bool = True,
-        weight_decay: NonNegative | None = 0.1,
+        weight_decay: WeightDecay = 0.1,
         adjust_lr: Literal["match_rms_adamw", "original"] = "match_rms_adamw",
         ns_steps: Iterations = 5,
         ns_coefficients: Coefficients = "jordan",

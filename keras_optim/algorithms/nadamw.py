@@ -3,7 +3,14 @@
 from typing import Unpack
 
 from keras_optim.algorithms.moments import NesterovMoments
-from keras_optim.arguments.ranges import Decay, Epsilon, KerasOptions, LearningRate, NonNegative
+from keras_optim.arguments.ranges import (
+    Decay,
+    Epsilon,
+    KerasOptions,
+    LearningRate,
+    NonNegative,
+    WeightDecay,
+)
 
 
 class NadamW(NesterovMoments):
@@ -53,7 +60,7 @@ class NadamW(NesterovMoments):
     def __init__(  # type: ignore[misc]  # weight_decay, an option elsewhere, is an argument
         self,
         learning_rate: LearningRate = 2e-3,
-        weight_decay: NonNegative | None = 0.01,
+        weight_decay: WeightDecay = 0.01,
         beta_1: Decay = 0.9,
         beta_2: Decay = 0.999,
         epsilon: Epsilon = 1e-8,

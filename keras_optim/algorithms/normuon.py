@@ -11,6 +11,7 @@ from keras_optim.arguments.ranges import (
     KerasOptions,
     LearningRate,
     NonNegative,
+    WeightDecay,
     Where,
 )
 from keras_optim.numerics import ema, mean, norm
@@ -91,7 +92,7 @@ class NorMuon(MuonFamily):
         *,
         momentum: Decay = 0.95,
         nesterov: bool = True,
-        weight_decay: NonNegative | None = 0.1,
+        weight_decay: WeightDecay = 0.1,
         beta_2: Decay = 0.95,
         adjust_lr: Literal["match_rms_adamw", "original"] = "match_rms_adamw",
         ns_steps: Iterations = 5,

@@ -39,9 +39,11 @@ class Projected(Optimizer):
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         direction, new = self.direction(g, s, t)
         direction, projected = project(direction, x, g, self.delta, self.epsilon)
-        if decay := s["weight_decay"]:
-            direction = direction + decay * ops.where(projected, self.wd_ratio * x, x)
-        return -lr * direction, new
+        change = -lr * direction
+        if s["weight_decay"]:
+            shrunk = ops.where(projected, self.wd_ratio * x, x)
+            change = change + self.decayed(shrunk, s, lr, change)
+        return change, new
 
 
 def project(

@@ -99,8 +99,8 @@ class Ranger(Moments):
         change = -lr * rectified(
             unbias(m, self.beta_1, t), v, self.beta_2, self.epsilon, self.sma_threshold, t
         )
-        if decay := s["weight_decay"]:
-            change = change - lr * decay * x
+        if s["weight_decay"]:
+            change = change + self.decayed(x, s, lr, change)
         sync = t % self.sync_period == 0
         back = change - (1.0 - self.slow_step_size) * (s["drift"] + change)
         drift = s["drift"] + self.moved(change, x, s)

@@ -38,8 +38,8 @@ class ScheduleFreeRule(Interpolating, Optimizer):
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         lr = lr * self.factor(t, like=lr)
         step, new = self.direction(g, s, t, lr)
-        if decay := s["weight_decay"]:
-            step = step + lr * decay * x
+        if s["weight_decay"]:
+            step = step - self.decayed(x, s, lr, -step)
         step = self.constrained(-step, self.fast(x, s), s)
         change, drift = self.interpolated(step, s)
         return change, {**new, "drift": drift}

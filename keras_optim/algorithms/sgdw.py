@@ -3,7 +3,7 @@
 from typing import Unpack
 
 from keras_optim.algorithms.descent import Descent
-from keras_optim.arguments.ranges import Decay, KerasOptions, LearningRate, NonNegative
+from keras_optim.arguments.ranges import Decay, KerasOptions, LearningRate, WeightDecay
 
 
 class SGDW(Descent):
@@ -55,7 +55,7 @@ class SGDW(Descent):
         self,
         learning_rate: LearningRate = 0.01,
         momentum: Decay = 0.9,
-        weight_decay: NonNegative | None = 0.005,
+        weight_decay: WeightDecay = 0.005,
         nesterov: bool = False,
         **kwargs: Unpack[KerasOptions],
     ):

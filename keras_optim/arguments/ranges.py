@@ -61,15 +61,23 @@ Steps = Annotated[int, Range(0)]
 LearningRate: TypeAlias = Annotated[float, Range(0)] | LearningRateSchedule | Callable[[], Any]
 """A number >= 0, a Keras schedule, or a callable without arguments that returns the rate."""
 
+WeightDecay: TypeAlias = NonNegative | dict[str, NonNegative] | None
+"""A number >= 0, or numbers by patterns over the paths of variables, or none."""
+
 Where: TypeAlias = str | list[Any] | Callable[..., bool] | None
 """A description of variables, see `keras_optim.variables.choosing`: a pattern over their paths, a
 list of patterns and variables, a function of path and shape, or none."""
 
 
 class KerasOptions(TypedDict, total=False):
-    """Options that `keras.optimizers.Optimizer` offers to every algorithm. All default to off."""
+    """Options of every algorithm: those of `keras.optimizers.Optimizer`, and ours of weight decay.
 
-    weight_decay: NonNegative | None
+    All default to off.
+    """
+
+    weight_decay: WeightDecay
+    cautious_weight_decay: bool
+    corrected_weight_decay: list[str] | None
     clipnorm: Positive | None
     clipvalue: Positive | None
     global_clipnorm: Positive | None
@@ -87,11 +95,15 @@ class WrapperOptions(KerasOptions, total=False):
     learning_rate: LearningRate
 
 
-OWN_OPTIONS = frozenset(KerasOptions.__annotations__) - {"name"}
+DECAY_OPTIONS = ("cautious_weight_decay", "corrected_weight_decay")
+"""The options that Keras does not have. The innermost rule keeps them."""
+
+OWN_OPTIONS = frozenset(KerasOptions.__annotations__) - {"name", *DECAY_OPTIONS}
 """The options that an optimizer gives up when it is wrapped."""
 
 OPTION_DEFAULTS: Mapping[str, Any] = {
     **dict.fromkeys(KerasOptions.__annotations__),
+    "cautious_weight_decay": False,
     "use_ema": False,
     "ema_momentum": 0.99,
 }

@@ -162,6 +162,8 @@ class Library:
             and name not in (*row.ours_free, "name")
         ]
         ours = {**options, **ours}
+        if isinstance(ours["weight_decay"], Mapping):
+            problems.append(self._problem("weight_decay", ours["weight_decay"], "one number"))
         ours["weight_decay"] = ours["weight_decay"] or 0.0
         theirs = dict(row.fixed or {})
         for name, target in row.arguments.items():

@@ -13,7 +13,7 @@ from keras import ops
 
 from keras_optim import keras_private
 from keras_optim.contract import innermost
-from keras_optim.engine import distribution, validation
+from keras_optim.engine import distribution, sparse_rows, validation
 from keras_optim.engine.optimizer_state import state_of
 from keras_optim.engine.second_pass import Offer, begun, missing, offer_of, offered
 from keras_optim.numerics import either
@@ -102,6 +102,7 @@ def _seen(
             directions[place] = ops.cast(rule.hessian_direction(widened(x), state, t), x.dtype)
         found = offer.products(variables, directions)
     found = validation.checked_gradients(type(rule).__name__, found, variables)
+    found = [sparse_rows.dense(h) for h in found]
     return [
         ops.zeros_like(widened(v)) if h is None else widened(h, like=widened(v))
         for h, v in zip(found, variables, strict=True)

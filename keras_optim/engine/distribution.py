@@ -161,8 +161,10 @@ def check_scaling(title: str) -> None:
             )
 
 
-def check_replicas(title: str) -> None:
-    """Refuse a look at the curvature on several replicas of `tf.distribute`.
+def check_replicas(
+    title: str, reason: str = "each replica would see the curvature of its own part of the batch"
+) -> None:
+    """Refuse a pass in some steps only, on several replicas of `tf.distribute`.
 
     Raises:
         ValueError: there are several.
@@ -171,9 +173,8 @@ def check_replicas(title: str) -> None:
         strategy = tf().distribute.get_strategy()
         if strategy.num_replicas_in_sync > 1:
             raise ValueError(
-                f"{title}: {type(strategy).__name__} is not supported, because each replica would "
-                "see the curvature of its own part of the batch. Use one device, or JAX with "
-                "keras.distribution.DataParallel."
+                f"{title}: {type(strategy).__name__} is not supported, because {reason}. Use one "
+                "device, or JAX with keras.distribution.DataParallel."
             )
 
 

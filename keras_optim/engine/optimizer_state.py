@@ -8,8 +8,10 @@ import keras
 from keras import ops
 
 from keras_optim import keras_private
+from keras_optim.arguments.ranges import WeightDecay
 from keras_optim.tensors import BACKEND, HALF, Tensor, jax, tensors, wide, widened
 from keras_optim.trees import INNER, Tree, flat_names, mapped, merged, nested
+from keras_optim.variables.decay import decay_of
 
 _TAKEN = ("average", "gradient_accumulator", "iteration", "learning_rate", "format", "algorithm")
 """Names in files that no state of a rule may have."""
@@ -136,28 +138,30 @@ def shared_now(optimizer: Any, asking: bool = True) -> dict[str, Tensor]:
 
 def fixed(optimizer: Any, indices: Sequence[int]) -> list[Fixed]:
     """Return names and constants of the variables with these indices."""
-    decay, variables = optimizer.weight_decay or 0.0, keras_private.trainable_variables(optimizer)
-    state = optimizer.state
+    decay, variables = optimizer.weight_decay, keras_private.trainable_variables(optimizer)
+    state, paths = optimizer.state, optimizer._paths
     return [
         Fixed(
             state.slot_names[i],
-            with_options(optimizer, state.constants[i], decay, stored_by(variables[i])),
+            with_options(optimizer, state.constants[i], decay, paths[i], stored_by(variables[i])),
         )
         for i in indices
     ]
 
 
-def with_options(rule: Any, constants: Tree, decay: float, stored: Stored | None) -> Tree:
+def with_options(
+    rule: Any, constants: Tree, decay: WeightDecay, path: str, stored: Stored | None
+) -> Tree:
     """Add weight decay and storing to the constants of a rule and those inside."""
     whole = {
         **constants,
-        "weight_decay": decay if constants.get("decayed") else 0.0,
+        "weight_decay": decay_of(decay, path) if constants.get("decayed") else 0.0,
         "decay": None,  # `Rule.step` replaces it
         "stored": stored,
     }
     if inner := rule.inside(constants):
         decay, stored = rule.decay_inside(constants, decay), rule.stored_inside(stored)
-        whole[INNER] = with_options(inner, constants[INNER], decay, stored)
+        whole[INNER] = with_options(inner, constants[INNER], decay, path, stored)
     return whole
 
 

@@ -48,7 +48,7 @@ def step_all(
         measured, carry = rule.measure(g, x, state(i), t, rate)
         sums = _added(sums, measured)
         carried.append(carry)
-    kept, passing = rule.pool(mapped(total, sums), seen, t, widened(lr))
+    kept, passing = rule.pooled(mapped(total, sums), seen, t, widened(lr))
     seen = merged(seen, kept)
     shared = {**shared, **flattened(seen, names)}
 

@@ -8,6 +8,7 @@ the user's own (`apply(..., second=function)`).
 
 import contextlib
 import contextvars
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from keras import ops
 
 from keras_optim import keras_private
 from keras_optim.differentiation import recording_gradients
-from keras_optim.engine import distribution, sparse_rows, validation
+from keras_optim.engine import combining, distribution, sparse_rows, validation
 from keras_optim.engine.optimizer_state import fixed, shared_now
 from keras_optim.engine.rule import step_all
 from keras_optim.tensors import (
@@ -99,7 +100,6 @@ def second_gradients(
     Raises:
         ValueError: nobody offers them; or they lack one that the first gradients have.
     """
-    title = type(optimizer).__name__
     offer = offered()
     at = _assigning(optimizer, second) if second else (offer.gradients if offer else None)
     if at is None:
@@ -109,6 +109,19 @@ def second_gradients(
     grads, variables = begun(optimizer, grads, variables)
     if all(g is None for g in grads):
         return grads
+    rule = combining.rule_of(optimizer)
+    if rule is None:
+        return _second(optimizer, grads, variables, at)
+    if rule.second_period > 1:
+        look = functools.partial(_second, optimizer, grads, variables, at)
+        return combining.rarely_combined(optimizer, grads, variables, look)
+    seconds = _second(optimizer, grads, variables, at)
+    return combining.combined(optimizer, grads, seconds, variables)
+
+
+def _second(optimizer: Any, grads: Any, variables: Any, at: Gradients) -> list[Any]:
+    """Return the gradients at the weights that the rule chooses, from the function for them."""
+    title = type(optimizer).__name__
     with no_gradients():
         points = probed(optimizer, grads, variables)
     seconds = validation.checked_gradients(title, at(grads, variables, points), variables)
@@ -175,7 +188,7 @@ class _Probing:
     _recording = None  # the step that follows is recorded
 
     def __init__(self, rule: Any):
-        self.measure, self.pool, self.probe = rule.measure, rule.pool, rule.probe
+        self.measure, self.pooled, self.probe = rule.measure, rule.pooled, rule.probe
         self.shared_starts = rule.shared_starts
 
     def together(self, gs: Sequence[Tensor], ss: Sequence[Tree], t: Tensor) -> Sequence[Tree]:

@@ -16,6 +16,7 @@ from keras import ops
 
 from keras_optim import keras_private
 from keras_optim.contract import innermost, layers
+from keras_optim.decaying import LARGEST_RATE
 from keras_optim.engine import norms
 from keras_optim.engine.distribution import alike, whole
 from keras_optim.engine.optimizer_state import named_rules, own_rates, shared_names
@@ -130,7 +131,12 @@ def _check_scalars(optimizer: Any, arrays: dict[str, Any]) -> None:
     """Raise a ValueError for a count, rate or other scalar that no training can have had."""
     title = type(optimizer).__name__
     rules = list(named_rules(optimizer))
-    never_negative = {names[own] for rule, names in rules for own in rule.non_negative}
+    never_negative = {
+        names[own]
+        for rule, names in rules
+        for own in (*rule.non_negative, LARGEST_RATE)
+        if own in names
+    }
     starts = flattened(optimizer.shared_starts(), shared_names(optimizer))
     numbers = [name for name, start in starts.items() if not np.ndim(start)]
     for name in ("iteration", "learning_rate", *numbers):

@@ -74,18 +74,26 @@ class Cautious(Wrapper):
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         inner: Any = s["inner"]
-        decayed: Any = 0.0
-        if inner["weight_decay"] and type(self.inner).step is Rule.step:
-            decayed = self.inner.decayed(x, inner, lr)
-            inner = {**inner, "weight_decay": 0.0}
-        start = x + decayed
+        outside = inner["weight_decay"] and type(self.inner).step is Rule.step
+        before: Any = 0.0
+        if outside and not self.cautious_weight_decay:
+            before = self.inner.decayed(x, inner, lr, None)
+        start = x + before
+
+        def after(step: Tensor) -> Any:
+            """Return the cautious decay beside a masked step."""
+            decays = outside and self.cautious_weight_decay
+            return self.inner.decayed(x, inner, lr, step) if decays else 0.0
 
         def stored(value: Tensor) -> Tensor:
             """Return the value that the variable will hold where the rule means `value`."""
-            return self.stored(start + masked(value - start, g), s)
+            step = masked(value - start, g)
+            return self.stored(start + after(step) + step, s) - after(step)
 
-        change, new = self.inner.step(g, start, {**inner, "stored": stored}, t, lr)
-        return decayed + masked(change, g), {"inner": new}
+        undecayed = {**inner, "weight_decay": 0.0 if outside else inner["weight_decay"]}
+        change, new = self.inner.step(g, start, {**undecayed, "stored": stored}, t, lr)
+        step = masked(change, g)
+        return (before + after(step)) + step, {"inner": new}
 
 
 def masked(change: Tensor, g: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from typing import Any, Unpack
 
 from keras import ops
 
-from keras_optim.arguments.ranges import Where, WrapperOptions
+from keras_optim.arguments.ranges import WeightDecay, Where, WrapperOptions
 from keras_optim.contract import VariableSpec
 from keras_optim.numerics import larger
 from keras_optim.optimizer import Optimizer, Slots, Tensor
@@ -93,7 +93,7 @@ class Hyperball(Wrapper):
         pairs = zip(super().constants(variables), roles, strict=True)
         return [{**constants, "on_sphere": role.hidden} for constants, role in pairs]
 
-    def decay_inside(self, constants: Tree, decay: float) -> float:
+    def decay_inside(self, constants: Tree, decay: WeightDecay) -> WeightDecay:
         return 0.0 if constants["on_sphere"] else decay
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:

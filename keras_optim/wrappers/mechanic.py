@@ -9,7 +9,7 @@ from keras_optim.contract import measures
 from keras_optim.formatting import shown
 from keras_optim.numerics import finite_or, larger
 from keras_optim.optimizer import Optimizer, Slots, Tensor
-from keras_optim.trees import INNER, Tree
+from keras_optim.trees import INNER, Tree, merged
 from keras_optim.wrappers.wrapper import Wrapper
 
 _KINDS = ("bound", "variance", "reward", "part")
@@ -118,7 +118,8 @@ class Mechanic(Wrapper):
         return float(ops.convert_to_numpy(self.state.shared_of(self)["sum"].value))
 
     def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Slots]:
-        change, new = self.inner.step(g, x, s[INNER], t, lr)
+        kept, seen = self.inner.pooled({}, s[INNER], t, lr)
+        change, new = self.inner.step(g, x, merged(s[INNER], kept, seen), t, lr)
         there, delta = x + change, s["way"] / (s["sum"] + self.epsilon)
         sums = {
             "gradient": ops.sum(g * g),
@@ -147,7 +148,8 @@ class Mechanic(Wrapper):
                 f"{kind}_{i}": value
                 for kind, value in zip(_KINDS, (bound, variance, reward, part), strict=True)
             }
-        return {**shared, "sum": total, INNER: {}}, {INNER: {}, "before": s["sum"]}
+        kept, _ = self.inner.pooled({}, s[INNER], t, lr)
+        return {**shared, "sum": total, INNER: kept}, {INNER: {}, "before": s["sum"]}
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         change = s["sum"] * (s["delta"] + s["change"]) - s["way"]

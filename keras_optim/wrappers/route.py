@@ -8,12 +8,13 @@ import keras
 from keras_optim import keras_private
 from keras_optim.arguments import ranges
 from keras_optim.arguments.hyperparameters import check
-from keras_optim.arguments.ranges import KerasOptions, LearningRate
+from keras_optim.arguments.ranges import KerasOptions, LearningRate, WeightDecay
 from keras_optim.contract import VariableSpec, measures, passes_on
 from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer, Slots, Tensor
 from keras_optim.trees import INNER, Tree, merged
 from keras_optim.variables.choosing import Chooser, Description
+from keras_optim.variables.decay import check_patterns
 from keras_optim.variables.listing import listed
 from keras_optim.variables.paths import Choice
 
@@ -44,7 +45,7 @@ class Route(Optimizer):
             and shape) that returns a bool, may stand in its place. The optimizers must be of
             keras_optim and new.
         learning_rate: >= 0, or a schedule: the factor of all rates. Default 1.0.
-        **kwargs: Options of every optimizer but `weight_decay`, see `keras_optim.Optimizer`.
+        **kwargs: Options of every optimizer but those of weight decay, see `keras_optim.Optimizer`.
 
     Raises:
         TypeError: `rules` is something else.
@@ -80,11 +81,6 @@ class Route(Optimizer):
         learning_rate: LearningRate = 1.0,
         **kwargs: Unpack[KerasOptions],
     ):
-        if kwargs.get("weight_decay") is not None:
-            raise ValueError(
-                "Route: `weight_decay` belongs to the rules; give it to them. "
-                f"Received: weight_decay={kwargs['weight_decay']}"
-            )
         pairs = _pairs(rules)
         for optimizer in (optimizer for _, optimizer in pairs):
             _check_rule(optimizer)
@@ -106,19 +102,24 @@ class Route(Optimizer):
     def inside(self, constants: Tree) -> Optimizer:
         return self.children()[constants["rule"]]
 
-    def decay_inside(self, constants: Tree, decay: float) -> float:
-        if decay:
+    def decay_inside(self, constants: Tree, decay: WeightDecay) -> WeightDecay:
+        self._check_decay("weight_decay", decay or None)
+        return self.inside(constants).weight_decay
+
+    def _check_decay(self, name: str, value: Any) -> None:
+        if value is not None and value is not False:
             raise ValueError(
-                "Route: `weight_decay` belongs to the rules; give it to them. "
-                f"Received: weight_decay={decay}"
+                f"Route: `{name}` belongs to the rules; give it to them. "
+                f"Received: {name}={shown(value)}"
             )
-        return self.inside(constants).weight_decay or 0.0
 
     def constants(self, variables: Sequence[VariableSpec]) -> list[Tree]:
         chosen = self._chooser.chosen(variables)
         whole: list[Tree] = [{} for _ in variables]
         for k, rule in enumerate(self.children()):
             its = [i for i, number in enumerate(chosen) if number == k]
+            paths = [variables[i].path for i in its]
+            check_patterns(rule.weight_decay, paths, type(rule).__name__)
             for i, inner in zip(its, rule.constants([variables[i] for i in its]), strict=True):
                 whole[i] = {"rule": k, INNER: inner}
         return whole
@@ -175,7 +176,7 @@ class Route(Optimizer):
             name = f"rule_{k}"
             if sums.get(name) or not measures(rule):  # else none of its variables takes part
                 rate = lr * keras.ops.cast(s[f"rate_{k}"], lr.dtype)
-                shared[name], seen[name] = rule.pool(sums.get(name, {}), s[name], t, rate)
+                shared[name], seen[name] = rule.pooled(sums.get(name, {}), s[name], t, rate)
         return shared, seen
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
@@ -285,7 +286,7 @@ def _check_rule(optimizer: Optimizer) -> None:
         )
     for name, default in ranges.OPTION_DEFAULTS.items():
         value = getattr(optimizer, name)
-        if name not in ("name", "weight_decay") and value != default:
+        if name not in ("name", "weight_decay", *ranges.DECAY_OPTIONS) and value != default:
             raise ValueError(
                 f"Route: `{name}` looks at all gradients or weights; give it to Route instead of "
                 f"a rule. Received: {name}={shown(value)} in {title}"

@@ -3,7 +3,7 @@
 from typing import Unpack
 
 from keras_optim.arguments.ranges import NonNegative, WrapperOptions
-from keras_optim.optimizer import Optimizer, Tensor
+from keras_optim.optimizer import Optimizer
 from keras_optim.wrappers.sharpness import SharpnessAware
 
 
@@ -58,6 +58,3 @@ class SAM(SharpnessAware):
     def __init__(self, inner: Optimizer, rho: NonNegative = 0.05, **kwargs: Unpack[WrapperOptions]):
         super().__init__(inner, **kwargs)
         self.rho = rho
-
-    def stretched(self, v: Tensor, x: Tensor) -> Tensor:
-        return v

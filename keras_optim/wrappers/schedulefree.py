@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 from keras_optim.algorithms.interpolating import Interpolating
-from keras_optim.arguments.ranges import Decay, NonNegative, WrapperOptions
+from keras_optim.arguments.ranges import Decay, NonNegative, WeightDecay, WrapperOptions
 from keras_optim.contract import VariableSpec, layers, passes_on
 from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer, Slots, Tensor
@@ -86,6 +86,7 @@ class ScheduleFree(Interpolating, Wrapper):
                 f"one average. Received: inner={shown(inner)}"
             )
         super().__init__(inner, **kwargs)
+        self._check_decay("corrected_weight_decay", self.corrected_weight_decay)
         if self.use_ema:
             raise ValueError(
                 "ScheduleFree: `use_ema` would average a second time; leave it off. "
@@ -103,7 +104,7 @@ class ScheduleFree(Interpolating, Wrapper):
     def constants(self, variables: Sequence[VariableSpec]) -> list[Tree]:
         return [{**c, "decayed": _decayed(c)} for c in super().constants(variables)]
 
-    def decay_inside(self, constants: Tree, decay: float) -> float:
+    def decay_inside(self, constants: Tree, decay: WeightDecay) -> WeightDecay:
         return decay if self._couples() else 0.0
 
     def stored_inside(self, stored: Any) -> Any:
@@ -116,17 +117,22 @@ class ScheduleFree(Interpolating, Wrapper):
     def _couples(self) -> bool:
         return any(rule.couples_decay is not None for rule in layers(self.inner))
 
-    def _decayed_fast(self, x: Tensor, s: Slots, lr: Tensor) -> tuple[Tensor, Tensor | float]:
-        """Return `z` and the step of its decay."""
-        decay = 0.0 if self._couples() else s["weight_decay"]
-        return self.fast(x, s), -lr * decay * x if decay else 0.0
+    def _decay(self, x: Tensor, s: Slots, lr: Tensor, step: Tensor) -> Tensor | float:
+        """Return the step of the decay of `z`, beside the `step` by the rule."""
+        decays = s["weight_decay"] and not self._couples()
+        return self.decayed(x, s, lr, step) if decays else 0.0
+
+    def _start(self, x: Tensor, s: Slots, lr: Tensor) -> tuple[Tensor, Tensor | float]:
+        """Return where the rule starts, and the step of the decay before it: none if cautious."""
+        decayed = 0.0 if self.cautious_weight_decay else self._decay(x, s, lr, None)
+        return self.fast(x, s) + decayed, decayed
 
     # ---- the rule
 
     @passes_on
     def measure(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Slots]:
-        z, decayed = self._decayed_fast(x, s, lr)
-        return super().measure(g, z + decayed, s, t, lr)
+        start, _ = self._start(x, s, lr)
+        return super().measure(g, start, s, t, lr)
 
     def pool(self, sums: Tree, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Tree]:
         shared, seen = super().pool(sums, s, t, lr)
@@ -135,10 +141,12 @@ class ScheduleFree(Interpolating, Wrapper):
         return {**shared, **weights}, {**seen, **share}
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
-        z, decayed = self._decayed_fast(x, s, lr)
-        change, new = self.inner.step(g, z + decayed, s[INNER], t, lr)
-        step = decayed + self.inner.moved(change, z + decayed, s[INNER])
-        change, drift = self.interpolated(step, s)
+        start, decayed = self._start(x, s, lr)
+        change, new = self.inner.step(g, start, s[INNER], t, lr)
+        step = self.inner.moved(change, start, s[INNER])
+        if self.cautious_weight_decay:
+            decayed = self._decay(x, s, lr, step)
+        change, drift = self.interpolated(decayed + step, s)
         return change, {INNER: new, "drift": drift}
 
 

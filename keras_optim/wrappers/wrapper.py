@@ -7,7 +7,7 @@ import keras
 
 from keras_optim import keras_private
 from keras_optim.arguments import ranges
-from keras_optim.arguments.ranges import WrapperOptions
+from keras_optim.arguments.ranges import DECAY_OPTIONS, WrapperOptions
 from keras_optim.contract import VariableSpec, layers, measures, passes_on
 from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer, Slots, Tensor
@@ -37,6 +37,7 @@ class Wrapper(Optimizer):
     around_averages = True
     """Whether the order of this wrapper and EMA or SWA makes no difference."""
 
+    notes_largest_rate = False
     _options = WrapperOptions
 
     def __init__(self, inner: Optimizer, **kwargs: Unpack[WrapperOptions]):
@@ -58,6 +59,8 @@ class Wrapper(Optimizer):
                 f"{title}: `{both[0]}` is set on `inner` already; set it in one place. "
                 f"Received: {both[0]}={shown(kwargs[both[0]])}"  # type: ignore[literal-required]
             )
+        decays = {name: kwargs.pop(name) for name in DECAY_OPTIONS if name in kwargs}  # type: ignore[misc]
+        inherited = {n: v for n, v in inherited.items() if n not in DECAY_OPTIONS}
         rate = kwargs.pop("learning_rate", keras_private.learning_rate(inner))
         if isinstance(rate, keras.Variable):
             rate = float(rate.numpy())
@@ -67,6 +70,8 @@ class Wrapper(Optimizer):
         self.second = self._second_of(inner)
         self.sees_loss = inner.sees_loss
         inner._wrapped_by = title
+        for name, value in decays.items():
+            setattr(inner, name, value)
 
     def _check_order(self, inner: Optimizer) -> None:
         """Raise a ValueError if an average inside would miss a change that the wrapper makes."""
@@ -125,7 +130,7 @@ class Wrapper(Optimizer):
         return {INNER: sums}, {INNER: carry}
 
     def pool(self, sums: Tree, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Tree]:
-        shared, seen = self.inner.pool(sums.get(INNER, {}), s[INNER], t, lr)
+        shared, seen = self.inner.pooled(sums.get(INNER, {}), s[INNER], t, lr)
         return {INNER: shared}, {INNER: seen}
 
     def probe(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> Tensor:
@@ -157,11 +162,30 @@ class Wrapper(Optimizer):
     def _excluded(self, choices: tuple[Choice, ...]) -> None:
         self.inner._excluded = choices
 
+    @property
+    def cautious_weight_decay(self) -> bool:
+        """Whether decay is cautious: the innermost rule knows it."""
+        return self.inner.cautious_weight_decay
+
+    @cautious_weight_decay.setter
+    def cautious_weight_decay(self, value: bool) -> None:
+        self.inner.cautious_weight_decay = value
+
+    @property
+    def corrected_weight_decay(self) -> list[str] | None:
+        """The patterns of corrected decay: the innermost rule knows them."""
+        return self.inner.corrected_weight_decay
+
+    @corrected_weight_decay.setter
+    def corrected_weight_decay(self, patterns: list[str] | None) -> None:
+        self.inner.corrected_weight_decay = patterns
+
     def get_config(self) -> dict[str, Any]:
         """Return the wrapper's own arguments; rate and inherited options stand inside."""
         config = super().get_config()
         rate = config.pop("learning_rate")
-        config.pop("exclude_from_weight_decay", None)
+        for name in ("exclude_from_weight_decay", *DECAY_OPTIONS):
+            config.pop(name, None)
         inner = keras.saving.serialize_keras_object(self.inner)
         for name in self._inherited:
             rule, its = self.inner, inner["config"]

@@ -120,3 +120,18 @@ def test_what_does_not_fit():
         convert.to_torch(keras_optim.Adam(), ps)
     with pytest.raises(ValueError, match="not in the table"):
         convert.from_torch(theirs, variables(), algorithm="Adma")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"weight_decay": {"x0": 0.1}}, "`weight_decay` must be 'one number'"),
+        ({"cautious_weight_decay": True}, "`cautious_weight_decay` has no counterpart"),
+        ({"corrected_weight_decay": ["."]}, "`corrected_weight_decay` has no counterpart"),
+    ],
+)
+def test_options_of_weight_decay_have_no_counterpart(options, message):
+    ours = keras_optim.AdamW(**options)
+    ours.build(variables())
+    with pytest.raises(ValueError, match=message):
+        convert.to_torch(ours, parameters())

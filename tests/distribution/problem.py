@@ -35,8 +35,16 @@ CASES = [*EVERY, *OPTIONS, "noise", "measured", "routed"]
 ONE_LOSS = [case for case in CASES if case in EVERY and rule_of(case).sees_loss]
 """Those that see the loss, which replicas have each for themselves: refused."""
 REPLICATED = [case for case in CASES if case not in ONE_LOSS]
-MIRRORED = [c for c in REPLICATED if c not in EVERY or rule_of(c).second in ("none", "gradient")]
-"""Those that `tf.distribute` can train: it refuses a look at the curvature, too."""
+
+
+def in_each_step(case):
+    """Whether each step of an optimizer has as many passes."""
+    outer = rule_of(case.partition("(")[0])
+    return rule_of(case).second in ("none", "gradient") and outer is not keras_optim.LookSAM
+
+
+MIRRORED = [c for c in REPLICATED if c not in EVERY or in_each_step(c)]
+"""Those that `tf.distribute` can train: it refuses second passes in some steps only, too."""
 SOME = [case for case in CASES if case in FEW or case not in EVERY]
 
 

@@ -26,7 +26,19 @@ SHAPES = ((), (3,), (2, 3))
 VALUES, STEPS = starts(), gradients(steps=6)
 X = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
 Y = X[:, :1] * 0.5 - X[:, 1:2] + 0.3
-KINDS = {"sam": {"rho": 0.3}, "asam": {"rho": 0.6, "eta": 0.05}}
+KINDS = {
+    "sam": {"rho": 0.3},
+    "asam": {"rho": 0.6, "eta": 0.05},
+    "gsam": {"rho": 0.3, "alpha": 0.4},
+    "gsam, radius by the rate": {
+        "rho": 0.4,
+        "alpha": 0.2,
+        "rho_min": 0.1,
+        "max_learning_rate": 0.015,
+        "min_learning_rate": 0.005,
+    },
+    "looksam": {"rho": 0.3, "alpha": 0.7, "refresh_period": 3},
+}
 
 
 def slope(xs):
@@ -55,11 +67,12 @@ def stepped(optimizer, xs, dtype="float32", steps=1):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_steps_are_those_of_the_paper(name, float64):
+    arguments, name = KINDS[name], name.partition(",")[0]
     reference = getattr(importlib.import_module(f"tests.references.{name}"), name)
-    optimizer = keras_optim.get(name, inner=keras_optim.SGD(momentum=0.7), **KINDS[name])
+    optimizer = keras_optim.get(name, inner=keras_optim.SGD(momentum=0.7), **arguments)
     path = stepped(optimizer, starts(SHAPES), "float64", steps=30)
     rates = [rate / 10 for rate in RATES[:30]]
-    expected = list(reference(starts(SHAPES), slope, rates, momentum=0.7, **KINDS[name]))
+    expected = list(reference(starts(SHAPES), slope, rates, momentum=0.7, **arguments))
     assert difference(path, expected) < 1e-10
     plain = stepped(keras_optim.SGD(momentum=0.7), starts(SHAPES), "float64", steps=30)
     assert difference(path, plain) > 1e-3
@@ -69,11 +82,12 @@ def test_steps_are_those_of_the_paper(name, float64):
 @pytest.mark.parametrize("inner", ["sgd", "adam", "lamb", "adafactor", "skipnonfinite(adam)"])
 def test_without_a_radius_it_is_the_inner_one_to_the_bit(name, inner):
     def path(**radius):
-        optimizer = keras_optim.get(name, inner=make(inner, learning_rate=0.1), **radius)
+        optimizer = keras_optim.get(kind, inner=make(inner, learning_rate=0.1), **radius)
         return run(optimizer, VALUES, STEPS, second=curved)
 
+    kind, alpha = name.partition(",")[0], {"alpha": 0.0} if "alpha" in KINDS[name] else {}
     expected = run(make(inner, learning_rate=0.1), VALUES, STEPS)
-    assert difference(path(rho=0.0), expected) == 0.0
+    assert difference(path(rho=0.0, **alpha), expected) == 0.0
     assert difference(path(), expected) > 5e-5
 
 
@@ -268,3 +282,17 @@ def test_it_goes_around_a_route():
     assert difference([numbers(xs)], [[ends[0][0], *ends[1][1:]]]) < 1e-6
     with pytest.raises(ValueError, match=r"Write `SAM\(Route\(\.\.\.\)\)`"):
         keras_optim.Route({".": keras_optim.SAM(keras_optim.SGD())})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rho_min": 0.01}, "`rho_min` and `max_learning_rate` belong together"),
+        ({"max_learning_rate": 0.1}, "`rho_min` and `max_learning_rate` belong together"),
+        ({"rho_min": 0.01, "max_learning_rate": 0.1, "min_learning_rate": 0.1}, "must be above"),
+        ({"rho": 0.01, "rho_min": 0.02, "max_learning_rate": 0.1}, "`rho_min` must be at most"),
+    ],
+)
+def test_radii_that_cannot_follow_the_rate_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=f"GSAM: {message}|GSAM: `max_learning_rate` {message}"):
+        keras_optim.GSAM(keras_optim.SGD(), **arguments)

@@ -173,6 +173,7 @@ REFUSED = {
     "jit_compile": lambda: option(jit_compile=True),
     "a scaled loss": a_scaled_loss,
     "curvature": lambda: looped(TWO, "sophiah", compiled=False),
+    "a seldom second pass": lambda: looped(TWO, "looksam(adam)", compiled=False),
 }
 
 FITTED = (
