@@ -1,12 +1,17 @@
 """GSAM: SAM that also closes the gap between the loss nearby and the loss here."""
 
+from collections.abc import Sequence
 from typing import Any, Unpack
 
+import keras
 from keras import ops
 
+from keras_optim import keras_private
 from keras_optim.arguments.ranges import NonNegative, Positive, WrapperOptions
+from keras_optim.contract import VariableSpec
 from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer, Tensor
+from keras_optim.trees import Tree
 from keras_optim.wrappers.sharpness import SharpnessAware
 
 
@@ -47,7 +52,7 @@ class GSAM(SharpnessAware):
             `keras_optim.Optimizer`.
 
     Raises:
-        ValueError: `rho_min` or `max_learning_rate` is given alone; `max_learning_rate` is not
+        ValueError: `rho_min` or `max_learning_rate` is given alone, or the rate is a callable then; `max_learning_rate` is not
             above `min_learning_rate`, or `rho_min` above `rho`; or, at the first step, nobody
             computes second gradients.
 
@@ -99,6 +104,16 @@ class GSAM(SharpnessAware):
         self.rho_min = rho_min
         self.max_learning_rate = max_learning_rate
         self.min_learning_rate = min_learning_rate
+
+    def constants(self, variables: Sequence[VariableSpec]) -> list[Tree]:
+        rate = keras_private.learning_rate(self)
+        known = isinstance(rate, keras.Variable | keras.optimizers.schedules.LearningRateSchedule)
+        if self.rho_min is not None and not known:
+            raise ValueError(
+                "GSAM: with `rho_min` the learning rate must be a number or a schedule, because a "
+                f"callable is asked after the second gradient. Received: {shown(rate)}"
+            )
+        return super().constants(variables)
 
     def radius(self, lr: Tensor) -> Tensor | float:
         if self.rho_min is None or self.max_learning_rate is None:

@@ -296,3 +296,11 @@ def test_it_goes_around_a_route():
 def test_radii_that_cannot_follow_the_rate_are_refused(arguments, message):
     with pytest.raises(ValueError, match=f"GSAM: {message}|GSAM: `max_learning_rate` {message}"):
         keras_optim.GSAM(keras_optim.SGD(), **arguments)
+
+
+def test_a_radius_cannot_follow_a_callable():
+    """It would be NaN, because the callable is asked after the second gradient."""
+    optimizer = keras_optim.GSAM(keras_optim.SGD(lambda: 0.1), rho_min=0.01, max_learning_rate=0.1)
+    with pytest.raises(ValueError, match="must be a number or a schedule"):
+        optimizer.build([keras.Variable([1.0])])
+    keras_optim.GSAM(keras_optim.SGD(lambda: 0.1)).build([keras.Variable([1.0])])
