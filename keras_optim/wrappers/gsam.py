@@ -52,9 +52,9 @@ class GSAM(SharpnessAware):
             `keras_optim.Optimizer`.
 
     Raises:
-        ValueError: `rho_min` or `max_learning_rate` is given alone, or the rate is a callable then; `max_learning_rate` is not
-            above `min_learning_rate`, or `rho_min` above `rho`; or, at the first step, nobody
-            computes second gradients.
+        ValueError: `rho_min` or `max_learning_rate` is given alone, or with a rate that is a
+            callable; `max_learning_rate` is not above `min_learning_rate`, or `rho_min` above
+            `rho`; or, at the first step, nobody computes second gradients.
 
     Example: the second gradient is (0, 1), and the first one (1, 1) has a part of (1, 0) across it.
 

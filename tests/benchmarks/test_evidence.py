@@ -1,5 +1,6 @@
 """Trainings of the evidence: the same as by `fit`; tuning, verdicts and tables by hand."""
 
+import json
 import math
 
 import keras
@@ -8,7 +9,7 @@ import pytest
 from scipy import stats
 
 import keras_optim
-from benchmarks.evidence import table
+from benchmarks.evidence import page, table
 from benchmarks.evidence.contenders import CONTENDERS, Contender, schedule
 from benchmarks.evidence.protocol import JUDGING, OFFSETS, TUNING, Journal, trainings
 from benchmarks.workloads import models
@@ -70,7 +71,7 @@ def outcome(contender, loss_at):
         asked.append((seed, rate))
         return Result([1e9, loss_at(rate)], 1.0)
 
-    return [found for found in trainings(contender, result_at) if found][0], asked
+    return next(found for found in trainings(contender, result_at) if found), asked
 
 
 @pytest.mark.parametrize(
@@ -171,3 +172,16 @@ def test_text(tmp_path):
     after = keras.ops.convert_to_numpy(model(x))
     np.testing.assert_allclose(before[:, :20], after[:, :20], rtol=1e-5)
     assert abs(before[:, 20:] - after[:, 20:]).max() > 1e-3
+
+
+def test_page():
+    """Its tables are those of the numbers beside it, for every task and optimizer."""
+    found = json.loads(page.NUMBERS.read_text(encoding="utf-8"))
+    text = page.PAGE.read_text(encoding="utf-8")
+    assert page.written(text, found) == text
+    assert list(found) == list(TASKS)
+    for one in found.values():
+        assert [row["optimizer"] for row in one["rows"]] == list(CONTENDERS)
+    assert page.written(text, {"mnist": {**found["mnist"], "target": 0.5}}) != text
+    with pytest.raises(ValueError, match="needs the lines"):
+        page.written(text, {"other": found["mnist"]})
