@@ -7,7 +7,7 @@ import keras
 
 from keras_optim import formatting, keras_private, tensors
 from keras_optim.arguments import descriptions, hyperparameters, rule_checks, scalar
-from keras_optim.arguments.ranges import OWN_OPTIONS, KerasOptions, LearningRate
+from keras_optim.arguments.ranges import OWN_OPTIONS, PRECISION, KerasOptions, LearningRate
 from keras_optim.contract import Rule, Slots, Tensor, VariableSpec, layers
 from keras_optim.engine import distribution, norms, run, second_pass, seen_loss, slots, validation
 from keras_optim.engine.optimizer_state import OptimizerState, named_rules
@@ -33,6 +33,9 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         use_ema, ema_momentum, ema_overwrite_frequency: As in Keras.
         loss_scale_factor: > 0 or `None`. As in Keras.
         gradient_accumulation_steps: An integer >= 2 or `None`. As in Keras.
+        state_dtype: `"bfloat16"` or `None`, which is float32. See docs/precision.md.
+        weight_rounding: Of weights in half precision: `"nearest"`, `"stochastic"` or `"kahan"`.
+        rounding_seed: An integer >= 0, from which the bits of stochastic rounding follow.
         name: Name of the optimizer.
 
     Raises:
@@ -77,8 +80,12 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
         keras.saving.register_keras_serializable(cls.__module__.partition(".")[0])(cls)
 
     def __init__(self, learning_rate: LearningRate = 1e-3, **kwargs: Unpack[KerasOptions]):
+        precision = {n: kwargs.pop(n, default) for n, default in PRECISION.items()}  # type: ignore[misc]
         super().__init__(learning_rate, **kwargs)
         self._awaited: dict[str, Any] = {}
+        for option, value in precision.items():
+            setattr(self, option, value)
+        validation.check_precision(self)
 
     @property
     def learning_rate(self) -> Any:
@@ -106,7 +113,7 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument of the constructor, from the attribute of its name."""
-        config = super().get_config()
+        config = super().get_config() | {name: getattr(self, name) for name in PRECISION}
         for name in hyperparameters.own_parameters(type(self).__init__):
             if name != "learning_rate":
                 config[name] = hyperparameters.plain(getattr(self, name))
@@ -141,6 +148,8 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
             value = hyperparameters.check(type(self).__name__, name, value, hint)
         if name in OWN_OPTIONS and not (name == "weight_decay" and self._keeps_rate):
             self._refuse_if_wrapped(f"set `{name}` of")
+        if name in PRECISION:
+            validation.check_before_build(self, name)
         super().__setattr__(name, value)
         if self.state and self.state.native and name not in ("learning_rate", "state"):
             self.state.native.forget()
@@ -167,6 +176,7 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
             title, [v for v in variables if not keras_private.takes_its_gradient(self, v)]
         )
         distribution.check_strategy(self, variables)
+        validation.check_precision(self)
         paths = self._known_paths(variables)
         specs = [VariableSpec(p, tuple(v.shape)) for p, v in zip(paths, variables, strict=True)]
         constants = self.constants(specs)
@@ -206,8 +216,9 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
     def add_variable(
         self, shape: Any, initializer: Any = "zeros", dtype: Any = None, **kwargs: Any
     ) -> Any:
-        """Call Keras's method; state of half-precision variables is kept in float32."""
-        return super().add_variable(shape, initializer, dtype=tensors.wide(dtype), **kwargs)
+        """Call Keras's method; state is kept in float32, or as its initializer says."""
+        dtype = getattr(initializer, "kept_in", None) or tensors.wide(dtype)
+        return super().add_variable(shape, initializer, dtype=dtype, **kwargs)
 
     @property
     def variables(self) -> list[Any]:

@@ -21,9 +21,9 @@ from keras_optim.engine.optimizer_state import (
     Fixed,
     shared_names,
     slot_names,
-    stored_by,
     with_options,
 )
+from keras_optim.engine.storing import stored_by
 from keras_optim.trees import flattened
 
 PLAIN = "plain subclass"
@@ -95,7 +95,7 @@ class PlainSubclass(keras.optimizers.Optimizer):
                     slots[name].assign(value)
             self.states.append(slots)
             decay = self.rule.weight_decay or 0.0
-            constants = with_options(self.rule, constants, decay, stored_by(variable))
+            constants = with_options(self.rule, constants, decay, stored_by(self.rule, variable))
             self.fixed.append(Fixed(names, constants))
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:

@@ -34,6 +34,7 @@ class Eigenbasis(Optimizer):
 
     slots: tuple[str, ...] = ("momentum",)
     rotated: tuple[str, ...] = ("momentum",)
+    exact_slots = ("left_statistic", "right_statistic", "left_basis", "right_basis")
     elementwise = False
     no_kernel = "products and eigenvectors of matrices"
 

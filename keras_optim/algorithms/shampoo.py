@@ -90,6 +90,8 @@ class Shampoo(Optimizer):
     trial_arguments = {"start_step": 2, "refresh_period": 2}
     trial_variants = ({"grafting": None},)
 
+    exact_slots = ("left_statistic", "right_statistic", "left_root", "right_root")
+
     def __init__(
         self,
         learning_rate: LearningRate = 1e-3,

@@ -67,7 +67,9 @@ list of patterns and variables, a function of path and shape, or none."""
 
 
 class KerasOptions(TypedDict, total=False):
-    """Options that `keras.optimizers.Optimizer` offers to every algorithm. All default to off."""
+    """Options of every algorithm: those of `keras.optimizers.Optimizer`, which default to off, and
+    the precision in which state and weights are kept.
+    """
 
     weight_decay: NonNegative | None
     clipnorm: Positive | None
@@ -78,6 +80,9 @@ class KerasOptions(TypedDict, total=False):
     ema_overwrite_frequency: Period | None
     loss_scale_factor: Positive | None
     gradient_accumulation_steps: Annotated[int, Range(2)] | None
+    state_dtype: Literal["bfloat16"] | None
+    weight_rounding: Literal["nearest", "stochastic", "kahan"]
+    rounding_seed: Annotated[int, Range(0, 2**32 - 1)]
     name: str | None
 
 
@@ -90,8 +95,16 @@ class WrapperOptions(KerasOptions, total=False):
 OWN_OPTIONS = frozenset(KerasOptions.__annotations__) - {"name"}
 """The options that an optimizer gives up when it is wrapped."""
 
+PRECISION: Mapping[str, Any] = {
+    "state_dtype": None,
+    "weight_rounding": "nearest",
+    "rounding_seed": 0,
+}
+"""The options that Keras does not have, and their defaults."""
+
 OPTION_DEFAULTS: Mapping[str, Any] = {
     **dict.fromkeys(KerasOptions.__annotations__),
     "use_ema": False,
     "ema_momentum": 0.99,
+    **PRECISION,
 }

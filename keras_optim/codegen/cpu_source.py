@@ -55,7 +55,7 @@ class CWriter(Writer):
     def function(self) -> str:
         """Return the source of the function."""
         return FUNCTION.substitute(
-            helpers=HELPERS.format(qualifiers="static inline"),
+            helpers=HELPERS.format(qualifiers="static inline") + self._halves("static inline"),
             reductions=joined(self._reductions()),
             sums=self.reductions,
             arrays=len(self.arrays),

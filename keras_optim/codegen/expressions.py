@@ -16,8 +16,9 @@ from typing import ClassVar
 
 import torch
 
-from keras_optim.codegen.graph import Graph, Refused, Spread
+from keras_optim.codegen.graph import Graph, Node, Refused, Spread
 from keras_optim.codegen.grouping import SHARED, Body, Layout
+from keras_optim.codegen.halves import DTYPES, FUNCTIONS, RANDOM
 from keras_optim.codegen.indexing import at_name, joined
 from keras_optim.codegen.operations import OPERATIONS
 from keras_optim.codegen.schedule import Plan
@@ -28,9 +29,10 @@ C_TYPES = {
     torch.int32: "int64_t",
     torch.int64: "int64_t",
     torch.bool: "int",
+    **dict.fromkeys(DTYPES, "float"),
 }
 """The C type in which numbers of a dtype are computed."""
-MEMORY = {**C_TYPES, torch.int32: "int32_t"}
+MEMORY = {**C_TYPES, torch.int32: "int32_t", **dict.fromkeys(DTYPES, "uint16_t")}
 """The C type in which arrays of a dtype are stored."""
 NOTHING: Mapping[int, str] = MappingProxyType({})
 
@@ -108,6 +110,8 @@ class Names:
         for node in nodes:
             if node.op == "array" and self.arrays[node.name] != node.dtype:
                 raise Refused(f"{node.name} has several types")
+        if any(dtype in DTYPES for dtype in self.shared.values()):
+            raise Refused("a shared number in half precision")
         for name in (*self.arrays, *self.shared):
             if not (name.isidentifier() and name.isascii()):
                 raise Refused(f"{name!r} is no name in C")
@@ -157,8 +161,11 @@ class Names:
         if node.op == "shared":
             return f"*({memory_type(node.dtype)} *)shared[{list(self.shared).index(node.name)}]"
         if node.op == "array":
-            at = at_name(node.spread) if node.partial else "j" if node.element else "0"
-            return f"{node.name}_p[{at}]"
+            return self._loaded(node.name, _place(node))
+        if node.op in RANDOM:
+            x, *keys = (names[k] for k in node.operands)
+            keys = [f"(uint32_t){key}" for key in (*keys, _place(node))]
+            return f"random_{DTYPES[node.dtype]}((float){x}, random_bits({', '.join(keys)}))"
         if node.reduces and node.partial:
             return f"part_{self._part(body, i)}[{at_name(node.spread)}]"
         if node.reduces:
@@ -175,6 +182,27 @@ class Names:
             return operands[0]
         ending = "f" if target == torch.float32 else ""
         return OPERATIONS[node.op].text.format(*operands, f=ending)
+
+    def _loaded(self, name: str, at: str) -> str:
+        """Return the number of an array."""
+        dtype = self.arrays[name]
+        element = f"{name}_p[{at}]"
+        return f"from_{DTYPES[dtype]}({element})" if dtype in DTYPES else element
+
+    def _kept(self, body: Body, i: int, dtype: torch.dtype) -> str:
+        """Return a node as an array of the dtype holds it."""
+        if dtype not in DTYPES:
+            return self._operand(body, i, dtype)
+        node = body.nodes[i]
+        if node.op == "cast" and _type(body, node.operands[0]) not in DTYPES:
+            i = node.operands[0]  # it is rounded once
+        return f"to_{DTYPES[dtype]}({self._operand(body, i, torch.float32)})"
+
+    def _halves(self, qualifiers: str) -> str:
+        """Return the functions for half precision, if it occurs."""
+        nodes = (node for body in self.layout.bodies for node in body.nodes)
+        found = any(node.dtype in DTYPES for node in nodes)
+        return FUNCTIONS.format(qualifiers=qualifiers) if found else ""
 
     def _operand(self, body: Body, i: int, dtype: torch.dtype) -> str:
         return _converted(self.names[body][i], _type(body, i), dtype)
@@ -241,12 +269,19 @@ def memory_type(dtype: torch.dtype) -> str:
     return MEMORY[dtype]
 
 
+def _place(node: Node) -> str:
+    """Return the offset of an array's number."""
+    return at_name(node.spread) if node.partial else "j" if node.element else "0"
+
+
 def _type(body: Body, i: int) -> torch.dtype:
     node = body.nodes[i]
     return torch.float64 if node.op == "literal" else node.dtype
 
 
 def _converted(name: str, old: torch.dtype, new: torch.dtype) -> str:
+    if new in DTYPES and old != new:
+        return f"from_{DTYPES[new]}(to_{DTYPES[new]}((float){name}))"
     if c_type(old) == c_type(new):
         return name
     return f"({name} != 0)" if new == torch.bool else f"({c_type(new)}){name}"

@@ -62,7 +62,7 @@ class Writer(Names):
 
     def _storing(self, body: Body, stores: Mapping[str, int], at: str) -> list[str]:
         return [
-            f"{name}_p[{at}] = {self._operand(body, i, self.arrays[name])};"
+            f"{name}_p[{at}] = {self._kept(body, i, self.arrays[name])};"
             for name, i in stores.items()
         ]
 
@@ -146,7 +146,7 @@ class Writer(Names):
 
     def _loads(self, body: Body, now: Pass, depth: int) -> dict[int, str]:
         """Return the nodes that a pass after `depth` others can load, with their expressions."""
-        loads = {i: f"{name}_p[j]" for i, name in now.loads.items()}
+        loads = {i: self._loaded(name, "j") for i, name in now.loads.items()}
         for i in self.plans[body].kept:
             if body.depths[i] <= depth:
                 loads[i] = f"part_{self._part(body, i)}[{at_name(body.nodes[i].spread)}]"

@@ -18,11 +18,12 @@ from keras_optim.algorithms.nadamw import NadamW
 from keras_optim.algorithms.rmsprop import RMSprop
 from keras_optim.algorithms.sgd import SGD
 from keras_optim.algorithms.sgdw import SGDW
-from keras_optim.arguments.ranges import OPTION_DEFAULTS
+from keras_optim.arguments.ranges import OPTION_DEFAULTS, PRECISION
 from keras_optim.convert.counterparts import Array, Library, Row, Slot
 from keras_optim.convert.states import folded, without_axis
 
-_COMMON = {name: name for name in ("learning_rate", *OPTION_DEFAULTS) if name != "name"}
+_OPTIONS = (name for name in OPTION_DEFAULTS if name not in ("name", *PRECISION))
+_COMMON = {name: name for name in ("learning_rate", *_OPTIONS)}
 _UNDECAYED = {name: name for name in _COMMON if name != "weight_decay"}
 
 

@@ -10,6 +10,7 @@ from keras import ops
 from keras_optim import keras_private
 from keras_optim.engine import norms, rule
 from keras_optim.engine.optimizer_state import Fixed
+from keras_optim.engine.variable_step import sum_of
 from keras_optim.tensors import saturated
 
 Tensor = Any
@@ -17,6 +18,8 @@ Tensors = Mapping[str, Tensor]
 Total = Callable[[Tensor], Tensor]
 SLOT, SHARED = "slot_", "shared_"
 """Prefixes of the names of slots in an item, and of the rule's state in `shared`."""
+NUMBER = "number"
+"""The name in an item of the variable's place among all, if it is no constant."""
 
 
 def whole_apply(optimizer: Any, full: bool) -> Callable[..., Any]:
@@ -51,7 +54,7 @@ def whole_apply(optimizer: Any, full: bool) -> Callable[..., Any]:
             own = _named(shared, SHARED)
             if optimizer._recording:
                 own |= norms.of_gradients(optimizer._recording, gs, total)
-            changes, slots, own = rule.step_all(
+            changes, written, slots, own = rule.step_all(
                 optimizer,
                 _clipped(optimizer, gs, total),
                 [item["x"] for item in items],
@@ -61,10 +64,11 @@ def whole_apply(optimizer: Any, full: bool) -> Callable[..., Any]:
                 shared["rate"],
                 fixed,
                 total,
+                [(item.get(NUMBER, f.number), None) for item, f in zip(items, fixed, strict=True)],
             )
-            for new, change, kept in zip(new_items, changes, slots, strict=True):
-                new["x"] = ops.cast(new["x"] + change, new["x"].dtype)
-                new |= {f"{SLOT}{name}": value for name, value in kept.items()}
+            for new, change, value, kept in zip(new_items, changes, written, slots, strict=True):
+                new["x"] = value.pop("x") if value else sum_of(new["x"], change)
+                new |= {f"{SLOT}{name}": v for name, v in (kept | value).items()}
             new_shared |= {f"{SHARED}{name}": own[name] for name in _named(shared, SHARED)}
         if optimizer.use_ema:
             for new in new_items:

@@ -68,10 +68,9 @@ def test_refused(name):
         graph(function)
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.complex64])
-def test_refused_types(dtype):
+def test_refused_types():
     with pytest.raises(Refused, match="of the type"):
-        write([graph(lambda x, s, total: x + x, dtype=dtype)])
+        write([graph(lambda x, s, total: x + x, dtype=torch.complex64)])
 
 
 def test_refused_together():
