@@ -128,6 +128,12 @@ def tensor(value: Any) -> Tensor:
     return ops.convert_to_tensor(value)
 
 
+def array(value: Tensor) -> Any:
+    """Return a tensor as an array of NumPy. (TensorFlow has none of one number in bfloat16.)"""
+    shape = tuple(value.shape)
+    return ops.convert_to_numpy(value if shape else ops.reshape(value, (1,))).reshape(shape)
+
+
 def bitcast(value: Tensor, dtype: str) -> Tensor:
     """Return the numbers of `dtype` that have the same bits; both dtypes have 32.
 
