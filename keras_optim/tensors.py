@@ -128,8 +128,11 @@ def tensor(value: Any) -> Tensor:
     return ops.convert_to_tensor(value)
 
 
-def array(value: Tensor) -> Any:
-    """Return a tensor as an array of NumPy. (TensorFlow has none of one number in bfloat16.)"""
+def array_of(value: Tensor) -> Any:
+    """Return a tensor as an array of NumPy.
+
+    (`ops.convert_to_numpy` fails on TensorFlow for a single number in bfloat16.)
+    """
     shape = tuple(value.shape)
     return ops.convert_to_numpy(value if shape else ops.reshape(value, (1,))).reshape(shape)
 

@@ -105,11 +105,9 @@ class Names:
         nodes = [node for body in layout.bodies for node in body.nodes]
         self.ops = sorted({node.op for node in nodes if node.reduces})
         """Kinds of reductions."""
-        self.arrays = {node.name: node.dtype for node in nodes if node.op == "array"}
+        self.arrays = list(dict.fromkeys(node.name for node in nodes if node.op == "array"))
+        """The names of the arrays of all items. Items may keep one name in different dtypes."""
         self.shared = {node.name: node.dtype for node in nodes if node.op == "shared"}
-        for node in nodes:
-            if node.op == "array" and self.arrays[node.name] != node.dtype:
-                raise Refused(f"{node.name} has several types")
         if any(dtype in DTYPES for dtype in self.shared.values()):
             raise Refused("a shared number in half precision")
         for name in (*self.arrays, *self.shared):
@@ -161,7 +159,7 @@ class Names:
         if node.op == "shared":
             return f"*({memory_type(node.dtype)} *)shared[{list(self.shared).index(node.name)}]"
         if node.op == "array":
-            return self._loaded(node.name, _place(node))
+            return self._loaded(body, node.name, _place(node))
         if node.op in RANDOM:
             x, *keys = (names[k] for k in node.operands)
             keys = [f"(uint32_t){key}" for key in (*keys, _place(node))]
@@ -183,9 +181,9 @@ class Names:
         ending = "f" if target == torch.float32 else ""
         return OPERATIONS[node.op].text.format(*operands, f=ending)
 
-    def _loaded(self, name: str, at: str) -> str:
+    def _loaded(self, body: Body, name: str, at: str) -> str:
         """Return the number of an array."""
-        dtype = self.arrays[name]
+        dtype = body.dtypes[name]
         element = f"{name}_p[{at}]"
         return f"from_{DTYPES[dtype]}({element})" if dtype in DTYPES else element
 
@@ -232,7 +230,7 @@ class Names:
         of_items = [self.layout.bodies[number] for number in self.layout.body_of]
         return Text(
             source=source,
-            arrays=list(self.arrays),
+            arrays=self.arrays,
             shared=list(self.shared),
             constants=[float(text) for text in self.constants],
             parameters=[row + [0.0] * (self.width - len(row)) for row in self.parameters],
