@@ -9,7 +9,7 @@
     halves       half precision, and rounding at random
     expressions  C names and expressions; `indexing`: offsets into arrays
     loops        C loops over elements and over positions along some axes
-    cpu_source   one C function with OpenMP; `on_cpu`: its tables and its call
+    cpu_source   one C function with OpenMP, from `cpu_templates`; `on_cpu`: its tables and its call
     cuda_source  one CUDA kernel; `on_cuda`: its tables and its launches
     building     shared library of a C function, in a private cache
     compilers    C compilers of this machine, and their flags

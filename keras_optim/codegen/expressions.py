@@ -183,18 +183,28 @@ class Names:
 
     def _loaded(self, body: Body, name: str, at: str) -> str:
         """Return the number of an array."""
-        dtype = body.dtypes[name]
-        element = f"{name}_p[{at}]"
-        return f"from_{DTYPES[dtype]}({element})" if dtype in DTYPES else element
+        dtype, element = body.dtypes[name], self._element(body, name, at)
+        converts = dtype in DTYPES and name not in self._buffers(body)
+        return f"from_{DTYPES[dtype]}({element})" if converts else element
 
-    def _kept(self, body: Body, i: int, dtype: torch.dtype) -> str:
-        """Return a node as an array of the dtype holds it."""
+    def _element(self, body: Body, name: str, at: str) -> str:
+        """Return the place of a number of an array."""
+        return f"{name}_b[j - from]" if name in self._buffers(body) else f"{name}_p[{at}]"
+
+    def _buffers(self, body: Body) -> Sequence[str]:
+        """Return the arrays that are converted block by block, before and after each loop."""
+        return ()
+
+    def _kept(self, body: Body, i: int, name: str) -> str:
+        """Return a node as an array holds it."""
+        dtype = body.dtypes[name]
         if dtype not in DTYPES:
             return self._operand(body, i, dtype)
         node = body.nodes[i]
         if node.op == "cast" and _type(body, node.operands[0]) not in DTYPES:
             i = node.operands[0]  # it is rounded once
-        return f"to_{DTYPES[dtype]}({self._operand(body, i, torch.float32)})"
+        value = self._operand(body, i, torch.float32)
+        return value if name in self._buffers(body) else f"to_{DTYPES[dtype]}({value})"
 
     def _halves(self, qualifiers: str) -> str:
         """Return the functions for half precision, if it occurs."""

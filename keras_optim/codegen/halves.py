@@ -68,3 +68,28 @@ FUNCTIONS = """
 }}
 """
 """Conversions, of `to_...` to nearest even, and rounding at random: see `keras_optim.rounding`."""
+
+BLOCKS = """
+#ifdef __F16C__
+#include <immintrin.h>
+#endif
+static inline void load_float16(float *to, const uint16_t *from, int64_t n) {
+  int64_t j = 0;
+#ifdef __F16C__
+  for (; j + 8 <= n; j += 8)
+    _mm256_storeu_ps(to + j, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(from + j))));
+#endif
+  for (; j < n; j++) to[j] = from_float16(from[j]);
+}
+static inline void store_float16(uint16_t *to, const float *from, int64_t n) {
+  int64_t j = 0;
+#ifdef __F16C__
+  for (; j + 8 <= n; j += 8)
+    _mm_storeu_si128(
+        (__m128i *)(to + j),
+        _mm256_cvtps_ph(_mm256_loadu_ps(from + j), _MM_FROUND_TO_NEAREST_INT));
+#endif
+  for (; j < n; j++) to[j] = to_float16(from[j]);
+}
+"""
+"""Conversions of many numbers: compilers know no vectors of the instructions for float16."""

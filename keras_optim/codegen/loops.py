@@ -62,7 +62,7 @@ class Writer(Names):
 
     def _storing(self, body: Body, stores: Mapping[str, int], at: str) -> list[str]:
         return [
-            f"{name}_p[{at}] = {self._kept(body, i, body.dtypes[name])};"
+            f"{self._element(body, name, at)} = {self._kept(body, i, name)};"
             for name, i in stores.items()
         ]
 
