@@ -85,12 +85,11 @@ class Shampoo(Optimizer):
 
     memory = 6
     scale_invariant = True
+    exact_slots = ("left_statistic", "right_statistic", "left_root", "right_root")
     elementwise = False
     no_kernel = "products and roots of matrices"
     trial_arguments = {"start_step": 2, "refresh_period": 2}
     trial_variants = ({"grafting": None},)
-
-    exact_slots = ("left_statistic", "right_statistic", "left_root", "right_root")
 
     def __init__(
         self,
@@ -120,10 +119,9 @@ class Shampoo(Optimizer):
         if not is_matrix(x):
             return {}
         down, across, height, width = block_shape(tuple(x.shape), self.block_size)
-        sides = {"left": height, "right": width}
         return {
             f"{side}_{kind}": ops.zeros((down * across, n, n), x.dtype)
-            for side, n in sides.items()
+            for side, n in (("left", height), ("right", width))
             for kind in ("statistic", "root")
         }
 

@@ -165,8 +165,8 @@ def test_the_state_is_that_of_the_class_and_stays_where_it_is(name):
     assert [(v.path, v._value.data_ptr()) for v in (*xs, *optimizer.variables)] == before
 
 
-def test_arithmetic_in_half_precision_goes_operation_by_operation():
-    """Keras clips a gradient in its own dtype. The rest of a step is in test_half.py."""
+def test_half_precision_goes_operation_by_operation():
+    """Where Keras computes in it, as when it clips. Other steps are in test_half.py."""
     optimizer = make("adam", clipnorm=1.0)
     run(optimizer, VALUES, STEPS[:1], dtype="bfloat16")
     assert not native(optimizer)

@@ -79,7 +79,7 @@ PROMISES = {
         ),
         "Variables in float16 and bfloat16: state in float32, near the float32 path": (
             "algorithms/test_every.py::test_half_precision_follows_single_precision",
-            "codegen/test_half.py",
+            "codegen/test_steps.py::test_half_precision_goes_operation_by_operation",
         ),
         "`mixed_float16` and `mixed_bfloat16`, with `LossScaleOptimizer`": (
             "state/test_files.py::test_mixed_precision_models_train_save_and_load",
