@@ -28,7 +28,7 @@ TENSORS, SIZE = 10, 1_000_000
 
 
 def _stepping(name: str, dtype: str, options: dict[str, Any]) -> Callable[[], None]:
-    """Return a function that makes one step, the first of which is made."""
+    """Make the first step, which compiles the kernel, and return a function that makes another."""
     import keras
     import numpy as np
     import torch
