@@ -314,6 +314,8 @@ class Optimizer(Rule, keras_private.KerasOptimizer):
     def on_gradients(self, grads: Sequence[Any]) -> Sequence[Any]:
         """Add the gradients of all replicas up, and record their norm before they are clipped."""
         grads = distribution.summed(self, grads)
+        if self.clipnorm or self.clipvalue or self.global_clipnorm:
+            grads = [g if g is None else tensors.widened(g) for g in grads]
         if self._recording:
             norms.note_gradient(self, grads)
         return grads

@@ -38,7 +38,7 @@ ASKS_FOR_THE_BACKEND = {
 }
 LONG = {  # lines; each is one table or one class that would not be easier to read in two files
     "keras_optim/catalog.py": 403,
-    "keras_optim/optimizer.py": 365,
+    "keras_optim/optimizer.py": 367,
 }
 
 

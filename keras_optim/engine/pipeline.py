@@ -11,7 +11,7 @@ from keras_optim import keras_private
 from keras_optim.engine import norms, rule
 from keras_optim.engine.optimizer_state import Fixed
 from keras_optim.engine.variable_step import sum_of
-from keras_optim.tensors import saturated
+from keras_optim.tensors import saturated, widened
 
 Tensor = Any
 Tensors = Mapping[str, Tensor]
@@ -44,7 +44,7 @@ def whole_apply(optimizer: Any, full: bool) -> Callable[..., Any]:
         new_items, new_shared = [dict(item) for item in items], dict(shared)
         iterations = shared["iterations"]
         count = iterations // period if period > 1 else iterations
-        gs = [_unscaled(optimizer, item["g"]) for item in items]
+        gs = [_unscaled(optimizer, widened(item["g"])) for item in items]
         if period > 1:
             gs = [g + item["accumulator"] for g, item in zip(gs, items, strict=True)]
             for g, new in zip(gs, new_items, strict=True):
@@ -126,9 +126,9 @@ def _clipped(optimizer: Any, gs: Sequence[Tensor], total: Total) -> Sequence[Ten
 
 def averaged(optimizer: Any, x: Tensor, average: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
     """Return a variable and its average after `use_ema`, in step number `count` from 0."""
-    started = ops.cast(ops.not_equal(count, 0), x.dtype)
+    started = ops.cast(ops.not_equal(count, 0), average.dtype)
     momentum = started * optimizer.ema_momentum
-    average = momentum * average + (1 - momentum) * x
+    average = momentum * average + (1 - momentum) * ops.cast(x, average.dtype)
     if period := optimizer.ema_overwrite_frequency:
-        x = ops.where((count + 1) % period == 0, average, x)
+        x = ops.where((count + 1) % period == 0, ops.cast(average, x.dtype), x)
     return x, average

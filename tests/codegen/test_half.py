@@ -8,7 +8,7 @@ import keras_optim
 from keras_optim import codegen, rounding
 from keras_optim.codegen import halves, kernel, on_cuda
 from keras_optim.engine import torch_native
-from tests.codegen import emulator
+from tests.codegen import emulator, test_steps
 from tests.codegen.stepping import assert_same, numbers, stepped
 from tests.codegen.test_cuda import ENGINE
 from tests.codegen.test_steps import native, trajectory
@@ -129,6 +129,18 @@ def test_a_native_step_is_the_rules_own(name, dtype, options, monkeypatch):
     assert difference(path, expected) <= unit * size  # where a last bit decides the rounding
     same = [np.mean(a == b) for a, b in zip(path[-1], expected[-1], strict=True)]
     assert dtype == "float32" or np.mean(same) > 0.9
+
+
+@pytest.mark.parametrize("options", test_steps.OPTIONS[1:], ids=lambda options: "-".join(options))
+def test_options_of_keras_are_part_of_it(options, monkeypatch):
+    """In float32, as with wider weights."""
+    optimizers = [make("adam", weight_rounding="stochastic", **options) for _ in range(2)]
+    path, expected = (
+        trajectory(setting, optimizer, monkeypatch, steps=STEPS, dtype="bfloat16")
+        for setting, optimizer in zip(("native", "eager"), optimizers, strict=True)
+    )
+    assert native(optimizers[0])
+    assert difference(path, expected) <= 2.0**-7 * max(np.abs(x).max() for x in expected[-1])
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])

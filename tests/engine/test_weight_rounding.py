@@ -113,9 +113,16 @@ def test_nothing_changes_for_single_precision(name, way):
     assert not any("compensation" in slots for slots in optimizer.state.slots)
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("constraint", [None, Within()], ids=["free", "within"])
-@pytest.mark.parametrize("kind", ["ema", "swa"])
+@pytest.mark.parametrize(
+    ("kind", "constraint", "way"),
+    [
+        ("ema", None, "stochastic"),
+        ("ema", Within(), "kahan"),
+        ("swa", None, "kahan"),
+        ("swa", Within(), "stochastic"),
+    ],
+    ids=["ema", "ema-within", "swa", "swa-within"],
+)
 def test_averages_are_those_of_the_stored_weights(kind, constraint, way):
     case = {"decay": 0.5, "warmup": False} if kind == "ema" else {"start_step": 1}
     inner = keras_optim.SGD(0.05, momentum=0.5, weight_decay=0.1, weight_rounding=way)
@@ -154,7 +161,7 @@ def test_what_is_stored_after_a_decay_is_known(way):
     "options",
     [
         {"gradient_accumulation_steps": 2},
-        {"use_ema": True, "ema_momentum": 0.5},
+        {"use_ema": True, "ema_momentum": 0.9},
         {"clipnorm": 0.5, "weight_decay": 0.1},
     ],
     ids=lambda options: next(iter(options)),
@@ -168,14 +175,21 @@ def test_options_of_keras_act_as_in_single_precision(options, way):
         average = numbers(optimizer._model_variables_moving_average)
         expected = path[0]
         for values in path[1:]:
-            expected = [(a + x) / 2 for a, x in zip(expected, values, strict=True)]
-        assert difference([average], [expected]) < 2.0**-6
+            expected = [0.9 * a + 0.1 * x for a, x in zip(expected, values, strict=True)]
+        assert difference([average], [expected]) < 1e-6
     if "gradient_accumulation_steps" in options:
         assert difference(path[0:1], [[half_bits.nearest(x, "bfloat16") for x in VALUES]]) == 0.0
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", ["adam", "schedulefree(sgd)", "lookahead(adam)", "sam(adam)"])
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("adam", "kahan"),
+        ("schedulefree(sgd)", "kahan"),
+        ("lookahead(adam)", "stochastic"),
+        ("sam(adam)", "stochastic"),
+    ],
+)
 def test_a_copy_goes_on_to_the_bit(name, way):
     optimizer, xs = (
         make(name, weight_rounding=way, learning_rate=0.05),
