@@ -205,3 +205,11 @@ def test_the_outermost_optimizer_has_the_options():
     optimizer.build(variables([np.zeros(2)]))
     with pytest.raises(ValueError, match="`state_dtype` must be set before the optimizer is built"):
         optimizer.state_dtype = None
+
+
+def test_options_of_a_benchmark():
+    from benchmarks.comparison.optimizer_spec import parse_specs
+
+    [spec] = parse_specs("adam[state_dtype=bfloat16,weight_rounding=kahan]")
+    optimizer = spec.build()
+    assert (optimizer.state_dtype, optimizer.weight_rounding) == ("bfloat16", "kahan")
