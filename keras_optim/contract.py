@@ -44,6 +44,10 @@ class Rule(Decaying):
     """Names of the state kept for each variable: zeros of its shape, unless `init` says otherwise.
     An instance may change it in its constructor (RMSprop without momentum keeps less)."""
 
+    exact_slots: tuple[str, ...] = ()
+    """Names of slots that keep the precision of the arithmetic under every `state_dtype`, even
+    if they have the shape of their variable: bases and factors of matrices."""
+
     shared: Mapping[str, Any] = {}
     """State shared by all variables, with starting values: numbers, or arrays of any shape."""
 

@@ -91,6 +91,17 @@ class KerasOptimizer(keras.optimizers.Optimizer):
     def _clip_gradients(self, grads: Any) -> Any:
         return super()._clip_gradients(self.on_gradients(grads))
 
+    def _update_model_variables_moving_average(self, trainable_variables: Any) -> None:
+        """Average as Keras does, but in the dtype of the averages, which may be wider."""
+        if not self.use_ema:
+            return
+        pairs = zip(trainable_variables, self._model_variables_moving_average, strict=False)
+        for variable, average in ((v, a) for v, a in pairs if a is not None):
+            started = keras.ops.cast(keras.ops.not_equal(self.iterations, 0), average.dtype)
+            momentum = started * self.ema_momentum
+            value = keras.ops.cast(keras.ops.convert_to_tensor(variable), average.dtype)
+            average.assign(momentum * average + (1 - momentum) * value)
+
     def _backend_update_step(
         self, grads: Any, trainable_variables: Any, learning_rate: Any
     ) -> None:

@@ -7,7 +7,13 @@ import keras
 
 from keras_optim import formatting, keras_private, tensors
 from keras_optim.arguments import descriptions, hyperparameters, rule_checks, scalar
-from keras_optim.arguments.ranges import DECAY_OPTIONS, OWN_OPTIONS, KerasOptions, LearningRate
+from keras_optim.arguments.ranges import (
+    DECAY_OPTIONS,
+    OWN_OPTIONS,
+    PRECISION,
+    KerasOptions,
+    LearningRate,
+)
 from keras_optim.contract import Slots, Tensor, VariableSpec, layers
 from keras_optim.decay_options import DecayOptions
 from keras_optim.engine import distribution, norms, run, second_pass, seen_loss, slots, validation
@@ -41,6 +47,9 @@ class Optimizer(DecayOptions, keras_private.KerasOptimizer):
         use_ema, ema_momentum, ema_overwrite_frequency: As in Keras.
         loss_scale_factor: > 0 or `None`. As in Keras.
         gradient_accumulation_steps: An integer >= 2 or `None`. As in Keras.
+        state_dtype: `"bfloat16"` or `None`, which is float32. See docs/precision.md.
+        weight_rounding: Of weights in half precision: `"nearest"`, `"stochastic"` or `"kahan"`.
+        rounding_seed: An integer >= 0, from which the bits of stochastic rounding follow.
         name: Name of the optimizer.
 
     Raises:
@@ -85,11 +94,14 @@ class Optimizer(DecayOptions, keras_private.KerasOptimizer):
         keras.saving.register_keras_serializable(cls.__module__.partition(".")[0])(cls)
 
     def __init__(self, learning_rate: LearningRate = 1e-3, **kwargs: Unpack[KerasOptions]):
-        own = {name: kwargs.pop(name) for name in DECAY_OPTIONS if name in kwargs}  # type: ignore[misc]
-        super().__init__(learning_rate, **kwargs)
+        given: dict[str, Any] = {**kwargs}
+        own = {name: given.pop(name) for name in DECAY_OPTIONS if name in given}
+        own |= {name: given.pop(name, default) for name, default in PRECISION.items()}
+        super().__init__(learning_rate, **given)
         self._awaited: dict[str, Any] = {}
-        for name, value in own.items():
-            setattr(self, name, value)
+        for option, value in own.items():
+            setattr(self, option, value)
+        validation.check_precision(self)
 
     @property
     def learning_rate(self) -> Any:
@@ -117,7 +129,7 @@ class Optimizer(DecayOptions, keras_private.KerasOptimizer):
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument of the constructor, from the attribute of its name."""
-        config = super().get_config()
+        config = super().get_config() | {name: getattr(self, name) for name in PRECISION}
         for name in hyperparameters.own_parameters(type(self).__init__):
             if name != "learning_rate":
                 config[name] = hyperparameters.plain(getattr(self, name))
@@ -150,6 +162,8 @@ class Optimizer(DecayOptions, keras_private.KerasOptimizer):
             self._refuse_if_wrapped(f"set `{name}` of")
         if name in ("weight_decay", *DECAY_OPTIONS):
             self._check_decay(name, value)
+        if name in PRECISION:
+            validation.check_before_build(self, name)
         super().__setattr__(name, value)
         if self.state and self.state.native and name not in ("learning_rate", "state"):
             self.state.native.forget()
@@ -176,6 +190,7 @@ class Optimizer(DecayOptions, keras_private.KerasOptimizer):
             title, [v for v in variables if not keras_private.takes_its_gradient(self, v)]
         )
         distribution.check_strategy(self, variables)
+        validation.check_precision(self)
         paths = self._known_paths(variables)
         specs = [VariableSpec(p, tuple(v.shape)) for p, v in zip(paths, variables, strict=True)]
         constants = self.constants(specs)
@@ -216,8 +231,9 @@ class Optimizer(DecayOptions, keras_private.KerasOptimizer):
     def add_variable(
         self, shape: Any, initializer: Any = "zeros", dtype: Any = None, **kwargs: Any
     ) -> Any:
-        """Call Keras's method; state of half-precision variables is kept in float32."""
-        return super().add_variable(shape, initializer, dtype=tensors.wide(dtype), **kwargs)
+        """Call Keras's method; state is kept in float32, or as its initializer says."""
+        dtype = getattr(initializer, "kept_in", None) or tensors.wide(dtype)
+        return super().add_variable(shape, initializer, dtype=dtype, **kwargs)
 
     @property
     def variables(self) -> list[Any]:
@@ -281,6 +297,8 @@ class Optimizer(DecayOptions, keras_private.KerasOptimizer):
     def on_gradients(self, grads: Sequence[Any]) -> Sequence[Any]:
         """Add the gradients of all replicas up, and record their norm before they are clipped."""
         grads = distribution.summed(self, grads)
+        if self.clipnorm or self.clipvalue or self.global_clipnorm:
+            grads = [g if g is None else tensors.widened(g) for g in grads]
         if self._recording:
             norms.note_gradient(self, grads)
         return grads

@@ -153,6 +153,30 @@ def tensor(value: Any) -> Tensor:
     return ops.convert_to_tensor(value)
 
 
+def array_of(value: Tensor) -> Any:
+    """Return a tensor as an array of NumPy.
+
+    (`ops.convert_to_numpy` fails on TensorFlow for a single number in bfloat16.)
+    """
+    shape = tuple(value.shape)
+    return ops.convert_to_numpy(value if shape else ops.reshape(value, (1,))).reshape(shape)
+
+
+def bitcast(value: Tensor, dtype: str) -> Tensor:
+    """Return the numbers of `dtype` that have the same bits; both dtypes have 32.
+
+    >>> int(bitcast(ops.array(1.0, "float32"), "int32")) == 127 << 23
+    True
+    """
+    if BACKEND == "torch":
+        import torch
+
+        return value.view(getattr(torch, dtype))
+    if BACKEND == "tensorflow":
+        return tf().bitcast(value, dtype)
+    return jax().lax.bitcast_convert_type(value, dtype)
+
+
 def plus_product(alpha: float, x: Tensor, beta: float, a: Tensor, b: Tensor) -> Tensor:
     """Return `alpha * x + beta * (a @ b)`; on PyTorch in one call, without temporaries.
 

@@ -24,7 +24,8 @@ ASKS_FOR_THE_BACKEND = {
     "keras_optim/numerics.py",  # the sign of NaN on PyTorch
     "keras_optim/differentiation.py",
     "keras_optim/engine/distribution.py",
-    "keras_optim/engine/optimizer_state.py",  # XLA leaves out casts
+    "keras_optim/engine/storing.py",  # XLA leaves out casts
+    "keras_optim/rounding.py",  # an operation of PyTorch's kernels
     "keras_optim/engine/run.py",  # native steps of PyTorch
     "keras_optim/engine/sparse_rows.py",
     "keras_optim/engine/tensorflow_memory.py",

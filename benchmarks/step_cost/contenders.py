@@ -21,9 +21,9 @@ from keras_optim.engine.optimizer_state import (
     Fixed,
     shared_names,
     slot_names,
-    stored_by,
     with_options,
 )
+from keras_optim.engine.storing import stored_by
 from keras_optim.trees import flattened
 
 PLAIN = "plain subclass"
@@ -94,8 +94,8 @@ class PlainSubclass(keras.optimizers.Optimizer):
                 if value is not None:
                     slots[name].assign(value)
             self.states.append(slots)
-            decay, path = self.rule.weight_decay, variable.path
-            constants = with_options(self.rule, constants, decay, path, stored_by(variable))
+            decay, stored = self.rule.weight_decay, stored_by(self.rule, variable)
+            constants = with_options(self.rule, constants, decay, variable.path, stored)
             self.fixed.append(Fixed(names, constants))
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:

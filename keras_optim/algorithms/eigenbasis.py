@@ -35,6 +35,7 @@ class Eigenbasis(Blockwise):
 
     slots: tuple[str, ...] = ("momentum",)
     rotated: tuple[str, ...] = ("momentum",)
+    exact_slots = ("left_statistic", "right_statistic", "left_basis", "right_basis")
     no_kernel = "products and eigenvectors of matrices"
 
     def __init__(

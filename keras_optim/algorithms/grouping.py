@@ -7,7 +7,7 @@ TensorFlow runs several operations at once, so other backends gain nothing.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from keras_optim.engine.distribution import spread
+from keras_optim.engine.distribution import is_dtensor
 from keras_optim.tensors import ONE_BY_ONE
 
 Tensor = Any
@@ -25,7 +25,7 @@ def groups(gs: Sequence[Tensor], kind: Kind) -> list[list[int]]:
             and how many numbers it adds to a stack; `None` if it is in no group.
     """
     found: dict[Any, list[list[int]]] = {}
-    if not ONE_BY_ONE or any(map(spread, gs)):
+    if not ONE_BY_ONE or any(map(is_dtensor, gs)):
         return []
     for i, g in enumerate(gs):
         if (one := kind(i, g)) is None:

@@ -77,6 +77,7 @@ class Kron(Optimizer):
     """
 
     slots = ("momentum",)
+    exact_slots = ("factor", "left_factor", "right_factor")
     memory = 3
     scale_invariant = True
     elementwise = False

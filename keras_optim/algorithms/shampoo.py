@@ -84,6 +84,7 @@ class Shampoo(Blockwise):
 
     memory = 6
     scale_invariant = True
+    exact_slots = ("left_statistic", "right_statistic", "left_root", "right_root")
     no_kernel = "products and roots of matrices"
     trial_arguments = {"start_step": 2, "refresh_period": 2}
     trial_variants = ({"grafting": None},)
@@ -118,10 +119,9 @@ class Shampoo(Blockwise):
         if not is_matrix(x):
             return {}
         down, across, height, width = block_shape(tuple(x.shape), self.block_size)
-        sides = {"left": height, "right": width}
         return {
             f"{side}_{kind}": ops.zeros((down * across, n, n), x.dtype)
-            for side, n in sides.items()
+            for side, n in (("left", height), ("right", width))
             for kind in ("statistic", "root")
         }
 

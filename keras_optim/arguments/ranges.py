@@ -70,7 +70,8 @@ list of patterns and variables, a function of path and shape, or none."""
 
 
 class KerasOptions(TypedDict, total=False):
-    """Options of every algorithm: those of `keras.optimizers.Optimizer`, and ours of weight decay.
+    """Options of every algorithm: those of `keras.optimizers.Optimizer`, and ours of weight decay
+    and of the precision in which state and weights are kept.
 
     All default to off.
     """
@@ -86,6 +87,9 @@ class KerasOptions(TypedDict, total=False):
     ema_overwrite_frequency: Period | None
     loss_scale_factor: Positive | None
     gradient_accumulation_steps: Annotated[int, Range(2)] | None
+    state_dtype: Literal["bfloat16"] | None
+    weight_rounding: Literal["nearest", "stochastic", "kahan"]
+    rounding_seed: Annotated[int, Range(0, 2**32 - 1)]
     name: str | None
 
 
@@ -96,14 +100,22 @@ class WrapperOptions(KerasOptions, total=False):
 
 
 DECAY_OPTIONS = ("cautious_weight_decay", "corrected_weight_decay")
-"""The options that Keras does not have. The innermost rule keeps them."""
+"""Options of weight decay that Keras does not have. The innermost rule keeps them."""
 
 OWN_OPTIONS = frozenset(KerasOptions.__annotations__) - {"name", *DECAY_OPTIONS}
 """The options that an optimizer gives up when it is wrapped."""
+
+PRECISION: Mapping[str, Any] = {
+    "state_dtype": None,
+    "weight_rounding": "nearest",
+    "rounding_seed": 0,
+}
+"""Options of precision, which Keras does not have either, and their defaults."""
 
 OPTION_DEFAULTS: Mapping[str, Any] = {
     **dict.fromkeys(KerasOptions.__annotations__),
     "cautious_weight_decay": False,
     "use_ema": False,
     "ema_momentum": 0.99,
+    **PRECISION,
 }

@@ -2,13 +2,14 @@
 
     graph        operations of a function, and how far each spreads over an array
     axes         the spread of a shape, and the shape of a spread
-    tracing      the graph, from one run of the function on `stand_in` tensors
+    tracing      the graph, from one run of the function on `stand_in` tensors; `nodes`: its parts
     operations   the C text of each operation and each reduction
     grouping     items that share one text, and the order in which numbers become known
     schedule     passes over the elements: the values that each computes, stores and loads
+    halves       half precision, and rounding at random
     expressions  C names and expressions; `indexing`: offsets into arrays
     loops        C loops over elements and over positions along some axes
-    cpu_source   one C function with OpenMP; `on_cpu`: its tables and its call
+    cpu_source   one C function with OpenMP, from `cpu_templates`; `on_cpu`: its tables and its call
     cuda_source  one CUDA kernel; `on_cuda`: its tables and its launches
     building     shared library of a C function, in a private cache
     compilers    C compilers of this machine, and their flags

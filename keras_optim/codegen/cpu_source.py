@@ -8,15 +8,38 @@ they wait for each other at the end of each pass.
 """
 
 from collections.abc import Mapping, Sequence
-from string import Template
 from typing import Any
 
+import torch
+
+from keras_optim.codegen.cpu_templates import (
+    ALL,
+    BARRIER,
+    BLOCKS,
+    COUNT,
+    DECLARE,
+    FUNCTION,
+    KEEP,
+    LOOP,
+    MINE,
+    MINE_OF,
+    OF_THREADS,
+    ONE_BY_ONE,
+    PART_OF_ALL,
+    PART_OF_ONE,
+    ROWS,
+    TOGETHER,
+    WAIT,
+)
 from keras_optim.codegen.grouping import Body
+from keras_optim.codegen.halves import BLOCKS as BLOCKS_OF_HALVES
 from keras_optim.codegen.indexing import joined, parameters_of, place, product
 from keras_optim.codegen.loops import Writer, many_type
 from keras_optim.codegen.operations import EXTREMES, HELPERS, REDUCTIONS, reducing
 from keras_optim.codegen.schedule import Pass
 
+BLOCK, BUFFER = 4096, 1024
+"""The elements of a block: their numbers are reduced together. Buffers fit into the first cache."""
 SIGNATURE = {
     "n": "int64_t",
     "size": "const int64_t *",
@@ -54,8 +77,11 @@ class CWriter(Writer):
 
     def function(self) -> str:
         """Return the source of the function."""
+        buffered = any(map(self._buffers, self.layout.bodies))
         return FUNCTION.substitute(
-            helpers=HELPERS.format(qualifiers="static inline"),
+            helpers=HELPERS.format(qualifiers="static inline") + self._halves("static inline"),
+            blocks=BLOCKS_OF_HALVES if buffered else "",
+            block_size=BUFFER if buffered else BLOCK,
             reductions=joined(self._reductions()),
             sums=self.reductions,
             arrays=len(self.arrays),
@@ -66,6 +92,11 @@ class CWriter(Writer):
             signature=parameters_of(SIGNATURE),
             work=self._work(),
         )
+
+    def _buffers(self, body: Body) -> Sequence[str]:
+        arrays = (node for node in body.nodes if node.op == "array" and node.element)
+        halves = () if body.by_rows else arrays
+        return [node.name for node in halves if node.dtype == torch.float16]
 
     def _reductions(self) -> list[str]:
         """Return the helper functions that reduce the partial results of threads."""
@@ -118,9 +149,15 @@ class CWriter(Writer):
             f"part[(i * SUMS + {body.reductions.index(i)}) * T + w] = sum{i};"
             for i in now.reductions
         ]
+        used = [n for n in self._buffers(body) if f"{n}_b[" in pieces["lines"] + pieces["add"]]
+        load = [f"float {n}_b[BLOCK];\nload_float16({n}_b, {n}_p + from, to - from);" for n in used]
+        stored = [n for n in used if n in now.stores]
+        store = [f"store_float16({n}_p + from, {n}_b, to - from);" for n in stored]
         loop = LOOP.substitute(
             pieces,
             over=ROWS if body.by_rows else BLOCKS,
+            load=joined(load),
+            store=joined(store),
         )
         return joined([pieces["head"], pieces["start"], *mine, loop, *keep])
 
@@ -192,107 +229,3 @@ class CWriter(Writer):
             texts.append(joined([*loops, self._storing_numbers(body)]))
         loop = self._for_each_item(texts)
         return "if (w == 0) {\n" + loop + "\n}" if loop else ""
-
-
-BARRIER = "#pragma omp barrier"
-
-WAIT = """if (W > 1) {
-#pragma omp barrier
-}"""
-
-ALL = Template("""const int64_t W = T, w = r;
-const int64_t lo = all * r / T & ~15LL, hi = r == T - 1 ? all : all * (r + 1) / T & ~15LL;
-$passes""")
-
-PART_OF_ALL = """const int64_t a = lo > at ? lo - at : 0, b = hi - at < size[i] ? hi - at : size[i];
-"""
-
-ONE_BY_ONE = Template("""int64_t shared_items = 0, done = 0;
-while (T > 1 && shared_items < n && 2 * T * size[order[shared_items]] > all) shared_items++;
-for (;;) {
-int64_t i, W = T, w = r;
-if (done < shared_items) {
-i = order[done++];
-} else {
-#pragma omp atomic capture
-i = taken++;
-if (shared_items + i >= n) break;
-i = order[shared_items + i], W = 1, w = 0;
-}
-$passes
-}""")
-
-PART_OF_ONE = """const int64_t a = size[i] * w / W & ~15LL;
-const int64_t b = w == W - 1 ? size[i] : size[i] * (w + 1) / W & ~15LL;
-"""
-
-BLOCKS = """for (int64_t from = a; from < b; from += BLOCK) {
-const int64_t to = from + BLOCK < b ? from + BLOCK : b;"""
-
-ROWS = """for (int64_t row = C ? a / C : 0; row * C < b; row++) {
-const int64_t from = row * C < a ? a : row * C, to = (row + 1) * C < b ? (row + 1) * C : b;"""
-
-LOOP = Template("""$over
-$block
-#pragma omp simd$clauses
-for (int64_t j = from; j < to; j++) {
-$lines
-$add
-$add_to_parts
-}
-$add_block
-}""")
-
-COUNT = Template("starts[i * PARTS + $place + 1] - starts[i * PARTS + $place]")
-
-MINE_OF = Template(
-    "($kind *)(all_parts + $thread * starts[n * PARTS] + starts[i * PARTS + $place])"
-)
-
-MINE = Template("""$kind *__restrict__ mine_$place = $mine;
-for (int64_t p = 0; p < $count; p++)
-  mine_$place[p] = $start;""")
-
-TOGETHER = Template("""for (int64_t p = 0; p < $count; p++) {
-  part_$place[p] = $start;
-  for (int64_t t = 0; t < W; t++) $add;
-}""")
-
-KEEP = Template(
-    "for (int64_t t = 0; t < W; t++) part[(i * SUMS + $place) * T + t] = t ? $start : sum$i;"
-)
-
-DECLARE = Template(
-    "#pragma omp declare reduction($op : float, double : $add) initializer(omp_priv = $start)"
-)
-
-OF_THREADS = Template("""static inline double ${op}_of(const double *part, int64_t threads) {
-  double sum = $start;
-  for (int64_t r = 0; r < threads; r++) $add;
-  return sum;
-}""")
-
-FUNCTION = Template("""#include <math.h>
-#include <stdint.h>
-#ifdef _OPENMP
-#include <omp.h>
-#else
-static inline int omp_get_num_threads(void) { return 1; }
-static inline int omp_get_thread_num(void) { return 0; }
-#endif
-$helpers
-$reductions
-enum { SUMS = $sums, PARTS = $parts, AXES = $axes, ARRAYS = $arrays, WIDTH = $width };
-enum { BLOCK = 4096 };
-
-void run($signature) {
-$constants
-int64_t all = 0, taken = 0;
-for (int64_t i = 0; i < n; i++) all += size[i];
-#pragma omp parallel num_threads(threads)
-{
-const int64_t T = omp_get_num_threads(), r = omp_get_thread_num();
-$work
-}
-}
-""")

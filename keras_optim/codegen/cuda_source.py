@@ -17,6 +17,8 @@ from keras_optim.codegen.operations import EXTREMES, HELPERS, REDUCTIONS, reduci
 
 THREADS = 256
 """The most threads of a block."""
+QUALIFIERS = "static __device__ inline"
+"""Of the functions beside the kernel."""
 SIGNATURE = {
     "phase": "int",
     "n": "int",
@@ -75,7 +77,7 @@ class CudaWriter(Writer):
         """Return the source of the kernel."""
         cases = [f"case {n}: {{\n{text}\n}} break;" for n, (_, text) in enumerate(phases)]
         return KERNEL.substitute(
-            helpers=HELPERS.format(qualifiers="static __device__ inline"),
+            helpers=HELPERS.format(qualifiers=QUALIFIERS) + self._halves(QUALIFIERS),
             sums=self.reductions,
             reductions=joined(
                 [
@@ -252,6 +254,8 @@ OF_BLOCK = Template("""static __device__ double ${op}_of_block(double value) {
 
 KERNEL = Template("""#define int64_t long long
 #define int32_t int
+#define uint32_t unsigned int
+#define uint16_t unsigned short
 $helpers
 enum { SUMS = $sums, ARRAYS = $arrays, WIDTH = $width, THREADS = $threads };
 

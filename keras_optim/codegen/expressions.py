@@ -16,8 +16,9 @@ from typing import ClassVar
 
 import torch
 
-from keras_optim.codegen.graph import Graph, Refused, Spread
+from keras_optim.codegen.graph import Graph, Node, Refused, Spread
 from keras_optim.codegen.grouping import SHARED, Body, Layout
+from keras_optim.codegen.halves import DTYPES, FUNCTIONS, RANDOM
 from keras_optim.codegen.indexing import at_name, joined
 from keras_optim.codegen.operations import OPERATIONS
 from keras_optim.codegen.schedule import Plan
@@ -28,9 +29,10 @@ C_TYPES = {
     torch.int32: "int64_t",
     torch.int64: "int64_t",
     torch.bool: "int",
+    **dict.fromkeys(DTYPES, "float"),
 }
 """The C type in which numbers of a dtype are computed."""
-MEMORY = {**C_TYPES, torch.int32: "int32_t"}
+MEMORY = {**C_TYPES, torch.int32: "int32_t", **dict.fromkeys(DTYPES, "uint16_t")}
 """The C type in which arrays of a dtype are stored."""
 NOTHING: Mapping[int, str] = MappingProxyType({})
 
@@ -103,11 +105,11 @@ class Names:
         nodes = [node for body in layout.bodies for node in body.nodes]
         self.ops = sorted({node.op for node in nodes if node.reduces})
         """Kinds of reductions."""
-        self.arrays = {node.name: node.dtype for node in nodes if node.op == "array"}
+        self.arrays = list(dict.fromkeys(node.name for node in nodes if node.op == "array"))
+        """The names of the arrays of all items. Items may keep one name in different dtypes."""
         self.shared = {node.name: node.dtype for node in nodes if node.op == "shared"}
-        for node in nodes:
-            if node.op == "array" and self.arrays[node.name] != node.dtype:
-                raise Refused(f"{node.name} has several types")
+        if any(dtype in DTYPES for dtype in self.shared.values()):
+            raise Refused("a shared number in half precision")
         for name in (*self.arrays, *self.shared):
             if not (name.isidentifier() and name.isascii()):
                 raise Refused(f"{name!r} is no name in C")
@@ -157,8 +159,11 @@ class Names:
         if node.op == "shared":
             return f"*({memory_type(node.dtype)} *)shared[{list(self.shared).index(node.name)}]"
         if node.op == "array":
-            at = at_name(node.spread) if node.partial else "j" if node.element else "0"
-            return f"{node.name}_p[{at}]"
+            return self._loaded(body, node.name, _place(node))
+        if node.op in RANDOM:
+            x, *keys = (names[k] for k in node.operands)
+            keys = [f"(uint32_t){key}" for key in (*keys, _place(node))]
+            return f"random_{DTYPES[node.dtype]}((float){x}, random_bits({', '.join(keys)}))"
         if node.reduces and node.partial:
             return f"part_{self._part(body, i)}[{at_name(node.spread)}]"
         if node.reduces:
@@ -175,6 +180,37 @@ class Names:
             return operands[0]
         ending = "f" if target == torch.float32 else ""
         return OPERATIONS[node.op].text.format(*operands, f=ending)
+
+    def _loaded(self, body: Body, name: str, at: str) -> str:
+        """Return the number of an array."""
+        dtype, element = body.dtypes[name], self._element(body, name, at)
+        converts = dtype in DTYPES and name not in self._buffers(body)
+        return f"from_{DTYPES[dtype]}({element})" if converts else element
+
+    def _element(self, body: Body, name: str, at: str) -> str:
+        """Return the place of a number of an array."""
+        return f"{name}_b[j - from]" if name in self._buffers(body) else f"{name}_p[{at}]"
+
+    def _buffers(self, body: Body) -> Sequence[str]:
+        """Return the arrays that are converted block by block, before and after each loop."""
+        return ()
+
+    def _kept(self, body: Body, i: int, name: str) -> str:
+        """Return a node as an array holds it."""
+        dtype = body.dtypes[name]
+        if dtype not in DTYPES:
+            return self._operand(body, i, dtype)
+        node = body.nodes[i]
+        if node.op == "cast" and _type(body, node.operands[0]) not in DTYPES:
+            i = node.operands[0]  # it is rounded once
+        value = self._operand(body, i, torch.float32)
+        return value if name in self._buffers(body) else f"to_{DTYPES[dtype]}({value})"
+
+    def _halves(self, qualifiers: str) -> str:
+        """Return the functions for half precision, if it occurs."""
+        nodes = (node for body in self.layout.bodies for node in body.nodes)
+        found = any(node.dtype in DTYPES for node in nodes)
+        return FUNCTIONS.format(qualifiers=qualifiers) if found else ""
 
     def _operand(self, body: Body, i: int, dtype: torch.dtype) -> str:
         return _converted(self.names[body][i], _type(body, i), dtype)
@@ -204,7 +240,7 @@ class Names:
         of_items = [self.layout.bodies[number] for number in self.layout.body_of]
         return Text(
             source=source,
-            arrays=list(self.arrays),
+            arrays=self.arrays,
             shared=list(self.shared),
             constants=[float(text) for text in self.constants],
             parameters=[row + [0.0] * (self.width - len(row)) for row in self.parameters],
@@ -241,12 +277,19 @@ def memory_type(dtype: torch.dtype) -> str:
     return MEMORY[dtype]
 
 
+def _place(node: Node) -> str:
+    """Return the offset of an array's number."""
+    return at_name(node.spread) if node.partial else "j" if node.element else "0"
+
+
 def _type(body: Body, i: int) -> torch.dtype:
     node = body.nodes[i]
     return torch.float64 if node.op == "literal" else node.dtype
 
 
 def _converted(name: str, old: torch.dtype, new: torch.dtype) -> str:
+    if new in DTYPES and old != new:
+        return f"from_{DTYPES[new]}(to_{DTYPES[new]}((float){name}))"
     if c_type(old) == c_type(new):
         return name
     return f"({name} != 0)" if new == torch.bool else f"({c_type(new)}){name}"

@@ -30,7 +30,8 @@ class Node:
     """An operation; its operands are the indices of earlier nodes.
 
     Besides those of `operations`: `literal` (a number), `array` and `shared` (an input), `cast`,
-    and `total` (a sum over all items). A reduction leaves the axes of its `spread`.
+    `total` (a sum over all items), and those of `halves.RANDOM`. A reduction leaves the axes of its
+    `spread`.
     """
 
     op: str

@@ -17,6 +17,7 @@ class Body:
         varying: Literals that differ from item to item, with their indices in the item's row of
             parameters.
         by_rows: Whether a loop over elements must know the row and the column of each.
+        dtypes: The dtype of each array.
         levels: The level of each node.
         depths: How many passes over the elements must have ended before a node is known.
     """
@@ -32,6 +33,7 @@ class Body:
         self.by_rows = any(node.partial for node in self.nodes)
         varying = [i for i, v in graph.literals.items() if any(g.literals[i] != v for g in graphs)]
         self.varying = {i: place for place, i in enumerate(varying)}
+        self.dtypes = {node.name: node.dtype for node in self.nodes if node.op == "array"}
         self.levels = self._levels()
         self.depths: list[int] = []
 

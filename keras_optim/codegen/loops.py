@@ -39,9 +39,9 @@ class Writer(Names):
         """Declare the pointers that `nodes` need, and compute their numbers of the item."""
         used = {body.nodes[i].name for i in nodes} | set(stores)
         lines = [
-            f"{memory_type(dtype)} *__restrict__ {name}_p = ({memory_type(dtype)} *)"
-            f"{self._address(name).format(column=column)};"
-            for column, (name, dtype) in enumerate(self.arrays.items())
+            f"{memory_type(body.dtypes[name])} *__restrict__ {name}_p = "
+            f"({memory_type(body.dtypes[name])} *){self._address(name).format(column=column)};"
+            for column, name in enumerate(self.arrays)
             if name in used
         ]
         lines += [
@@ -62,7 +62,7 @@ class Writer(Names):
 
     def _storing(self, body: Body, stores: Mapping[str, int], at: str) -> list[str]:
         return [
-            f"{name}_p[{at}] = {self._operand(body, i, self.arrays[name])};"
+            f"{self._element(body, name, at)} = {self._kept(body, i, name)};"
             for name, i in stores.items()
         ]
 
@@ -146,7 +146,7 @@ class Writer(Names):
 
     def _loads(self, body: Body, now: Pass, depth: int) -> dict[int, str]:
         """Return the nodes that a pass after `depth` others can load, with their expressions."""
-        loads = {i: f"{name}_p[j]" for i, name in now.loads.items()}
+        loads = {i: self._loaded(body, name, "j") for i, name in now.loads.items()}
         for i in self.plans[body].kept:
             if body.depths[i] <= depth:
                 loads[i] = f"part_{self._part(body, i)}[{at_name(body.nodes[i].spread)}]"

@@ -226,6 +226,7 @@ def _near(wanted: torch.Tensor, came: torch.Tensor, old: torch.Tensor, kind: Any
     classes = torch.where(wanted.isfinite(), 0.0, wanted.nan_to_num(2.0, 1.0, -1.0))
     doubtful = (classes != classes[0]).any(0)
     spread = wanted.amax(0) - wanted.amin(0)
-    rounding = 8 * kind.eps * torch.maximum(plain.abs(), old.abs()) + kind.tiny
+    units = 8 if kind.eps < 2.0**-20 else 1  # a half is rounded once, when it is stored
+    rounding = units * kind.eps * torch.maximum(plain.abs(), old.abs()) + kind.tiny
     allowed = 2 * spread + torch.where(rounding.isfinite(), rounding, 0)
     return doubtful | (came.isfinite() & ((came - plain).abs() <= allowed))

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from keras_optim.codegen.graph import ELEMENT, NUMBER, Graph, Node, Spread
+from keras_optim.codegen.halves import RANDOM
 
 DOUBTS = 7
 """The number of results: the plain one, and six with moved values."""
@@ -85,6 +86,8 @@ class Replay:
             ).to(node.dtype)
             return found.expand((1, 1, *along(self.shape, node.spread)))
         operands = [self.values[i] for i in node.operands]
+        if node.op in RANDOM:
+            return self._rounded(node, *operands[:3])
         if node.reduces:
             return self._reduced(operands[0].to(node.dtype), node)
         target = node.computed_in or node.dtype
@@ -100,6 +103,17 @@ class Replay:
         value = value.expand((*value.shape[:2], *along(self.shape, node.spread)))
         if node.op in FUNCTIONS or (node.op == "div" and self._by_multiplication(node, value)):
             return moved(value, OF_FUNCTIONS * _unit(value) * value.abs(), self._next())
+        return value
+
+    def _rounded(
+        self, node: Node, x: torch.Tensor, t: torch.Tensor, number: torch.Tensor
+    ) -> torch.Tensor:
+        """Round at random, with the numbers of the elements in the real array."""
+        places = torch.arange(math.prod(self.shape), device=x.device).reshape(self.shape)
+        keys = [int(self.graph.literals[i]) for i in node.operands[3:]]
+        places = places if node.spread == ELEMENT else torch.zeros_like(places)
+        function = getattr(torch.ops.keras_optim, node.op)
+        value: torch.Tensor = function(x, t, number, *keys, places.to(torch.int32))
         return value
 
     def _next(self) -> int:

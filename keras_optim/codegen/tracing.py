@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from keras_optim.codegen.axes import Axes
-from keras_optim.codegen.graph import ELEMENT, NUMBER, Graph, Node, Refused, Spread, unknown
+from keras_optim.codegen.graph import ELEMENT, NUMBER, Graph, Node, Refused, unknown
+from keras_optim.codegen.halves import DTYPES, MOVES, RANDOM
+from keras_optim.codegen.nodes import Nodes
 from keras_optim.codegen.operations import FILLED, OPERATIONS, POWERS, REDUCED, SAME
 from keras_optim.codegen.stand_in import Traced
 
@@ -64,80 +64,12 @@ def trace(
     return graph
 
 
-class _Tracer(TorchDispatchMode):
-    def __init__(self, graph: Graph, shape: tuple[int, ...]):
-        super().__init__()
-        self.graph = graph
-        self.axes = Axes(shape)
-        self.arrays: dict[str, int] = {}
-        """The node of each array."""
-
-    # ---- inputs and outputs
-
-    def input(self, op: str, name: str, value: torch.Tensor, spread: Spread = NUMBER) -> Traced:
-        return Traced(value, self.graph.add(Node(op, (), value.dtype, spread, name)))
-
-    def array(self, name: str, value: torch.Tensor) -> Traced:
-        traced = self.input("array", name, value, self.axes.spread_of_array(value.shape))
-        self.arrays[name] = traced.node
-        return traced
-
-    def new_array(self, name: str, value: Any, like: torch.Tensor) -> int:
-        """Return the node of a new value, which must lie along the same axes as the array."""
-        node, array = self.output(value, like), self.arrays[name]
-        self.graph.place_together([node, array])
-        spread = self.graph.nodes[node].spread
-        if spread not in (NUMBER, self.graph.nodes[array].spread):
-            raise Refused(f"the new {name} has the right shape, but lies along other axes")
-        return node
-
-    def place_the_rest(self, arrays: Mapping[str, torch.Tensor]) -> None:
-        """Place each vector whose axis is still unknown along any axis of its length."""
-        for name, node in self.arrays.items():
-            spread = self.graph.nodes[node].spread
-            if unknown(spread):
-                self.graph.place(spread, self.axes.some_axis(arrays[name].numel()))
-
-    def output(self, value: Any, like: torch.Tensor) -> int:
-        if not isinstance(value, Traced):
-            raise Refused(f"a result is no tensor but {value!r}")
-        if value.shape != like.shape:
-            raise Refused(f"a result has the shape {tuple(value.shape)}, not {tuple(like.shape)}")
-        return self.cast(value.node, like.dtype)
-
-    def total(self, value: Any) -> Traced:
-        """Mark a number to be summed over all items."""
-        node = self.operand(value)
-        if self.graph.nodes[node].spread:
-            raise Refused("a total of an array; sum it first")
-        return self.traced(Node("total", (node,), value.dtype, NUMBER), value)
-
-    # ---- operations
-
-    def traced(self, node: Node, like: torch.Tensor, literal: float | None = None) -> Traced:
-        return Traced(like, self.graph.add(node, literal))
-
-    def literal(self, value: float, dtype: torch.dtype) -> int:
-        return self.graph.add(Node("literal", (), dtype, NUMBER), float(value))
-
-    def cast(self, node: int, dtype: torch.dtype) -> int:
-        old = self.graph.nodes[node]
-        if old.dtype == dtype:
-            return node
-        return self.graph.add(Node("cast", (node,), dtype, old.spread))
-
-    def operand(self, value: Any) -> int:
-        if isinstance(value, Traced):
-            return value.node
-        if isinstance(value, bool | int | float):
-            return self.literal(value, torch.float64)
-        if isinstance(value, torch.Tensor):
-            raise Refused("the function reads a tensor that is not among its arguments")
-        raise Refused(f"an operand is {type(value).__name__}")
+class _Tracer(Nodes):
+    """The operations of a function, as nodes."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        name = func._schema.name.removeprefix("aten::")
+        name = func._schema.name.removeprefix("aten::").removeprefix("keras_optim::")
         if name == "lift_fresh" and not isinstance(args[0], Traced):
             return self.number(args[0])
         if name == "_local_scalar_dense":
@@ -168,6 +100,8 @@ class _Tracer(TorchDispatchMode):
             return self.reduce(name, args, result)
         if name in ("all", "any"):
             return self.quantified(name, args, result)
+        if name in RANDOM:
+            return self.random(name, args, result)
         if name == "clamp":
             return self.clamp(args, kwargs, result)
         return self.operation(name, args, kwargs, metas, result)
@@ -205,6 +139,8 @@ class _Tracer(TorchDispatchMode):
         value = args[0]
         if not result.dtype.is_floating_point:
             raise Refused(f"{name} of integers")
+        if result.dtype in DTYPES:
+            raise Refused(f"{name} in half precision")
         if self.nothing_to_reduce(value, result):
             return Traced(result, self.cast(value.node, result.dtype))
         node = self.reduced(name, value.node, args, result)
@@ -245,6 +181,19 @@ class _Tracer(TorchDispatchMode):
         answer = Node(compared, operands, torch.bool, count.spread, computed_in=torch.float32)
         return self.traced(answer, result)
 
+    def random(self, name: str, args: Sequence[Any], result: torch.Tensor) -> Traced:
+        """Round at random, by the place of the element."""
+        value, t, number, *keys = args
+        if any(isinstance(key, torch.Tensor) for key in keys):
+            raise Refused(f"{name} of some elements")
+        numbers = [self.operand(v) for v in (value, t, number)]
+        spread = self.graph.nodes[numbers[0]].spread
+        others = {self.graph.nodes[i].spread for i in numbers[1:]}
+        if spread not in (NUMBER, ELEMENT) or not others <= {NUMBER, spread} or t.numel() != 1:
+            raise Refused(f"{name} of some axes")
+        literals = [self.literal(key, torch.float64) for key in keys[:2]]
+        return self.traced(Node(name, (*numbers, *literals), result.dtype, spread), result)
+
     def clamp(self, args: Any, kwargs: Any, result: torch.Tensor) -> Any:
         value = args[0]
         low, high = (*args[1:], None, None)[:2]
@@ -281,6 +230,8 @@ class _Tracer(TorchDispatchMode):
         if operation.compares:
             kinds = [m for m in metas if not isinstance(m, bool)]
             computed_in = kinds[0].dtype if len(kinds) == 1 else torch.result_type(*kinds)
+        if name not in MOVES and not DTYPES.keys().isdisjoint((computed_in, result.dtype)):
+            raise Refused(f"{name} in half precision")
         kind = _kind(computed_in or result.dtype)
         if kind not in operation.kinds:
             raise Refused(f"{name} of {computed_in or result.dtype}")

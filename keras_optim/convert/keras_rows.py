@@ -18,15 +18,13 @@ from keras_optim.algorithms.nadamw import NadamW
 from keras_optim.algorithms.rmsprop import RMSprop
 from keras_optim.algorithms.sgd import SGD
 from keras_optim.algorithms.sgdw import SGDW
-from keras_optim.arguments.ranges import DECAY_OPTIONS, OPTION_DEFAULTS
+from keras_optim.arguments.ranges import DECAY_OPTIONS, OPTION_DEFAULTS, PRECISION
 from keras_optim.convert.counterparts import Array, Library, Row, Slot
 from keras_optim.convert.states import folded, without_axis
 
-_COMMON = {
-    name: name
-    for name in ("learning_rate", *OPTION_DEFAULTS)
-    if name not in ("name", *DECAY_OPTIONS)
-}
+_OURS = ("name", *DECAY_OPTIONS, *PRECISION)
+_OPTIONS = (name for name in OPTION_DEFAULTS if name not in _OURS)
+_COMMON = {name: name for name in ("learning_rate", *_OPTIONS)}
 _UNDECAYED = {name: name for name in _COMMON if name != "weight_decay"}
 
 

@@ -16,6 +16,7 @@ from keras_optim.contract import innermost
 from keras_optim.engine import distribution, sparse_rows, validation
 from keras_optim.engine.optimizer_state import state_of
 from keras_optim.engine.second_pass import Offer, begun, missing, offer_of, offered
+from keras_optim.engine.storing import Now, at_random, streams
 from keras_optim.numerics import either
 from keras_optim.tensors import Tensor, no_gradients, saturated, tensor, unconverted, widened
 from keras_optim.trees import INNER, Tree
@@ -62,7 +63,7 @@ def _look(optimizer: Any, variables: Sequence[Any], moving: list[int], offer: Of
     due = (t - 1) % rule.second_period == 0
     if batches := optimizer.gradient_accumulation_steps:  # the last batch of a step stands for all
         due = ops.logical_and(due, (tensor(keras_private.iterations(optimizer)) + 1) % batches == 0)
-    slots, states = [], []
+    slots, states, moments = [], [], []
     targets: dict[str, Any] = {}
     for place in moving:
         i = keras_private.index_of(optimizer, variables[place])
@@ -71,17 +72,21 @@ def _look(optimizer: Any, variables: Sequence[Any], moving: list[int], offer: Of
             names, state = names[INNER], state[INNER]
         slots.append({name: optimizer.state.slots[i][names[name]] for name in rule.observed})
         states.append(state)
+        ats = streams(optimizer, {f"observed {n}": slot for n, slot in slots[-1].items()})
+        moments.append((ats, Now(t, i)))
         targets |= {f"{name} {place}": slot for name, slot in slots[-1].items()}
 
     def looked() -> dict[str, Tensor]:
         seen = _seen(rule, variables, dict(zip(moving, states, strict=True)), t, offer)
         found: dict[str, Tensor] = {}
-        for place, state, of_variable in zip(moving, states, slots, strict=True):
+        for place, state, of_variable, (ats, now) in zip(
+            moving, states, slots, moments, strict=True
+        ):
             new = rule.observe(seen[place], widened(variables[place]), state, t)
-            found |= {
-                f"{name} {place}": ops.cast(_all_finite_or(new[name], state[name]), slot.dtype)
-                for name, slot in of_variable.items()
-            }
+            for name, slot in of_variable.items():
+                value, at = _all_finite_or(new[name], state[name]), ats.get(f"observed {name}")
+                value = value if at is None else at_random(value, "bfloat16", at, now)
+                found[f"{name} {place}"] = ops.cast(value, slot.dtype)
         return found
 
     kept = {name: tensor(slot) for name, slot in targets.items()}

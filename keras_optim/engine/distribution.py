@@ -26,9 +26,14 @@ def replicated(variable: Any, rank: int) -> Any:
 def spread_like(variable: Any, initializer: Any) -> Callable[..., Tensor]:
     """Make an initializer return values that can be added to `variable`, see `alike`."""
     initializer = keras.initializers.get(initializer)
-    if not spread(native_value(variable)):
+    if not is_dtensor(native_value(variable)):
         return initializer
-    return lambda shape, dtype=None: alike(native_value(variable), initializer(shape, dtype=dtype))
+
+    def spread(shape: Any, dtype: Any = None) -> Tensor:
+        return alike(native_value(variable), initializer(shape, dtype=dtype))
+
+    spread.kept_in = getattr(initializer, "kept_in", None)  # type: ignore[attr-defined]
+    return spread
 
 
 def alike(reference: Tensor, value: Tensor) -> Tensor:
@@ -36,7 +41,7 @@ def alike(reference: Tensor, value: Tensor) -> Tensor:
 
     It lies over the devices as `reference` does; of another shape, it is whole on each of them.
     """
-    if not spread(reference) or spread(value):
+    if not is_dtensor(reference) or is_dtensor(value):
         return value
     from torch.distributed.tensor import Replicate, distribute_tensor
 
@@ -48,7 +53,16 @@ def alike(reference: Tensor, value: Tensor) -> Tensor:
 
 def whole(value: Tensor) -> Tensor:
     """Return all of a DTensor, on each device; another tensor as it is."""
-    return value.full_tensor() if spread(value) else value
+    return value.full_tensor() if is_dtensor(value) else value
+
+
+def on_parts(function: Callable[..., Tensor], *values: Tensor) -> Tensor:
+    """Return a function of DTensors that each device computes from its own parts of them."""
+    first: Any = values[0]
+    part = function(*(value.to_local() for value in values))
+    return type(first).from_local(
+        part, first.device_mesh, first.placements, shape=first.shape, stride=first.stride()
+    )
 
 
 def on_whole_tensors(directed: Directed) -> Directed:
@@ -59,7 +73,7 @@ def on_whole_tensors(directed: Directed) -> Directed:
     """
 
     def whole_directed(self: Any, g: Tensor, s: Any, t: Tensor) -> tuple[Tensor, Any]:
-        if not spread(g):
+        if not is_dtensor(g):
             return directed(self, g, s, t)
         direction, new = directed(self, whole(g), {n: whole(v) for n, v in s.items()}, whole(t))
         return alike(g, direction), {name: alike(s[name], value) for name, value in new.items()}
@@ -105,7 +119,7 @@ def assign(optimizer: Any, values: Sequence[tuple[Any, Tensor]]) -> None:
     """Give each variable its new value; under `tf.distribute`, its copy on each replica."""
     if BACKEND != "tensorflow" or not tf().distribute.has_strategy():
         for variable, value in values:
-            value = value if spread(native_value(variable)) else whole(value)
+            value = value if is_dtensor(native_value(variable)) else whole(value)
             optimizer.assign(variable, value)
         return
     variables = [native_value(variable) for variable, _ in values]
@@ -245,6 +259,6 @@ def processes() -> int:
     return 1
 
 
-def spread(value: Any) -> bool:
-    """Whether a tensor is a DTensor, of which each device holds a part."""
+def is_dtensor(value: Any) -> bool:
+    """Whether a tensor of PyTorch lies over several devices."""
     return BACKEND == "torch" and hasattr(value, "placements")

@@ -1,6 +1,6 @@
 """The state of a built optimizer, and the dict `s` in which a rule sees it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,11 +9,16 @@ from keras import ops
 
 from keras_optim import keras_private
 from keras_optim.arguments.ranges import WeightDecay
-from keras_optim.tensors import BACKEND, HALF, Tensor, jax, tensors, wide, widened
+from keras_optim.engine.storing import COMPENSATION, Stored, stored_by, streams
+from keras_optim.rounding import Stream
+from keras_optim.tensors import Tensor, tensors, widened
 from keras_optim.trees import INNER, Tree, flat_names, mapped, merged, nested
 from keras_optim.variables.decay import decay_of
 
-_TAKEN = ("average", "gradient_accumulator", "iteration", "learning_rate", "format", "algorithm")
+_TAKEN = (
+    *("average", "gradient_accumulator", "iteration", "learning_rate", "format", "algorithm"),
+    COMPENSATION,
+)
 """Names in files that no state of a rule may have."""
 
 
@@ -25,6 +30,16 @@ class Fixed:
     """The flat names of its slots."""
     constants: Tree
     """Its constants, its weight decay, and the function that returns stored values."""
+    streams: Mapping[str, Stream] = field(default_factory=dict)
+    """The random bits for its slots that are kept in bfloat16, by flat names."""
+    number: int = 0
+    """Its place among the variables of the optimizer."""
+
+    @property
+    def rounds_at_random(self) -> bool:
+        """Whether its weight or a slot is rounded at random."""
+        stored: Stored | None = self.constants["stored"]
+        return bool(self.streams) or (stored is not None and stored.rounding == "stochastic")
 
     def state(self, slots: dict[str, Tensor], *others: Tree) -> Tree:
         """Return the dict `s`: the slots, given by flat names, the constants, and `others`."""
@@ -55,36 +70,6 @@ class OptimizerState:
         """Return the variables of the shared state that belongs to `rule`, by its own names."""
         names = next(names for owner, names in self.owners if owner is rule)
         return {name: self.shared[flat] for name, flat in names.items()}
-
-
-@dataclass(frozen=True)
-class Stored:
-    """The storing of a value in a variable: it is rounded, and brought within the constraint."""
-
-    dtype: str
-    constraint: Callable[[Tensor], Tensor] | None
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return the stored value of `x`, in the dtype of `x`."""
-        kept = ops.cast(x, self.dtype)
-        if self.dtype in HALF and BACKEND == "jax":
-            # XLA may leave out a cast to a narrower dtype and back.
-            kept = jax().lax.optimization_barrier(kept)
-        return ops.cast(kept if self.constraint is None else self.constraint(kept), x.dtype)
-
-    def unrounded(self) -> "Stored | None":
-        """Return the constraint alone, for a value that is kept in the precision of slots."""
-        return self.constraint and Stored(wide(self.dtype) or "float32", self.constraint)
-
-    def __hash__(self) -> int:
-        return hash((self.dtype, id(self.constraint)))
-
-
-def stored_by(variable: Any) -> Stored | None:
-    """Return the function by which `variable` stores values; `None`: it stores them as they are."""
-    dtype = keras.backend.standardize_dtype(variable.dtype)
-    constraint = getattr(variable, "constraint", None)
-    return Stored(dtype, constraint) if constraint is not None or dtype in HALF else None
 
 
 def slot_names(starts: Tree) -> Tree:
@@ -143,7 +128,15 @@ def fixed(optimizer: Any, indices: Sequence[int]) -> list[Fixed]:
     return [
         Fixed(
             state.slot_names[i],
-            with_options(optimizer, state.constants[i], decay, paths[i], stored_by(variables[i])),
+            with_options(
+                optimizer,
+                state.constants[i],
+                decay,
+                paths[i],
+                stored_by(optimizer, variables[i]),
+            ),
+            streams(optimizer, state.slots[i]),
+            i,
         )
         for i in indices
     ]
@@ -176,4 +169,5 @@ def state_of(optimizer: Any, i: int, **slots: Tensor) -> Tree:
     shared = nested(shared_now(optimizer, asking=False), shared_names(optimizer))
     shared = mapped(lambda v: ops.cast(v, x.dtype), shared)
     [known] = fixed(optimizer, [i])
-    return known.state({**tensors(state.slots[i]), **slots}, shared)
+    held = {name: widened(v, like=x) for name, v in {**tensors(state.slots[i]), **slots}.items()}
+    return known.state(held, shared)

@@ -10,13 +10,16 @@ from keras import ops
 from keras_optim import keras_private
 from keras_optim.engine import norms, rule
 from keras_optim.engine.optimizer_state import Fixed
-from keras_optim.tensors import saturated
+from keras_optim.engine.variable_step import sum_of
+from keras_optim.tensors import saturated, widened
 
 Tensor = Any
 Tensors = Mapping[str, Tensor]
 Total = Callable[[Tensor], Tensor]
 SLOT, SHARED = "slot_", "shared_"
 """Prefixes of the names of slots in an item, and of the rule's state in `shared`."""
+NUMBER = "number"
+"""The name in an item of the variable's place among all, if it is no constant."""
 
 
 def whole_apply(optimizer: Any, full: bool) -> Callable[..., Any]:
@@ -41,7 +44,7 @@ def whole_apply(optimizer: Any, full: bool) -> Callable[..., Any]:
         new_items, new_shared = [dict(item) for item in items], dict(shared)
         iterations = shared["iterations"]
         count = iterations // period if period > 1 else iterations
-        gs = [_unscaled(optimizer, item["g"]) for item in items]
+        gs = [_unscaled(optimizer, widened(item["g"])) for item in items]
         if period > 1:
             gs = [g + item["accumulator"] for g, item in zip(gs, items, strict=True)]
             for g, new in zip(gs, new_items, strict=True):
@@ -51,7 +54,7 @@ def whole_apply(optimizer: Any, full: bool) -> Callable[..., Any]:
             own = _named(shared, SHARED)
             if optimizer._recording:
                 own |= norms.of_gradients(optimizer._recording, gs, total)
-            changes, slots, own = rule.step_all(
+            changes, written, slots, own = rule.step_all(
                 optimizer,
                 _clipped(optimizer, gs, total),
                 [item["x"] for item in items],
@@ -61,10 +64,11 @@ def whole_apply(optimizer: Any, full: bool) -> Callable[..., Any]:
                 shared["rate"],
                 fixed,
                 total,
+                [(item.get(NUMBER, f.number), None) for item, f in zip(items, fixed, strict=True)],
             )
-            for new, change, kept in zip(new_items, changes, slots, strict=True):
-                new["x"] = ops.cast(new["x"] + change, new["x"].dtype)
-                new |= {f"{SLOT}{name}": value for name, value in kept.items()}
+            for new, change, value, kept in zip(new_items, changes, written, slots, strict=True):
+                new["x"] = value.pop("x") if value else sum_of(new["x"], change)
+                new |= {f"{SLOT}{name}": v for name, v in (kept | value).items()}
             new_shared |= {f"{SHARED}{name}": own[name] for name in _named(shared, SHARED)}
         if optimizer.use_ema:
             for new in new_items:
@@ -122,9 +126,9 @@ def _clipped(optimizer: Any, gs: Sequence[Tensor], total: Total) -> Sequence[Ten
 
 def averaged(optimizer: Any, x: Tensor, average: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
     """Return a variable and its average after `use_ema`, in step number `count` from 0."""
-    started = ops.cast(ops.not_equal(count, 0), x.dtype)
+    started = ops.cast(ops.not_equal(count, 0), average.dtype)
     momentum = started * optimizer.ema_momentum
-    average = momentum * average + (1 - momentum) * x
+    average = momentum * average + (1 - momentum) * ops.cast(x, average.dtype)
     if period := optimizer.ema_overwrite_frequency:
-        x = ops.where((count + 1) % period == 0, average, x)
+        x = ops.where((count + 1) % period == 0, ops.cast(average, x.dtype), x)
     return x, average

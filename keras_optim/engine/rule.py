@@ -6,15 +6,19 @@ all-reduce.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from keras import ops
 
 from keras_optim.engine import norms
 from keras_optim.engine.optimizer_state import Fixed, shared_names
 from keras_optim.engine.tensorflow_memory import Turns
+from keras_optim.engine.variable_step import VariableStep
 from keras_optim.tensors import Tensor, widened
 from keras_optim.trees import Tree, flattened, mapped, merged, nested
+
+Places: TypeAlias = tuple[Any, Tensor | None]
+"""The number of a variable, and those of its elements if not all are present."""
 
 
 def step_all(
@@ -27,20 +31,29 @@ def step_all(
     lr: Tensor,
     fixed: Sequence[Fixed],
     total: Callable[[Tensor], Tensor] = lambda value: value,
-) -> tuple[list[Tensor], list[dict[str, Tensor]], dict[str, Tensor]]:
-    """Return the changes, new slots and new shared state of one step of `rule`. Pure.
+    places: Sequence[Places] | None = None,
+) -> tuple[list[Tensor], list[dict[str, Tensor]], list[dict[str, Tensor]], dict[str, Tensor]]:
+    """Return changes, written weights, new slots and new shared state of a step of `rule`. Pure.
 
     Gradients, variables and slots that are narrower than float32 are raised to it. So are the
-    results, which are cast when they are stored. `total` sums a number over all variables, if the
-    lists hold some of many. Slots and shared state have flat names.
+    changes. Slots that are kept in bfloat16 are rounded to it. For weights that are not rounded to
+    nearest, the new value is under `x`, perhaps with a compensation; else the dict is empty, and
+    the caller adds the change. Slots and shared state have flat names. `total` sums a number over
+    all variables, if the lists hold some of many. `places` says where each variable and its
+    elements are among all; without it, `fixed` does.
     """
     gs, xs = [widened(g, like=x) for g, x in zip(gs, xs, strict=True)], [widened(x) for x in xs]
     rates = [ops.cast(lr, x.dtype) for x in xs]
+    where = [(one.number, None) for one in fixed] if places is None else places
+    steps = [
+        VariableStep(one, x, slots, t, *at)
+        for one, x, slots, at in zip(fixed, xs, states, where, strict=True)
+    ]
     names = shared_names(rule)
     seen = nested(shared, names)
 
     def state(i: int, *more: Tree) -> Tree:
-        return fixed[i].state(states[i], *(_cast(tree, xs[i]) for tree in (seen, *more)))
+        return steps[i].state(*(_cast(tree, xs[i]) for tree in (seen, *more)))
 
     sums: Tree = {}
     carried: list[Tree] = []
@@ -55,14 +68,16 @@ def step_all(
     ss = [merged(state(i, passing), carry) for i, carry in enumerate(carried)]
     ss = rule.together(gs, ss, t)
     changes, new_states, turns = list(xs), list(states), Turns()
+    written: list[dict[str, Tensor]] = [{} for _ in xs]
     for i in reversed(range(len(xs))):
         with turns.of(xs[i], states[i]):
             changes[i], new = rule.step(gs[i], xs[i], ss[i], t, rates[i])
-            new_states[i] = flattened(new, fixed[i].names)
+            new_states[i] = steps[i].new_slots(new)
+            written[i] = steps[i].written(changes[i])
         turns.end(changes[i])
     if norms.STEPS in shared and rule._recording:
         shared = {**shared, **norms.noted(rule._recording, shared, changes, lr, total)}
-    return changes, new_states, shared
+    return changes, written, new_states, shared
 
 
 def _cast(tree: Tree, x: Tensor) -> Tree:

@@ -14,6 +14,7 @@ from keras_optim.engine import (
 )
 from keras_optim.engine.optimizer_state import fixed, shared_now
 from keras_optim.engine.rule import step_all
+from keras_optim.rounding import places
 from keras_optim.tensors import (
     BACKEND,
     Tensor,
@@ -120,7 +121,7 @@ def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning
             for slots, g in zip(states, grads, strict=True)
         ]
         old_shared = shared_now(optimizer)
-        changes, new_states, new_shared = step_all(
+        changes, written, new_states, new_shared = step_all(
             optimizer,
             [g.values if isinstance(g, sparse_rows.Rows) else g for g in grads],
             old_xs,
@@ -129,6 +130,15 @@ def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning
             saturated(tensor(optimizer.iterations) + 1),
             tensor(learning_rate),
             fixed(optimizer, indices),
+            places=[
+                (
+                    i,
+                    places(tuple(x.shape), rows=g.indices)
+                    if isinstance(g, sparse_rows.Rows)
+                    else None,
+                )
+                for i, x, g in zip(indices, variables, grads, strict=True)
+            ],
         )
         values = [
             (v, new_shared[name])
@@ -136,10 +146,12 @@ def run(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], learning
             if new_shared[name] is not old_shared[name]
         ]
         for i, (gradient, x) in enumerate(zip(grads, variables, strict=True)):
-            old, kept = old_states[i], new_states[i]
+            old, kept = old_states[i], new_states[i] | written[i]
             new = [(v, kept[name]) for name, v in states[i].items() if kept[name] is not old[name]]
             few = isinstance(gradient, sparse_rows.Rows)
-            if few or not distribution.add(optimizer, x, changes[i]):
+            if written[i]:
+                new.append((x, written[i]["x"]))
+            elif few or not distribution.add(optimizer, x, changes[i]):
                 new.append((x, widened(old_xs[i]) + changes[i]))
             if few:
                 for variable, value in new:

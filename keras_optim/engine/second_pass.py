@@ -164,7 +164,7 @@ def probed(optimizer: Any, grads: Sequence[Any], variables: Sequence[Any]) -> li
     dense = [shaped(sparse_rows.dense(grads[i]), variables[i]) for i in moving]
     dense = dense if scale is None else [widened(g) / scale for g in dense]
     state = optimizer.state
-    offsets, _, _ = step_all(
+    offsets, *_ = step_all(
         _Probing(optimizer),
         distribution.summed(optimizer, dense),
         [points[i] for i in moving],

@@ -172,9 +172,12 @@ def values(holders: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _convertible(g: Any, x: Tensor) -> bool:
+    """Whether a gradient can be copied into the dtype of its half or single-precision variable."""
+    half = x.dtype in (torch.bfloat16, torch.float16)  # a wider gradient keeps its precision
     if isinstance(g, torch.Tensor):
-        return bool(g.is_floating_point() and g.device == x.device)
-    return isinstance(g, np.ndarray) and g.dtype.kind == "f"
+        fits = g.dtype == x.dtype if half else g.is_floating_point()
+        return bool(fits and g.device == x.device)
+    return isinstance(g, np.ndarray) and g.dtype.kind == "f" and not half
 
 
 def _plain(g: Any, x: Tensor) -> Any:

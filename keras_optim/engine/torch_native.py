@@ -22,7 +22,7 @@ import torch
 
 from keras_optim import codegen, keras_private, tensors
 from keras_optim.engine import optimizer_state
-from keras_optim.engine.pipeline import SHARED, holders_of, of_one_variable, whole_apply
+from keras_optim.engine.pipeline import NUMBER, SHARED, holders_of, of_one_variable, whole_apply
 from keras_optim.engine.torch_binding import Bound, values
 
 Tensor = Any
@@ -122,7 +122,8 @@ class Step:
         self.optimizer = optimizer
         self.variables = list(keras_private.trainable_variables(optimizer))
         self.index = {id(v): i for i, v in enumerate(self.variables)}
-        self.kept = [_kept(optimizer, i) for i in range(len(self.variables))]
+        self.fixed = optimizer_state.fixed(optimizer, range(len(self.variables)))
+        self.kept = [_kept(optimizer, i, one) for i, one in enumerate(self.fixed)]
         self.shared = {f"{SHARED}{name}": v for name, v in optimizer.state.shared.items()}
         self.shared["iterations"] = keras_private.iterations(optimizer)
         self.constraints = [v.constraint for v in self.variables]
@@ -137,7 +138,6 @@ class Step:
         """Rates of rules inside for which each step asks."""
         self.calls: dict[tuple[int, ...], Bound] = {}
         self.function = whole_apply(optimizer, full)
-        self.fixed = optimizer_state.fixed(optimizer, range(len(self.variables)))
         arrays = [values(kept) for kept in self.kept]
         for item in arrays:
             for name, value in item.items():
@@ -147,7 +147,9 @@ class Step:
     def _compile(self, items: list[dict[str, Tensor]], whole: bool) -> None:
         """Compile a kernel for all variables, or for those whose rule can be traced."""
         function = of_one_variable(self.optimizer, self.full)
-        constants, shared = [vars(one) for one in self.fixed], self.shared_values()
+        # Each item holds its number, so that variables alike but for it share one graph.
+        constants = [{**vars(one), "number": 0} for one in self.fixed]
+        shared = self.shared_values()
         able: Sequence[int] = range(len(items))
         try:
             self.kernel = codegen.Kernel(function, items, constants, shared, leading="g")
@@ -218,12 +220,15 @@ class Step:
         return torch.zeros((), dtype=dtype, device=keras_private.value(self.variables[0]).device)
 
 
-def _kept(optimizer: Any, i: int) -> dict[str, Any]:
+def _kept(optimizer: Any, i: int, fixed: optimizer_state.Fixed) -> dict[str, Any]:
     """Return the Keras variables that belong to the variable with index `i`."""
     x = keras_private.trainable_variables(optimizer)[i]
     if getattr(x, "overwrite_with_gradient", False):
         raise codegen.Refused(f"{x.path} is overwritten with its gradient")
-    return holders_of(optimizer, i)
+    held = holders_of(optimizer, i)
+    if fixed.rounds_at_random:
+        held[NUMBER] = keras.Variable(i, dtype="int32", trainable=False, name=NUMBER)
+    return held
 
 
 def _refuse_what_is_overridden(optimizer: Any, base: type) -> None:

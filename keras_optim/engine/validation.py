@@ -111,3 +111,33 @@ def _listed(owner: str, name: str, values: Any, members: str) -> list[Any]:
             f"{owner}: `{name}` must be a list of {members}. Received: a {type(values).__name__}"
         )
     return list(values)
+
+
+def check_precision(optimizer: Any) -> None:
+    """Refuse options that would leave the compensation of a weight wrong.
+
+    Raises:
+        ValueError: Keras is to overwrite weights, without the bits that their rounding lost.
+    """
+    overwrites = optimizer.use_ema and optimizer.ema_overwrite_frequency
+    if optimizer.weight_rounding == "kahan" and overwrites:
+        raise ValueError(
+            f"{type(optimizer).__name__}: `ema_overwrite_frequency` must be None with "
+            'weight_rounding="kahan", because Keras overwrites the weights without their '
+            "compensation. Put keras_optim.EMA around the optimizer instead, or use "
+            f'weight_rounding="stochastic". Received: ema_overwrite_frequency='
+            f"{optimizer.ema_overwrite_frequency}"
+        )
+
+
+def check_before_build(optimizer: Any, name: str) -> None:
+    """Refuse to set an option that decides which state is kept, after it was created.
+
+    Raises:
+        ValueError: the optimizer is built.
+    """
+    if optimizer.built and name != "rounding_seed":
+        raise ValueError(
+            f"{type(optimizer).__name__}: `{name}` must be set before the optimizer is built, "
+            "because its state is created then."
+        )

@@ -22,7 +22,7 @@ from keras_optim.engine.distribution import alike, whole
 from keras_optim.engine.optimizer_state import named_rules, own_rates, shared_names
 from keras_optim.formatting import shown
 from keras_optim.state import evaluation_weights
-from keras_optim.tensors import BACKEND, eagerly, tensor
+from keras_optim.tensors import BACKEND, array_of, eagerly, tensor
 from keras_optim.trees import flattened
 
 FORMAT = 1
@@ -58,7 +58,7 @@ def save(optimizer: Any, store: Any) -> None:
     named, kept = named_state(optimizer), evaluation_weights.kept_state(optimizer)
     named = {name: v for name, v in named.items() if evaluation_weights.PREFIX + name not in kept}
     for name, variable in (named | kept).items():
-        store[name] = ops.convert_to_numpy(whole(tensor(variable)))
+        store[name] = array_of(whole(tensor(variable)))
     for name, value in optimizer._awaited.items():
         store[name] = value
 

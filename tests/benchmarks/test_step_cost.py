@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.step_cost import __main__, contenders, report, shapes, timing
+from benchmarks.step_cost import __main__, contenders, precisions, report, shapes, timing
 from benchmarks.step_cost.other_libraries import COMPILED
 from tests.conftest import BACKEND, one_backend
 
@@ -118,3 +118,14 @@ def test_functions_take_turns():
         times = timing.take_turns(steps, rounds=3)
     assert "".join(calls).endswith("ababab")
     assert all(len(values) == 3 and math.isfinite(values.sum()) for values in times.values())
+
+
+@one_backend
+def test_precisions_of_one_step_are_compared(monkeypatch, capsys):
+    monkeypatch.setattr(precisions, "SIZE", 100)
+    monkeypatch.setenv("KERAS_OPTIM_TORCH", "auto")
+    monkeypatch.setattr("sys.argv", ["precisions", "--rounds", "2"])
+    precisions.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(precisions.ROWS) * len(precisions.ALGORITHMS)
+    assert all(line.endswith("1.00") for line in lines if " float32  " in line)

@@ -68,10 +68,9 @@ def test_refused(name):
         graph(function)
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.complex64])
-def test_refused_types(dtype):
+def test_refused_types():
     with pytest.raises(Refused, match="of the type"):
-        write([graph(lambda x, s, total: x + x, dtype=dtype)])
+        write([graph(lambda x, s, total: x + x, dtype=torch.complex64)])
 
 
 def test_refused_together():
@@ -92,8 +91,6 @@ def test_refused_together():
         write(steps(lambda x, a, c, total: total(x.sum()) if c > 1 else a))
     with pytest.raises(Refused, match="no items were given"):
         write([])
-    with pytest.raises(Refused, match="has several types"):
-        write([graph(lambda x, s, t: x), graph(lambda x, s, t: x, dtype=torch.float64)])
 
 
 def test_shapes_and_constants_decide_as_they_do_without():

@@ -28,6 +28,7 @@ def test_data_parallel_and_model_parallel(tmp_path):
     assert found["misplaced"] == []
     assert {case for case, slots in found["sharded"].items() if not slots} == WITHOUT_SLOTS
     assert wrong(found["large"]) == {}
+    assert set(found["rounded"].values()) == {0.0}
 
 
 def test_two_processes(tmp_path):

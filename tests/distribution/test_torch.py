@@ -18,5 +18,6 @@ def test_two_processes(tmp_path):
     assert set(found["data"]) == set(found["sharded"]) == set(REPLICATED)
     assert wrong(found["keras"]) == {}
     assert found["without the recipe"] > 1e-3  # else Keras has mended it: mend the page
+    assert set(found["rounded"].values()) == {0.0}
     assert wrong(found["saved"]) == {}
     assert "GradientNoise: `seed` must be given" in found["noise without a seed"]

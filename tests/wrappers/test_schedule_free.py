@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_optim
-from keras_optim.engine.optimizer_state import Stored
+from keras_optim.engine.storing import Stored
 from tests.conftest import one_backend
 from tests.engine.test_stored_weights import STEPS as TRACK
 from tests.engine.test_stored_weights import OnSphere, Within, constrained, walk

@@ -8,16 +8,21 @@ from tests.support.xla import QUICK, flags
 os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count=8 {flags(QUICK)}"
 
 import jax
+import keras
+import numpy as np
 from keras.distribution import (
     DataParallel,
     DeviceMesh,
     LayoutMap,
     ModelParallel,
+    TensorLayout,
+    distribute_tensor,
     set_distribution,
 )
 from keras.src.backend.jax import core
 
 from tests.distribution import problem
+from tests.distribution import rounded as rounding_cases
 
 
 def model_parallel():
@@ -77,11 +82,32 @@ def of_large_weights(case):
     return misplaced(network.optimizer) or found
 
 
+def rounded(case):
+    """Steps of sharded weights, rounded at random: the largest difference from one device."""
+    ends = []
+    for distribution in (None, model_parallel()):
+        set_distribution(distribution)
+        try:
+            named = zip(("dense/kernel", "conv/bias", "scale"), rounding_cases.STARTS, strict=True)
+            dtype = rounding_cases.dtype(case)
+            xs = [keras.Variable(x, dtype=dtype, name=name.replace("/", "_")) for name, x in named]
+            if distribution:
+                for x, axes in zip(xs, (("model", None), ("model",), ()), strict=True):
+                    x._layout = TensorLayout(axes, distribution.device_mesh)
+                    x.assign(distribute_tensor(x.value, x._layout))
+            ends.append([np.asarray(v.value, "float64") for v in rounding_cases.stepped(case, xs)])
+            assert not distribution or lies(xs[0]) == ("model", None)
+        finally:
+            set_distribution(None)
+    return problem.difference(*ends)
+
+
 if __name__ == "__main__":
     found = {"data": {}, "model": {}, "misplaced": [], "sharded": {}}
     for case in problem.CASES:
         if error := problem.tried(compared, case, found):
             found["model"][case] = error
     found["large"] = {n: problem.tried(of_large_weights, n) for n in ("adafactor", "ftrl")}
+    found["rounded"] = {case: problem.tried(rounded, case) for case in rounding_cases.OPTIONS}
     problem.run_examples("JAX")
     print(json.dumps(found))

@@ -12,12 +12,13 @@ import torch
 import torch.distributed
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor
+from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 import keras_optim
 from keras_optim.engine import norms
 from tests.distribution import problem
+from tests.distribution import rounded as rounding_cases
 from tests.support import passes
 
 
@@ -41,7 +42,7 @@ def trained(network, weights, rule, rows, follow=lambda: None):
 
 def whole(variable):
     value = variable.value.detach()
-    return (value.full_tensor() if isinstance(value, DTensor) else value).numpy().astype("float64")
+    return (value.full_tensor() if isinstance(value, DTensor) else value).double().numpy()
 
 
 def alone(case):
@@ -132,6 +133,24 @@ def saved(case):
     return problem.difference(*numbers)
 
 
+def rounded(case):
+    """Steps of sharded weights, rounded at random: the largest difference from one process."""
+    ends = []
+    for sharded in (False, True):
+        xs = []
+        for x in rounding_cases.STARTS[:2]:
+            value = torch.tensor(x, dtype=getattr(torch, rounding_cases.dtype(case)))
+            spread = distribute_tensor(value, MESH, [Shard(0)]) if sharded else value
+            xs.append(keras.Variable(torch.nn.Parameter(spread), name=f"x{len(xs)}"))
+
+        def spread_like(g, x):
+            return distribute_tensor(g, MESH, x.value.placements)
+
+        found = rounding_cases.stepped(case, xs, *([spread_like] if sharded else []))
+        ends.append([whole(v) for v in found])
+    return problem.difference(*ends)
+
+
 KERAS = ("adam", "adafactor", "lamb", "global_clipnorm")
 SAVED = ("adafactor", "skipnonfinite(adam)")
 
@@ -148,6 +167,7 @@ if __name__ == "__main__":
         "sharded": {case: problem.tried(fully_sharded, case) for case in problem.REPLICATED},
         "keras": {case: problem.tried(fully_sharded_keras, case) for case in KERAS},
         "without the recipe": problem.tried(keras_without_the_recipe, "adam"),
+        "rounded": {case: problem.tried(rounded, case) for case in rounding_cases.OPTIONS},
         "saved": {case: problem.tried(saved, case) for case in SAVED},
         "noise without a seed": problem.tried(keras_optim.GradientNoise, keras_optim.SGD()),
     }
