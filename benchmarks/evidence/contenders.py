@@ -19,6 +19,8 @@ class Contender:
     tuned: bool = True
     decays: bool = True
     """Whether the rate falls to zero after the warmup."""
+    policy: str = "float32"
+    """Keras's dtype policy of the model."""
 
 
 BLOCK = 128
@@ -26,15 +28,11 @@ BLOCK = 128
 
 
 def _ademamix(steps: int) -> Any:
-    return keras_optim.AdEMAMix(beta_3=0.999, alpha_warmup=steps, beta_3_warmup=steps)
+    return keras_optim.AdEMAMix(beta_3=0.99, alpha_warmup=steps, beta_3_warmup=steps)
 
 
-def _sam(steps: int) -> Any:
-    return keras_optim.SAM(keras_optim.AdamW(weight_decay=None))
-
-
-def _asam(steps: int) -> Any:
-    return keras_optim.ASAM(keras_optim.AdamW(weight_decay=None))
+def _around_adamw(wrapper: Any) -> Callable[[int], Any]:
+    return lambda _: wrapper(keras_optim.AdamW(weight_decay=None))
 
 
 BASELINE = "AdamW"
@@ -49,8 +47,10 @@ CONTENDERS = {
         Contender(
             "ScheduleFreeAdamW", 2.5e-3, lambda _: keras_optim.ScheduleFreeAdamW(), decays=False
         ),
-        Contender("SAM(AdamW)", 1e-3, _sam),
-        Contender("ASAM(AdamW)", 1e-3, _asam),
+        Contender("SAM(AdamW)", 1e-3, _around_adamw(keras_optim.SAM)),
+        Contender("ASAM(AdamW)", 1e-3, _around_adamw(keras_optim.ASAM)),
+        Contender("GSAM(AdamW)", 1e-3, _around_adamw(keras_optim.GSAM)),
+        Contender("LookSAM(AdamW)", 1e-3, _around_adamw(keras_optim.LookSAM)),
         # 1e-4 is for language models; the authors advise a rate somewhat below AdamW's.
         Contender("SophiaG", 1e-3, lambda _: keras_optim.SophiaG(seed=0)),
         Contender("SophiaH", 1e-3, lambda _: keras_optim.SophiaH(seed=0)),

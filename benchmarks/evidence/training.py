@@ -50,7 +50,12 @@ class Program:
     def _new(self, seed: int) -> Any:
         """Return a new model, whose weights and dropout masks follow from the seed."""
         keras.utils.set_random_seed(seed)
-        model = self.task.build()
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(self.contender.policy)
+        try:
+            model = self.task.build()
+        finally:
+            keras.config.set_dtype_policy(before)
         model.compile(self.contender.make(self.task.steps), **self.task.objective())
         keras_optim.two_pass(model)
         model.optimizer.build(model.trainable_variables)
@@ -66,6 +71,13 @@ class Program:
             return self.model.train_step((trained, fixed, optimizer, metrics), batch)[1], None
 
         return jax.lax.scan(one, state, (rows, rates))[0]
+
+    @property
+    def bytes_per_weight(self) -> float:
+        """The memory of weights and of their state, without numbers that all of them share."""
+        weights, state = self.model.trainable_variables, self.model.optimizer.state
+        kept = [*weights, *(v for slots in state.slots for v in slots.values())]
+        return sum(v.value.nbytes for v in kept) / sum(v.value.size for v in weights)
 
     def begin(self, seed: int) -> None:
         """Give the model the values of a new one."""
