@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from benchmarks.evidence.contenders import BASELINE
+from benchmarks.report.figures import save
 from benchmarks.report.palette import COLORS, QUIET, SETTINGS
 
 MOST = 6
@@ -19,11 +20,11 @@ def draw(found: Mapping[str, Any], titles: Mapping[str, str], path: Path) -> Non
 
     names = [row["optimizer"] for row in next(iter(found.values()))["rows"]]
     with mpl.rc_context(SETTINGS):
-        figure = Figure(figsize=(5.2 * len(found), 4.6), layout="constrained", dpi=110)
+        figure = Figure(figsize=(5.2 * len(found), 4.6), layout="constrained")
         for axes, (task, one) in zip(figure.subplots(1, len(found)), found.items(), strict=True):
             _panel(axes, one, names)
             axes.set_title(titles[task])
-        figure.savefig(path)
+        save(figure, path)
 
 
 def _panel(axes: Any, one: Mapping[str, Any], names: list[str]) -> None:

@@ -14,13 +14,7 @@ from keras_optim.arguments.ranges import (
     Period,
     Range,
 )
-from keras_optim.matrix import (
-    block_shape,
-    inverse_root,
-    is_matrix,
-    length,
-    transposed,
-)
+from keras_optim.matrix import block_shape, inverse_root, is_matrix, length, transposed
 from keras_optim.numerics import bounded, ema, every, unbias, unbiased_root
 from keras_optim.optimizer import Slots, Tensor
 from keras_optim.tensors import plus_product
@@ -84,7 +78,7 @@ class Shampoo(Blockwise):
 
     memory = 6
     scale_invariant = True
-    exact_slots = ("left_statistic", "right_statistic", "left_root", "right_root")
+    stacked = exact_slots = ("left_statistic", "right_statistic", "left_root", "right_root")
     no_kernel = "products and roots of matrices"
     trial_arguments = {"start_step": 2, "refresh_period": 2}
     trial_variants = ({"grafting": None},)
@@ -113,7 +107,6 @@ class Shampoo(Blockwise):
         self.grafting = grafting
         self.slots = ("momentum", "velocity") if grafting == "adam" else ("momentum",)
         self.shaped = self.slots
-        self.stacked = tuple(f"{side}_{kind}" for side in SIDES for kind in ("statistic", "root"))
 
     def init(self, x: Tensor) -> Slots:
         if not is_matrix(x):

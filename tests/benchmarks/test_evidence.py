@@ -9,9 +9,6 @@ import pytest
 from scipy import stats
 
 import keras_optim
-from benchmarks.evidence import page, table
-from benchmarks.evidence.contenders import CONTENDERS, Contender, schedule
-from benchmarks.evidence.protocol import JUDGING, OFFSETS, TUNING, Journal, trainings
 from benchmarks.workloads import models
 from benchmarks.workloads.datasets import Part
 from tests.conftest import BACKEND
@@ -19,6 +16,9 @@ from tests.conftest import BACKEND
 if BACKEND != "jax":
     pytest.skip("the trainings are compiled programs of JAX", allow_module_level=True)
 
+from benchmarks.evidence import page, table
+from benchmarks.evidence.contenders import CONTENDERS, Contender, schedule
+from benchmarks.evidence.protocol import JUDGING, OFFSETS, TUNING, Journal, trainings
 from benchmarks.evidence.tasks import TASKS, Task, data
 from benchmarks.evidence.training import Program, Result
 
