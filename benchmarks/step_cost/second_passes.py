@@ -1,4 +1,4 @@
-"""`python -m benchmarks.step_cost.second_passes`: what a step of `fit` costs with second passes.
+"""`python -m benchmarks.step_cost.second_passes`: the cost of second passes in `fit`.
 
 It trains one network with each optimizer in turns, and prints the time of an epoch as a multiple
 of AdamW's: the median over the turns. Set `KERAS_BACKEND`.
