@@ -169,7 +169,7 @@ HALVES = [
 @pytest.mark.parametrize(("name", "case", "dtype"), HALVES)
 def test_half_precision_follows_single_precision(name, case, dtype, monkeypatch):
     """Arithmetic and state in float32: a step of 1e-4 gradients is no NaN, and things move."""
-    if dtype == "float16":  # kernels of one half dtype do: each takes its time to compile
+    if dtype == "float16" or name not in FEW:  # each kernel takes its time to compile
         monkeypatch.setenv("KERAS_OPTIM_TORCH", "eager")
     tiny = [[np.sign(g) * 2.0**-13 * (1.0 + 0.5 * (g > 1)) for g in gs] for gs in STEPS]  # exact
     optimizer = make(name, learning_rate=0.1, **case)

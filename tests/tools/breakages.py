@@ -99,9 +99,9 @@ ENGINE = [
         "tests/wrappers/test_sam.py -k paper",
     ),
     Mutant(
-        "keras_optim/engine/optimizer_state.py",
-        "if constraint is not None or dtype in HALF else None",
-        "if dtype in HALF else None",
+        "keras_optim/engine/storing.py",
+        "return None if constraint is None else Stored(dtype, constraint)",
+        "return None",
         "tests/engine/test_stored_weights.py",
     ),
     Mutant(
