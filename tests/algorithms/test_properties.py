@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from keras_optim.arguments import hyperparameters
+from keras_optim.tensors import HALF
 from tests.arguments.test_hyperparameters import BOUND, values_in
 from tests.support.catalog_cases import EVERY, NAMES, make, rule_of, variants
 from tests.support.passes import apply
@@ -59,12 +60,19 @@ def hyper_parameters(draw, name):
 
 
 def go(optimizer, xs, steps, dtype="float32"):
-    """Yields the values of the variables and of the state after each step."""
+    """Yields the values of the variables and of the state after each step.
+
+    In half precision without kernels, which each take their time to compile: `codegen/test_half.py`
+    compares them.
+    """
     xs = variables(xs, dtype)
     for gs in steps:
         if dtype == "float16":
             gs = [np.clip(g, -100, 100) for g in gs]
-        apply(optimizer, [tensor(g, dtype) for g in gs], xs)
+        with pytest.MonkeyPatch.context() as patch:
+            if dtype in HALF:
+                patch.setenv("KERAS_OPTIM_TORCH", "eager")
+            apply(optimizer, [tensor(g, dtype) for g in gs], xs)
         yield numbers(xs), numbers(optimizer.variables)
         if any(np.any(np.abs(x) > 1e15) for x in numbers(xs)):
             return
