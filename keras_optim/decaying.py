@@ -32,11 +32,11 @@ class Decaying:
 
     def update(self, g: Tensor, x: Tensor, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tensor, Slots]:
         """Return the change of `x`, and the new value of all its slots."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define `update`.")
 
     def pool(self, sums: Tree, s: Slots, t: Tensor, lr: Tensor) -> tuple[Tree, Tree]:
         """Return new values of the shared state, and values that are seen in this step only."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define `pool`.")
 
     # ---- functions that the engine and wrappers call
 

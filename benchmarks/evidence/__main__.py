@@ -1,6 +1,6 @@
 """`python -m benchmarks.evidence`: train, print the tables, and draw the curves.
 
-It takes half an hour to an hour on two cores. It resumes where it was stopped.
+It takes about half an hour on two cores, and resumes where it was stopped.
 """
 
 import argparse
