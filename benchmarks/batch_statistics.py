@@ -13,7 +13,7 @@ from rich.console import Console
 from sklearn.datasets import load_digits
 
 import keras_optim
-from benchmarks import endings
+from keras_optim.compare.process import endings
 
 EPOCHS, BATCH, TRAINED = 8, 32, 1200
 

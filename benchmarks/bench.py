@@ -7,7 +7,7 @@ interrupted (finished runs stay; the same command continues).
 import sys
 from collections.abc import Sequence
 
-from benchmarks import endings
+from keras_optim.compare.process import endings
 
 INTERRUPTED = "interrupted; the same command continues where it stopped."
 

@@ -8,13 +8,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.backend import devices
-from benchmarks.comparison import lock
-from benchmarks.comparison.optimizer_spec import parse_specs
 from benchmarks.comparison.probe import ALL
-from benchmarks.errors import UsageError
-from benchmarks.flags import LARGEST_SEED, Parser, whole
 from benchmarks.workloads.models import WORKLOADS
+from keras_optim.compare.contenders.optimizer_spec import parse_specs
+from keras_optim.compare.process import devices, lock
+from keras_optim.compare.process.errors import UsageError
+from keras_optim.compare.process.flags import LARGEST_SEED, Parser, whole
 
 if TYPE_CHECKING:
     from benchmarks.comparison.comparison import Comparison

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from benchmarks import checks
-from benchmarks.checks import Check
+from keras_optim.compare import checks
+from keras_optim.compare.checks import Check
 
 Axis = Literal["logarithmic", "error", "linear"]
 """Scale of a figure's axis; "error" is logarithmic in 1 - y, for values in [0, 1]."""

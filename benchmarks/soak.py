@@ -11,8 +11,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import endings
-from benchmarks.errors import UsageError
+from keras_optim.compare.process import endings
+from keras_optim.compare.process.errors import UsageError
 
 FOLDER = Path(__file__).parent.parent / "docs" / "soak"
 
@@ -91,7 +91,7 @@ def _notes(path: Path) -> dict[str, list[float]]:
     Raises:
         UsageError: the file is damaged.
     """
-    from benchmarks import checks, json_files
+    from keras_optim.compare import checks, json_files
 
     notes = json_files.read_json(path)
     thousand = checks.some(checks.number)
@@ -110,8 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> None:
-    from benchmarks.backend import devices
-    from benchmarks.flags import Parser, whole
+    from keras_optim.compare.process import devices
+    from keras_optim.compare.process.flags import Parser, whole
 
     parser = Parser(
         prog="python -m benchmarks.soak", description="Many steps with constant time and memory"

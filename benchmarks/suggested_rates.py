@@ -15,7 +15,7 @@ from rich.console import Console
 from sklearn.datasets import load_digits
 
 import keras_optim
-from benchmarks import endings
+from keras_optim.compare.process import endings
 
 OPTIMIZERS: dict[str, Callable[[float], Any]] = {
     "SGD": keras_optim.SGD,

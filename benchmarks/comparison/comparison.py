@@ -13,17 +13,17 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import json_files
-from benchmarks.backend import processes
 from benchmarks.comparison import probe_cache
 from benchmarks.comparison.probe import Probe, ProbeRequest
 from benchmarks.comparison.progress import Progress
-from benchmarks.errors import UsageError
 from benchmarks.report import tables
 from benchmarks.results.runs import PROTOCOL, Run
 from benchmarks.workloads import datasets
 from benchmarks.workloads.fetching import fetch
 from benchmarks.workloads.models import Workload
+from keras_optim.compare import json_files
+from keras_optim.compare.process import children as processes
+from keras_optim.compare.process.errors import UsageError
 
 SCHEMA = 1
 """Version of the layout of the results folder."""

@@ -2,19 +2,20 @@
 
 Only a process that has the backend can check the spelling of the optimizers, hash their code, and
 find the device. A comparison asks it before it trains anything. The request comes as JSON (see
-`benchmarks.backend.processes`).
+`keras_optim.compare.process.children`).
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from benchmarks import checks
-from benchmarks.backend import devices, processes
-from benchmarks.comparison.code_fingerprint import fingerprint
-from benchmarks.comparison.optimizer_spec import parse_specs, unique
-from benchmarks.errors import UsageError, one_line
-from benchmarks.flags import shortened
+from keras_optim.compare import checks
+from keras_optim.compare.contenders.code_fingerprint import fingerprint
+from keras_optim.compare.contenders.optimizer_spec import parse_specs, unique
+from keras_optim.compare.process import children as processes
+from keras_optim.compare.process import devices
+from keras_optim.compare.process.errors import UsageError, one_line
+from keras_optim.compare.process.flags import shortened
 
 ALL = "all"
 """The word for every algorithm of the catalog in the list of optimizers."""

@@ -10,10 +10,10 @@ from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
-from benchmarks import json_files
-from benchmarks.backend import processes
 from benchmarks.comparison.probe import Probe, ProbeRequest, expanded
-from benchmarks.errors import UsageError
+from keras_optim.compare import json_files
+from keras_optim.compare.process import children as processes
+from keras_optim.compare.process.errors import UsageError
 
 _FILE = "probe.json"
 

@@ -15,13 +15,14 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks import endings, json_files
-from benchmarks.errors import UsageError
 from benchmarks.evidence import figure, page, table
 from benchmarks.evidence.contenders import CONTENDERS
 from benchmarks.evidence.protocol import JUDGING, OFFSETS, Journal, Judged, timed, trainings
 from benchmarks.evidence.tasks import TASKS, Task, data
 from benchmarks.evidence.training import Program, Result
+from keras_optim.compare import json_files
+from keras_optim.compare.process import endings
+from keras_optim.compare.process.errors import UsageError
 
 ROUNDS = 15
 

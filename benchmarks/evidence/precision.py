@@ -15,12 +15,13 @@ import numpy as np
 from rich.console import Console
 
 import keras_optim
-from benchmarks import endings, json_files
 from benchmarks.evidence.contenders import BASELINE, Contender
 from benchmarks.evidence.page import NUMBERS
 from benchmarks.evidence.protocol import JUDGING
 from benchmarks.evidence.tasks import TASKS, data
 from benchmarks.evidence.training import Program
+from keras_optim.compare import json_files
+from keras_optim.compare.process import endings
 
 ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "float32": ("float32", {}),

@@ -7,12 +7,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.flags import shortened
 from benchmarks.report import axes_style
 from benchmarks.report.curves import Curves, smooth
 from benchmarks.report.palette import INK
 from benchmarks.report.plots import Plot
 from benchmarks.results.runs import Run
+from keras_optim.compare.process.flags import shortened
 
 FEW = 3
 """Up to this many optimizers, a figure of steps alone shows each step behind the curves."""

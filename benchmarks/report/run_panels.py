@@ -6,13 +6,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.flags import shortened
 from benchmarks.measures import LOSS
 from benchmarks.report import axes_style
 from benchmarks.report.curves import Curves, smooth
 from benchmarks.report.palette import INK, QUIET
 from benchmarks.report.plots import Plot, plots
 from benchmarks.results.runs import Run
+from keras_optim.compare.process.flags import shortened
 
 
 def panels(run: Run, curve: Curves, style: dict[str, Any]) -> Figure:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import checks
 from benchmarks.measures import Metric, measures_per
+from keras_optim.compare import checks
 
 STATES = ("queued", "running", "done", "diverged", "failed")
 FINISHED = ("done", "diverged")

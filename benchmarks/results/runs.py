@@ -7,12 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from benchmarks import checks, json_files
-from benchmarks.errors import UsageError
 from benchmarks.measures import Metric
 from benchmarks.results import run_checks
 from benchmarks.results.run_checks import FINISHED
 from benchmarks.workloads.models import WORKLOADS
+from keras_optim.compare import checks, json_files
+from keras_optim.compare.process.errors import UsageError
 
 PROTOCOL = 1
 """Version of models, splits and measurements, a part of every spec. Raise it when one of these

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from benchmarks import endings
+from keras_optim.compare.process import endings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -13,7 +13,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    from benchmarks.backend import devices
+    from keras_optim.compare.process import devices
 
     devices.chosen(None)  # before the import of Keras, whose error would be a traceback
     from benchmarks.step_cost import measure

@@ -10,7 +10,7 @@ sparse, it is a sparse one (an `IndexedSlices`, a sparse tensor, a `BCOO`).
 import sys
 from collections.abc import Sequence
 
-from benchmarks import endings
+from keras_optim.compare.process import endings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,8 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> None:
-    from benchmarks.backend import devices
-    from benchmarks.flags import Parser, whole
+    from keras_optim.compare.process import devices
+    from keras_optim.compare.process.flags import Parser, whole
 
     parser = Parser(
         prog="python -m benchmarks.step_cost.embedding",

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from benchmarks.errors import UsageError, one_line
-from benchmarks.flags import Parser, shortened, whole
 from benchmarks.step_cost import contenders, device, report, shapes, timing
 from benchmarks.step_cost.other_libraries import COMPILED
+from keras_optim.compare.process.errors import UsageError, one_line
+from keras_optim.compare.process.flags import Parser, shortened, whole
 from keras_optim.contract import innermost, layers
 
 DEFAULT = (

@@ -13,7 +13,7 @@ import numpy as np
 from rich.console import Console
 
 import keras_optim
-from benchmarks import endings
+from keras_optim.compare.process import endings
 
 ROUNDS, BATCH, BATCHES = 15, 256, 20
 OPTIMIZERS: dict[str, Callable[[], Any]] = {

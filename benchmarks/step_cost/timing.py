@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.backend.processes import last_line
-from benchmarks.errors import UsageError
 from benchmarks.step_cost.device import wait
+from keras_optim.compare.process.children import last_line
+from keras_optim.compare.process.errors import UsageError
 
 TARGET = 0.02
 """The seconds of one turn, unless a single step takes longer."""

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import endings
-from benchmarks.backend import devices, processes
-from benchmarks.comparison.optimizer_spec import parse_specs
-from benchmarks.errors import one_line
-from benchmarks.flags import Parser
 from benchmarks.measures import measures_per
 from benchmarks.results.runs import Run, open_run
 from benchmarks.workloads import datasets
 from benchmarks.workloads.models import WORKLOADS
+from keras_optim.compare.contenders.optimizer_spec import parse_specs
+from keras_optim.compare.process import children as processes
+from keras_optim.compare.process import devices, endings
+from keras_optim.compare.process.errors import one_line
+from keras_optim.compare.process.flags import Parser
 
 
 def train(run: Run) -> None:

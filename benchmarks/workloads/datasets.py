@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import checks, json_files
-from benchmarks.errors import UsageError
+from keras_optim.compare import checks, json_files
+from keras_optim.compare.process.errors import UsageError
 
 VOCABULARY = 20_000
 """Number of word indices of `imdb_reviews`; 0 is padding, 1 is an unknown word."""

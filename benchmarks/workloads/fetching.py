@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.backend import devices, processes
 from benchmarks.workloads import datasets
+from keras_optim.compare.process import children as processes
+from keras_optim.compare.process import devices
 
 
 def fetch(

@@ -2,7 +2,7 @@
 
 It reads each data set once and caches its arrays, in a process of its own: tensorflow_datasets
 needs TensorFlow, which a process that trains with JAX or PyTorch must not import. The request comes
-as JSON and so does the answer (see `benchmarks.backend.processes`).
+as JSON and so does the answer (see `keras_optim.compare.process.children`).
 """
 
 import os
@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.backend import processes
-from benchmarks.errors import UsageError, one_line
 from benchmarks.workloads.datasets import (
     DATASETS,
     VOCABULARY,
@@ -22,6 +20,8 @@ from benchmarks.workloads.datasets import (
     fixed_order,
     records_folder,
 )
+from keras_optim.compare.process import children as processes
+from keras_optim.compare.process.errors import UsageError, one_line
 
 
 def load(request: dict[str, Any]) -> dict[str, Any]:

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from benchmarks import bench
-from benchmarks.backend import processes
 from benchmarks.comparison import comparison, probe_cache
 from benchmarks.report import figures
 from benchmarks.report.curves import Curves
 from benchmarks.results.runs import open_run
 from benchmarks.workloads import datasets
+from keras_optim.compare.process import children as processes
 from tests.benchmarks.results_folder import METRICS, MISSED, OPTIMIZERS, RESULT, all_runs
 from tests.conftest import BACKEND
 

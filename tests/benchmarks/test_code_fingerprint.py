@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from benchmarks.comparison import code_fingerprint, probe
+from benchmarks.comparison import probe
+from keras_optim.compare.contenders import code_fingerprint
 from tests.conftest import BACKEND, one_backend
 
 pytestmark = one_backend

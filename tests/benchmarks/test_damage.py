@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from benchmarks import json_files
 from benchmarks.workloads import datasets
+from keras_optim.compare import json_files
 from tests.benchmarks.results_folder import DAMAGE, OPTIMIZERS
 from tests.conftest import one_backend
 

@@ -5,11 +5,12 @@ import os
 
 import pytest
 
-from benchmarks import json_files, soak
+from benchmarks import soak
 from benchmarks.comparison import comparison
-from benchmarks.errors import UsageError
 from benchmarks.report import figures
 from benchmarks.workloads import datasets
+from keras_optim.compare import json_files
+from keras_optim.compare.process.errors import UsageError
 from tests.benchmarks.results_folder import DAMAGE, OPTIMIZERS
 from tests.conftest import one_backend
 

@@ -9,8 +9,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from benchmarks import bench, checks
-from benchmarks.backend import processes
+from benchmarks import bench
 from benchmarks.comparison import probe
 from benchmarks.measures import LOSS, Metric, measures
 from benchmarks.report import axes_style, tables
@@ -19,6 +18,8 @@ from benchmarks.results.runs import open_run
 from benchmarks.training import training
 from benchmarks.workloads import datasets, models, prepare_data
 from benchmarks.workloads.models import ACCURACY, WORKLOADS, Workload
+from keras_optim.compare import checks
+from keras_optim.compare.process import children as processes
 from tests.conftest import BACKEND, one_backend
 
 pytestmark = one_backend

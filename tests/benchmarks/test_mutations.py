@@ -3,14 +3,14 @@
 import copy
 import json
 
-from benchmarks import checks
 from benchmarks.comparison import probe, probe_cache
 from benchmarks.comparison.progress import summary
-from benchmarks.errors import UsageError
 from benchmarks.report import tables
 from benchmarks.report.curves import Curves
 from benchmarks.results.runs import Run, open_run
 from benchmarks.workloads import datasets
+from keras_optim.compare import checks
+from keras_optim.compare.process.errors import UsageError
 from tests.benchmarks.results_folder import EDITION, METRICS, MISSED, RESULT, SPEC
 from tests.conftest import one_backend
 

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 import keras_optim
-from benchmarks import bench, json_files
+from benchmarks import bench
 from benchmarks.comparison import probe
-from benchmarks.comparison.optimizer_spec import parse_specs
-from benchmarks.errors import UsageError
 from benchmarks.report.axes_style import spread
 from benchmarks.workloads import datasets, prepare_data
+from keras_optim.compare import json_files
+from keras_optim.compare.contenders.optimizer_spec import parse_specs
+from keras_optim.compare.process.errors import UsageError
 from tests.conftest import BACKEND, one_backend
 
 pytestmark = one_backend

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import bench, endings
-from benchmarks.backend import processes
-from benchmarks.comparison import lock, optimizer_spec
-from benchmarks.errors import UsageError
-from benchmarks.flags import shortened
+from benchmarks import bench
 from benchmarks.results.runs import Run
+from keras_optim.compare.contenders import optimizer_spec
+from keras_optim.compare.process import children as processes
+from keras_optim.compare.process import endings, lock
+from keras_optim.compare.process.errors import UsageError
+from keras_optim.compare.process.flags import shortened
 from tests.benchmarks.results_folder import SPEC
 from tests.conftest import BACKEND, one_backend
 
@@ -75,7 +76,7 @@ ASKS += "from benchmarks.comparison import lock\n"
 ASKS += "with lock.held(Path(sys.argv[1])): processes.ask('sleeper', {}, processes.environment({}))"
 SLEEPER = """
 import os, time
-from benchmarks.backend import processes
+from keras_optim.compare.process import children as processes
 def sleep(request):
     with open({file!r}, "w") as file:
         file.write(str(os.getpid()))

@@ -208,7 +208,7 @@ def test_the_outermost_optimizer_has_the_options():
 
 
 def test_options_of_a_benchmark():
-    from benchmarks.comparison.optimizer_spec import parse_specs
+    from keras_optim.compare.contenders.optimizer_spec import parse_specs
 
     [spec] = parse_specs("adam[state_dtype=bfloat16,weight_rounding=kahan]")
     optimizer = spec.build()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from benchmarks.errors import UsageError, one_line
+from keras_optim.compare.process.errors import UsageError, one_line
 
 INTERRUPTED = 130
 """The exit status after Ctrl-C, as shells have it."""

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from benchmarks.errors import UsageError
+from keras_optim.compare.process.errors import UsageError
 
 try:
     import fcntl

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from benchmarks.errors import UsageError, one_line
+from keras_optim.compare.process.errors import UsageError, one_line
 
 ROOT = Path(__file__).parents[2]
 """The folder that holds the package `benchmarks`."""

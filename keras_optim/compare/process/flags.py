@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import NoReturn
 
-from benchmarks.errors import UsageError
+from keras_optim.compare.process.errors import UsageError
 
 LARGEST = 2**31 - 1
 """The largest count, because backends keep some shapes and counters in 32 bits."""

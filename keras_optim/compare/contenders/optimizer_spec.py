@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.errors import UsageError
-from benchmarks.flags import LARGEST, shortened
+from keras_optim.compare.process.errors import UsageError
+from keras_optim.compare.process.flags import LARGEST, shortened
 
 _TOKEN = re.compile(r"\s*([\[\](),=]|[A-Za-z0-9_.+-]+)")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.errors import UsageError, one_line
+from keras_optim.compare.process.errors import UsageError, one_line
 
 BACKENDS = ("jax", "tensorflow", "torch")
 DEVICES = ("auto", "cpu", "gpu", "tpu")

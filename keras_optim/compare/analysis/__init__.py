@@ -1,0 +1,1 @@
+"""Analysis of runs: tables, claims, sensitivity, profiles and ranks."""

@@ -1,0 +1,1 @@
+"""Contenders: the optimizers of a comparison, from names, specs or instances."""

@@ -1,0 +1,1 @@
+"""Processes: devices, child processes, locks, and endings of commands."""

@@ -1,0 +1,1 @@
+"""Report: figures, one HTML file, Markdown and CSV."""

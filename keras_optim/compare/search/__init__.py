@@ -1,0 +1,1 @@
+"""Search for hyper-parameters: grid, tree-structured Parzen estimator, quasi-random."""

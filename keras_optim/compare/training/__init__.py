@@ -1,0 +1,1 @@
+"""Training of runs: on JAX as compiled sweeps, elsewhere with `fit`."""
