@@ -7,8 +7,11 @@ instead of training wrongly.
 import contextlib
 import math
 import operator
+import sys
+import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from unittest import mock
 
 import keras
 from keras.src.backend.common.stateless_scope import in_stateless_scope
@@ -279,3 +282,34 @@ def own_state(layer: Any) -> list[Any]:
     """Return the variables of a layer alone that no optimizer is for, and the states of seeds."""
     seeds = [generator.state for generator in layer._seed_generators]
     return [*layer._non_trainable_variables, *seeds]
+
+
+def backend_random() -> Any:
+    """Return the backend's module of random numbers, which initializers ask."""
+    return keras.src.backend.random
+
+
+def set_seed(seed: int) -> None:
+    """Set the seed as Keras does, but import no TensorFlow under another backend."""
+    rng = keras.src.utils.rng_utils
+    if keras.backend.backend() == "tensorflow" or "tensorflow" in sys.modules:
+        keras.utils.set_random_seed(seed)
+        return
+    with mock.patch.object(rng, "tf", types.SimpleNamespace(available=False)):
+        keras.utils.set_random_seed(seed)
+
+
+def loss_tracker(model: Any) -> Any:
+    """Return the metric with the mean of the losses, of a compiled model."""
+    return model._loss_tracker
+
+
+def replace_optimizer(model: Any, optimizer: Any) -> None:
+    """Give a compiled model another optimizer; loss and metrics stay."""
+    model.optimizer = optimizer
+    model.train_function = None
+
+
+def build_for(model: Any, batch: tuple[Any, ...]) -> None:
+    """Build a compiled model, its metrics and its optimizer for batches such as this one."""
+    model._symbolic_build(data_batch=batch)

@@ -14,13 +14,14 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, indent: int | None = 2) -> None:
     """Write `value` to a file beside `path` and rename it, so that no reader sees half of it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with _named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            temporary.write_text(json.dumps(_without_nan(value), indent=2) + "\n", encoding="utf-8")
+            text = json.dumps(rounded(value), indent=indent)
+            temporary.write_text(text + "\n", encoding="utf-8")
             os.replace(temporary, path)
         except OSError:
             with suppress(OSError):
@@ -39,7 +40,7 @@ def read_json(path: Path) -> Any:
 def append_line(path: Path, value: Any) -> None:
     """Add `value` as one line of JSON and hand it to the operating system at once."""
     with _named(path), path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(_without_nan(value), separators=(",", ":")) + "\n")
+        file.write(json.dumps(rounded(value), separators=(",", ":")) + "\n")
         file.flush()
         os.fsync(file.fileno())
 
@@ -64,12 +65,12 @@ def _named(path: Path) -> Iterator[None]:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def _without_nan(value: Any) -> Any:
+def rounded(value: Any) -> Any:
     """Replace NaN and infinity by null, as JSON has neither; round to six digits."""
     if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
+        return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_nan(item) for item in value]
+        return [rounded(item) for item in value]
     if isinstance(value, float):
         return float(f"{value:.6g}") if math.isfinite(value) else None
     return value

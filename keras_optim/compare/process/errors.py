@@ -1,7 +1,7 @@
 """Errors that the user sees as one sentence, never as a traceback."""
 
 
-class UsageError(Exception):
+class UsageError(ValueError):
     """Request that cannot be met; the text says why, and gives a way out."""
 
 

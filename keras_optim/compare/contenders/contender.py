@@ -1,0 +1,185 @@
+"""Contender: an optimizer of a comparison, with the values that tuning gives it."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import starmap
+from typing import Any
+
+import keras
+from keras.optimizers.schedules import LearningRateSchedule
+
+from keras_optim import catalog, keras_private
+from keras_optim.arguments.descriptions import described
+from keras_optim.compare import json_files
+from keras_optim.compare.contenders.code_fingerprint import fingerprint
+from keras_optim.compare.contenders.optimizer_spec import parse_specs
+from keras_optim.compare.process.errors import UsageError, one_line
+from keras_optim.formatting import shown
+from keras_optim.optimizer import Optimizer
+
+RATE = "learning_rate"
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """An optimizer, as its class and configuration."""
+
+    label: str
+    kind: type
+    config: Mapping[str, Any]
+    code: str
+    """Hash of code and configuration."""
+
+    @classmethod
+    def of(cls, given: Any) -> "Contender":
+        """Make the contender that a name, a spec or an optimizer stands for.
+
+        Raises:
+            UsageError: there is no such optimizer, or it is built already.
+        """
+        optimizer, label = _optimizer(given)
+        if optimizer.built:
+            raise UsageError(
+                f"optimizers: {type(optimizer).__name__} is built, so it may have state; give a "
+                "new one"
+            )
+        config = optimizer.get_config()
+        text = json_files.canonical(_nameless(keras.saving.serialize_keras_object(optimizer)))
+        code = hashlib.sha256(f"{fingerprint(optimizer)} {text}".encode()).hexdigest()[:12]
+        return cls(label or _label(optimizer), type(optimizer), config, code)
+
+    def make(self, hyperparameters: Mapping[str, Any] | None = None) -> Any:
+        """Return a new optimizer; values such as `inner.beta_1` are those of the inner one.
+
+        If the rate is a schedule, `learning_rate` is a factor of it.
+        """
+        config = self.kind.from_config(dict(self.config)).get_config()  # type: ignore[attr-defined]
+        nested: dict[str, dict[str, Any]] = {}
+        for name, value in (hyperparameters or {}).items():
+            outer, dot, inner = name.partition(".")
+            if dot:
+                nested.setdefault(outer, {})[inner] = value
+            elif name == RATE and self.scheduled:
+                config[RATE] = Multiple(_schedule(config[RATE]), value)
+            elif name != RATE or name in config:
+                config[name] = value
+        for outer, values in nested.items():
+            inside = keras.saving.deserialize_keras_object(config[outer])
+            config[outer] = type(inside).from_config({**inside.get_config(), **values})
+        optimizer = self.kind.from_config(config)  # type: ignore[attr-defined]
+        if RATE in (hyperparameters or {}) and RATE not in config:
+            optimizer.learning_rate = (hyperparameters or {})[RATE]
+        return optimizer
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether the rate is a schedule."""
+        rate = keras_private.learning_rate(self.kind.from_config(dict(self.config)))  # type: ignore[attr-defined]
+        return not isinstance(rate, keras.Variable)
+
+    @property
+    def rate(self) -> float:
+        """The rate it was given; 1 for a schedule, whose rates are tuned by a factor."""
+        if self.scheduled:
+            return 1.0
+        rate = self.kind.from_config(dict(self.config)).learning_rate  # type: ignore[attr-defined]
+        return float(f"{float(keras.ops.convert_to_numpy(rate)):.6g}")
+
+
+@keras.saving.register_keras_serializable("keras_optim")
+class Multiple(LearningRateSchedule):
+    """Schedule that is a multiple of another."""
+
+    def __init__(self, schedule: Any, factor: float):
+        self.schedule, self.factor = _schedule(schedule), float(factor)
+
+    def __call__(self, step: Any) -> Any:
+        """Return the rate at `step`."""
+        return self.factor * self.schedule(step)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        schedule = keras.optimizers.schedules.serialize(self.schedule)
+        return {"schedule": schedule, "factor": self.factor}
+
+
+def contenders(given: Sequence[Any] | str) -> list[Contender]:
+    """Make all contenders; `"all"` stands for every algorithm of the catalogue.
+
+    Raises:
+        UsageError: one cannot be made, none is given, or two have one label.
+    """
+    each: Iterable[Any] = [given] if isinstance(given, str) else given
+    wanted: list[Any] = []
+    for one in each:
+        wanted += catalog.names() if isinstance(one, str) and one == "all" else [one]
+    found = list({c.label: c for c in map(Contender.of, wanted)}.values())
+    if not found:
+        raise UsageError("optimizers: none is given")
+    return found
+
+
+def _nameless(config: Any) -> Any:
+    """Drop the names, which count the optimizers of a process."""
+    if isinstance(config, dict):
+        return {key: _nameless(value) for key, value in config.items() if key != "name"}
+    return [_nameless(value) for value in config] if isinstance(config, list) else config
+
+
+def _schedule(value: Any) -> Any:
+    return keras.optimizers.schedules.deserialize(value) if isinstance(value, dict) else value
+
+
+def _optimizer(given: Any) -> tuple[Any, str]:
+    """Return a new optimizer and the label it was given; empty for one of its own."""
+    if isinstance(given, str):
+        try:
+            [spec] = parse_specs(given)
+            return spec.build(), str(spec)
+        except (ValueError, TypeError) as error:
+            raise UsageError(f"optimizers: {one_line(error)}") from error
+    if isinstance(given, type) and issubclass(given, keras.optimizers.Optimizer):
+        given = given()
+    if isinstance(given, keras.optimizers.Optimizer):
+        return given, ""
+    raise UsageError(
+        "optimizers: each must be a name such as 'adamw', a spec such as 'sgd[momentum=0.9]', or "
+        f"a new optimizer. Received: {shown(given)}"
+    )
+
+
+def _label(optimizer: Any) -> str:
+    """Return the catalogue's name, or the expression that makes the optimizer."""
+    kind = type(optimizer)
+    if isinstance(optimizer, Optimizer):
+        row = catalog.find(kind.__name__)
+        plain = row is not None and row in catalog.ALGORITHMS and row.algorithm is kind
+        if row and plain and not any(starmap(_differs, _pairs(kind(), optimizer).values())):
+            return row.name
+        return described(optimizer)
+    arguments = ", ".join(
+        f"{name}={_short(value)}"
+        for name, (default, value) in _pairs(kind(), optimizer).items()
+        if _differs(default, value)
+    )
+    return f"{kind.__module__.partition('.')[0]}.{kind.__name__}({arguments})"
+
+
+def _pairs(default: Any, optimizer: Any) -> dict[str, tuple[Any, Any]]:
+    """Return the default and the value of each argument but the name."""
+    defaults, values = default.get_config(), optimizer.get_config()
+    return {name: (defaults.get(name), v) for name, v in values.items() if name != "name"}
+
+
+def _differs(a: Any, b: Any) -> bool:
+    if isinstance(a, float) and isinstance(b, float):
+        return abs(a - b) > 1e-6 * abs(a)  # rates are kept in single precision
+    return bool(a != b)
+
+
+def _short(value: Any) -> str:
+    """Write a value; of a schedule, its class."""
+    if isinstance(value, Mapping) and "class_name" in value:
+        return str(value["class_name"])
+    return f"{value:.4g}" if isinstance(value, float) else repr(value)

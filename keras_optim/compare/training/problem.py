@@ -1,0 +1,217 @@
+"""Problem: a workload in this process, its data read and its models built on demand."""
+
+import hashlib
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import keras
+
+import keras_optim
+from keras_optim import keras_private
+from keras_optim.compare import json_files
+from keras_optim.compare.comparison import Measured, Subject
+from keras_optim.compare.process.errors import UsageError
+from keras_optim.compare.training import data
+from keras_optim.compare.training.initial import drawn_by_numpy
+from keras_optim.compare.workload import Workload
+from keras_optim.formatting import shown
+from keras_optim.two_pass import two_pass
+
+_UP = ("acc", "auc", "precision", "recall", "f1", "fbeta", "r2", "iou", "similarity", "dice")
+_DOWN = ("loss", "error", "mae", "mse", "mape", "msle", "rmse", "entropy", "divergence", "perplex")
+
+
+@dataclass(eq=False)
+class Problem:
+    """Workload whose data is in this process.
+
+    Args:
+        workload: As the user gave it.
+        precision: Keras's dtype policy for the models.
+    """
+
+    workload: Workload
+    precision: str = "float32"
+
+    @cached_property
+    def parts(self) -> data.Parts:
+        """The data for the tuning seed."""
+        return data.parts(self.workload)
+
+    def parts_for(self, seed: int) -> data.Parts:
+        """Return the data for a seed: the same arrays, or what a function of the seed returns."""
+        return data.parts(self.workload, seed) if callable(self.workload.data) else self.parts
+
+    @property
+    def batch_size(self) -> int | None:
+        """The number of examples of a step."""
+        return data.batch_size(self.workload, self.parts.train)
+
+    def model(self, seed: int, optimizer: Any) -> Any:
+        """Return a new compiled model, whose weights follow from the seed, on any backend.
+
+        Raises:
+            UsageError: the workload has no loss, or `build_model` returns no new model.
+        """
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(self.precision)
+        try:
+            with drawn_by_numpy(seed):
+                model = self.workload.build_model()
+                if not isinstance(model, keras.Model):
+                    raise UsageError(
+                        f"`build_model` must return a keras.Model. Received: {shown(model)}"
+                    )
+                self._compile(model, optimizer)
+                keras_private.build_for(model, self._sample)
+        finally:
+            keras.config.set_dtype_policy(before)
+        inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+        if getattr(inner, "second", "none") != "none" or getattr(inner, "sees_loss", False):
+            two_pass(model)
+        return model
+
+    def _compile(self, model: Any, optimizer: Any) -> None:
+        given = self.workload
+        if model.compiled and given.loss is None:
+            if model.optimizer is not None and model.optimizer.built:
+                raise UsageError("`build_model` must return a new model, which no step has trained")
+            keras_private.replace_optimizer(model, optimizer)
+            return
+        model.compile(
+            optimizer=optimizer,
+            loss=_copies(given.loss),
+            metrics=_copies(given.metrics) or None,
+            **given.compile_arguments,
+        )
+
+    @cached_property
+    def _sample(self) -> tuple[Any, ...]:
+        train = self.parts.train
+        if isinstance(train, data.Arrays):
+            batch = train.take(slice(0, self.batch_size)).parts
+        else:
+            batch = next(iter(train.each()))
+        return (*batch, *[None] * (3 - len(batch)))
+
+    @cached_property
+    def reference(self) -> Any:
+        """A model with an optimizer that nothing is trained with: for evaluations and facts."""
+        return self.model(0, keras_optim.SGD())
+
+    @cached_property
+    def metrics(self) -> tuple[Measured, ...]:
+        """The loss and the metrics, as they are called in Keras's logs."""
+        x, y, weight = self._sample
+        model = self.reference
+        logs = model.test_on_batch(x, y, weight, return_dict=True)
+        model.reset_metrics()
+        names = ["loss", *(name for name in logs if name != "loss")]
+        return tuple(Measured(name, _higher(name, self.workload)) for name in names)
+
+    @cached_property
+    def subject(self) -> Subject:
+        """The facts about the workload.
+
+        Raises:
+            UsageError: `judge` or `target` names no metric.
+        """
+        names = [m.name for m in self.metrics]
+        judge = self.workload.judged or next((n for n in names if n != "loss"), "loss")
+        if judge not in names:
+            raise UsageError(f"no metric is called {judge!r}; the metrics are {', '.join(names)}")
+        parts = self.parts
+        return Subject(
+            name=self.workload.name,
+            metrics=self.metrics,
+            judge=judge,
+            target=None if self.workload.target is None else float(self.workload.target[1]),
+            epochs=self.workload.epochs,
+            batch_size=self.batch_size,
+            train=parts.train.count,
+            validation=parts.validation.count,
+            test=None if parts.test is None else (parts.test.count or 0),
+            variant_of=self.workload.variant_of,
+        )
+
+    @cached_property
+    def content(self) -> str:
+        """Hash of model, objective and data, by which results are known again."""
+        model = self.reference
+        shapes = [(v.path.rpartition("/")[2], list(v.shape), v.dtype) for v in model.variables]
+        parts = (self.parts.train, self.parts.validation, self.parts.test)
+        found = [
+            shapes,
+            _source(type(model)),
+            _config(model),
+            _plain(self.workload.loss),
+            _plain(self.workload.metrics),
+            _plain(dict(self.workload.compile_arguments)),
+            [part.content if part is not None else None for part in parts],
+        ]
+        return hashlib.sha256(json_files.canonical(found).encode()).hexdigest()[:12]
+
+
+def _copies(value: Any) -> Any:
+    """Return losses or metrics that no other model has, because they hold state."""
+    if isinstance(value, keras.metrics.Metric | keras.losses.Loss):
+        try:
+            return type(value).from_config(value.get_config())
+        except Exception:  # a user's class without a configuration
+            return value
+    if isinstance(value, Mapping):
+        return {key: _copies(one) for key, one in value.items()}
+    return [_copies(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _higher(name: str, workload: Workload) -> bool:
+    """Tell whether a higher value of a metric is better."""
+    if workload.higher is not None and name == workload.judged:
+        return workload.higher
+    lower = name.lower()
+    if any(word in lower for word in _DOWN):
+        return False
+    return any(word in lower for word in _UP)
+
+
+def _source(kind: type) -> str:
+    """Return the source of a user's class; nothing of Keras's own."""
+    if kind.__module__.partition(".")[0] == "keras":
+        return ""
+    try:
+        return inspect.getsource(kind)
+    except (OSError, TypeError):
+        return kind.__qualname__
+
+
+def _config(model: Any) -> Any:
+    """Return the model's configuration without names, which count the layers of a process."""
+    try:
+        return _unnamed(model.get_config())
+    except Exception:  # a subclassed model need not have one
+        return None
+
+
+def _unnamed(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        named = ("name", "keras_history", "input_layers", "output_layers")
+        return {str(k): _unnamed(v) for k, v in value.items() if k not in named}
+    if isinstance(value, list | tuple):
+        return [_unnamed(one) for one in value]
+    return value if isinstance(value, str | int | float | bool | None) else type(value).__name__
+
+
+def _plain(value: Any) -> Any:
+    """Describe losses and metrics for the hash."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, keras.metrics.Metric | keras.losses.Loss):
+        return [type(value).__name__, _unnamed(value.get_config())]
+    if callable(value):
+        return [getattr(value, "__qualname__", type(value).__name__), _source(value)]
+    return value
