@@ -292,10 +292,8 @@ def backend_random() -> Any:
 def set_seed(seed: int) -> None:
     """Set the seed as Keras does, but import no TensorFlow under another backend."""
     rng = keras.src.utils.rng_utils
-    if keras.backend.backend() == "tensorflow" or "tensorflow" in sys.modules:
-        keras.utils.set_random_seed(seed)
-        return
-    with mock.patch.object(rng, "tf", types.SimpleNamespace(available=False)):
+    absent = types.SimpleNamespace(available=False)
+    with mock.patch.object(rng, "tf", (sys.modules.get("tensorflow") and rng.tf) or absent):
         keras.utils.set_random_seed(seed)
 
 

@@ -6,6 +6,7 @@ them. The count of steps is not mapped, so that costly work every few steps stay
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -13,12 +14,12 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
-from keras_optim import keras_private, tensors
+from keras_optim import keras_private
 from keras_optim.compare.contenders.contender import RATE, Contender
 from keras_optim.compare.training import data
 from keras_optim.compare.training.engine import Configuration, Numbers
+from keras_optim.compare.training.evaluator import evaluation_weights, evaluator
 from keras_optim.compare.training.problem import Problem
-from keras_optim.engine import optimizer_state
 
 CHUNK = 500
 """The most steps of one call, so that progress shows."""
@@ -66,7 +67,7 @@ class Compiled:
     # ---- the interface of engines
 
     def begin(self, configurations: Sequence[Configuration]) -> None:
-        """Start anew with these; the last one fills the places that are left."""
+        """Start with the initial weights; the last configuration fills the places that are left."""
         self.active = list(configurations)
         padded = [*configurations, *[configurations[-1]] * (self.width - len(configurations))]
         states = [self._start(c) for c in padded]
@@ -214,11 +215,9 @@ class Compiled:
         metrics = [jnp.zeros_like(v) if k in self.losses_at else v for k, v in enumerate(metrics)]
         grads: list[Any] = []
         rate = self._rate(optimizer)
-        before = (trained, fixed, optimizer, metrics)
         with _noted(self.model.optimizer, grads):
-            logs, after = self.model.train_step(
-                (trained, fixed, optimizer, metrics), _shared(batch)
-            )
+            state = trained, fixed, optimizer, metrics
+            logs, after = self.model.train_step(state, _shared(batch))
         moved = [a - b for a, b in zip(after[0], trained, strict=True)]
         measured = {
             **logs,
@@ -241,33 +240,14 @@ class Compiled:
         ours = getattr(self.model.optimizer, "averaging", False)
         if not ours and not self.model.optimizer.use_ema:
             return trained, fixed
+        averages = partial(evaluation_weights, self.model)
         if "weights" not in self.programs:
-            self.programs["weights"] = jax.jit(
-                self._averages if self.width == 1 else jax.vmap(self._averages)
-            )
+            self.programs["weights"] = jax.jit(averages if self.width == 1 else jax.vmap(averages))
         if self.width > 1:
             optimizer = list(optimizer)
             count = optimizer[self.count_at]
             optimizer[self.count_at] = jnp.broadcast_to(count, (self.width, *count.shape))
         return self.programs["weights"](trained, optimizer), fixed
-
-    def _averages(self, trained: Any, state: Any) -> Any:
-        optimizer = self.model.optimizer
-        mapping = [
-            *zip(self.model.trainable_variables, trained, strict=True),
-            *zip(optimizer.variables, state, strict=True),
-        ]
-        values = {id(v): value for v, value in mapping}
-        with keras.StatelessScope(state_mapping=mapping):
-            for i, variable in enumerate(keras_private.trainable_variables(optimizer)):
-                if getattr(optimizer, "averaging", False):
-                    x = tensors.widened(variable)
-                    value = optimizer.evaluate(x, optimizer_state.state_of(optimizer, i))
-                else:
-                    value = tensors.tensor(keras_private.averages(optimizer)[i])
-                if value is not None:
-                    values[id(variable)] = keras.ops.cast(value, variable.dtype)
-        return [values[id(v)] for v in self.model.trainable_variables]
 
     def _evaluated(self, part: str, weights: Any) -> list[Numbers]:
         found = []
@@ -278,51 +258,6 @@ class Compiled:
 
     def _on_device(self, train: data.Arrays) -> Any:
         return evaluator(self.problem).on_device(train)
-
-
-class Evaluator:
-    """Evaluation on held-out and test data, compiled once for all optimizers of a problem."""
-
-    def __init__(self, problem: Problem):
-        self.problem = problem
-        self.step = jax.jit(problem.reference.test_step)
-        self.arrays: dict[int, tuple[Any, Any]] = {}
-
-    def on_device(self, examples: data.Arrays) -> Any:
-        """Return all examples on the device."""
-        if id(examples) not in self.arrays:
-            self.arrays[id(examples)] = examples, jax.tree.map(jnp.asarray, examples.parts)
-        return self.arrays[id(examples)][1]
-
-    def __call__(self, part: str, weights: Any, seed: int) -> Numbers:
-        """Return loss and metrics."""
-        examples = getattr(self.problem.parts_for(seed), part)
-        reference = self.problem.reference
-        metrics = [jnp.zeros_like(v.value) for v in reference.metrics_variables]
-        logs: Any = {}
-        fixed = weights[1]
-        for batch in self._batches(examples):
-            logs, (_, _, metrics) = self.step((weights[0], fixed, metrics), batch)
-        return {name: float(value) for name, value in logs.items()}
-
-    def _batches(self, examples: data.Data) -> Iterator[Any]:
-        if isinstance(examples, data.Batches):
-            yield from examples.each()
-            return
-        size = examples.evaluation_batch
-        arrays = self.on_device(examples)
-        for start in range(0, examples.count, size):
-            yield jax.tree.map(lambda a, k=start: a[k : k + size], arrays)
-
-
-_EVALUATORS: dict[int, Evaluator] = {}
-
-
-def evaluator(problem: Problem) -> Evaluator:
-    """Return the evaluator of a problem."""
-    if id(problem) not in _EVALUATORS:
-        _EVALUATORS[id(problem)] = Evaluator(problem)
-    return _EVALUATORS[id(problem)]
 
 
 class _noted:

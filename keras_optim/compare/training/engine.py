@@ -50,7 +50,7 @@ class Engine(Protocol):
     width: int
 
     def begin(self, configurations: Sequence[Configuration]) -> None:
-        """Start anew with these."""
+        """Start from the initial weights with these."""
 
     def epoch(self, number: int, tell: Callable[[int, int], None]) -> list[dict[str, Any]]:
         """Train for an epoch; return for each configuration the values of each step by name.

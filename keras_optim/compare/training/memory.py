@@ -20,7 +20,7 @@ class Peak:
 
     @property
     def bytes(self) -> float:
-        """How far the peak lies above the memory at the start."""
+        """The distance from the memory at the start to the peak."""
         return 1024.0 * (_kilobytes("VmHWM") - self.start)
 
 

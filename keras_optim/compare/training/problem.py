@@ -42,7 +42,7 @@ class Problem:
         return data.parts(self.workload)
 
     def parts_for(self, seed: int) -> data.Parts:
-        """Return the data for a seed: the same arrays, or what a function of the seed returns."""
+        """Return the data for a seed: the same arrays, or the result of a function of the seed."""
         return data.parts(self.workload, seed) if callable(self.workload.data) else self.parts
 
     @property

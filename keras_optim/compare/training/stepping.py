@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -19,7 +18,7 @@ from keras_optim.compare.contenders.contender import RATE, Contender
 from keras_optim.compare.training import data, memory
 from keras_optim.compare.training.engine import Configuration, Numbers
 from keras_optim.compare.training.problem import Problem
-from keras_optim.engine import norms
+from keras_optim.engine import norms, sparse_rows
 
 _MEASURES = ("gradient_norm", "update_norm")
 
@@ -46,7 +45,7 @@ class Stepping:
     # ---- the interface of engines
 
     def begin(self, configurations: Sequence[Configuration]) -> None:
-        """Start anew: give the model the values of a new one, and keep its compiled functions."""
+        """Give the model the values of a new one, and keep its compiled functions."""
         [configuration] = configurations
         self.seed, self.kept = configuration.seed, []
         optimizer = recording(self.contender.make(self.fixed))
@@ -185,7 +184,7 @@ class _Recorder:
     def apply(self: Any, grads: Sequence[Any], trainable_variables: Any = None) -> None:
         variables = trainable_variables or keras_private.trainable_variables(self)
         before = [ops.copy(tensors.tensor(v)) for v in variables]
-        found = [ops.cast(_dense(g), "float32") for g in grads if g is not None]
+        found = [ops.cast(sparse_rows.dense(g), "float32") for g in grads if g is not None]
         norm = norms.global_norm(found)
         if self.loss_scale_factor is not None:
             norm = norm / self.loss_scale_factor
@@ -193,15 +192,6 @@ class _Recorder:
         moved = [tensors.tensor(v) - old for v, old in zip(variables, before, strict=True)]
         self.gradient_norm.assign(norm)
         self.update_norm.assign(norms.global_norm([ops.cast(m, "float32") for m in moved]))
-
-
-def _dense(gradient: Any) -> Any:
-    """Return a gradient as one tensor; TensorFlow gives that of an embedding as rows."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return tf.convert_to_tensor(gradient)
-    return gradient
 
 
 @contextlib.contextmanager
