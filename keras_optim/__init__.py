@@ -85,6 +85,8 @@ from keras_optim.algorithms.tiger import Tiger
 from keras_optim.algorithms.yogi import Yogi
 from keras_optim.callbacks.evaluation import evaluation_weights
 from keras_optim.catalog import get, names
+from keras_optim.compare.comparing import compare
+from keras_optim.compare.workload import Workload
 from keras_optim.full_batch.conjugate_gradient import ConjugateGradient
 from keras_optim.full_batch.lbfgs import LBFGS
 from keras_optim.full_batch.minimize import minimize
@@ -217,9 +219,11 @@ __all__ = [
     "StableAdamW",
     "Tiger",
     "TruncatedNewton",
+    "Workload",
     "Yogi",
     "__version__",
     "callbacks",
+    "compare",
     "convert",
     "evaluation_weights",
     "get",

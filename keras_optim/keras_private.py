@@ -289,12 +289,15 @@ def backend_random() -> Any:
     return keras.src.backend.random
 
 
-def set_seed(seed: int) -> None:
-    """Set the seed as Keras does, but import no TensorFlow under another backend."""
-    rng = keras.src.utils.rng_utils
+@contextlib.contextmanager
+def without_tensorflow() -> Iterator[None]:
+    """Keep Keras from an import of TensorFlow inside, unless the program has imported it."""
     absent = types.SimpleNamespace(available=False)
-    with mock.patch.object(rng, "tf", (sys.modules.get("tensorflow") and rng.tf) or absent):
-        keras.utils.set_random_seed(seed)
+    with contextlib.ExitStack() as stack:
+        if not sys.modules.get("tensorflow"):
+            for module in (keras.src.utils.rng_utils, keras.src.saving.serialization_lib):
+                stack.enter_context(mock.patch.object(module, "tf", absent))
+        yield
 
 
 def loss_tracker(model: Any) -> Any:

@@ -45,7 +45,7 @@ class Contender:
                 "new one"
             )
         config = optimizer.get_config()
-        text = json_files.canonical(_nameless(keras.saving.serialize_keras_object(optimizer)))
+        text = json_files.canonical(_nameless(config))
         code = hashlib.sha256(f"{fingerprint(optimizer)} {text}".encode()).hexdigest()[:12]
         return cls(label or _label(optimizer), type(optimizer), config, code)
 
@@ -124,7 +124,9 @@ def _nameless(config: Any) -> Any:
     """Drop the names, which count the optimizers of a process."""
     if isinstance(config, dict):
         return {key: _nameless(value) for key, value in config.items() if key != "name"}
-    return [_nameless(value) for value in config] if isinstance(config, list) else config
+    if isinstance(config, list | tuple):
+        return [_nameless(value) for value in config]
+    return config if isinstance(config, str | int | float | bool | None) else str(config)
 
 
 def _schedule(value: Any) -> Any:

@@ -27,6 +27,11 @@ STACKED = 8
 """Configurations side by side on an accelerator."""
 
 
+def stacked() -> int:
+    """Return the number of configurations side by side: 1 on a CPU, where more gain nothing."""
+    return 1 if jax.default_backend() == "cpu" else STACKED
+
+
 class Compiled:
     """Engine of one optimizer on one problem, on JAX.
 
@@ -41,8 +46,7 @@ class Compiled:
         self, problem: Problem, contender: Contender, fixed: Any = None, width: int | None = None
     ):
         self.problem, self.contender, self.fixed = problem, contender, dict(fixed or {})
-        stacked = 1 if jax.default_backend() == "cpu" else STACKED
-        self.width = stacked if width is None else width
+        self.width = stacked() if width is None else width
         self.model = self._new(0)
         optimizer = self.model.optimizer
         rate = keras_private.learning_rate(optimizer)
@@ -91,12 +95,9 @@ class Compiled:
 
     def epoch(self, number: int, tell: Callable[[int, int], None]) -> list[dict[str, Any]]:
         """Train for an epoch."""
-        found: list[Any] = []
         metrics = [jnp.zeros_like(v) for v in self.state[3]]
         self.state = (*self.state[:3], metrics)
-        seed = self.active[0].seed
-        parts = self.problem.parts_for(seed)
-        train = parts.train
+        train = self.problem.parts_for(self.active[0].seed).train
         if isinstance(train, data.Arrays):
             found = list(self._over_arrays(train, number, tell))
         else:

@@ -18,7 +18,7 @@ def drawn_by_numpy(seed: int) -> Iterator[None]:
     Each backend draws other numbers from a seed. Initializers ask the backend for normal, truncated
     normal and uniform numbers and for integers; here NumPy answers.
     """
-    keras_private.set_seed(seed)
+    keras.utils.set_random_seed(seed)
     module, draws = keras_private.backend_random(), _Draws(seed)
     with contextlib.ExitStack() as stack:
         for name in ("normal", "truncated_normal", "uniform", "randint"):

@@ -1,0 +1,56 @@
+"""Engines of a contender: the choice by backend, kept from one run to the next."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from keras_optim.compare import json_files
+from keras_optim.compare.contenders.contender import RATE, Contender
+from keras_optim.compare.training.engine import Engine
+from keras_optim.compare.training.problem import Problem
+from keras_optim.tensors import BACKEND
+
+
+class Engines:
+    """Engines of one contender on one problem.
+
+    An engine serves all rates and seeds. Other hyper-parameters, and the factor of a schedule, are
+    constants of compiled steps, so each combination has its own engine. The last one is kept.
+    """
+
+    def __init__(self, problem: Problem, contender: Contender):
+        self.problem, self.contender = problem, contender
+        self._key: str | None = None
+        self._engine: Engine | None = None
+
+    @property
+    def width(self) -> int:
+        """The number of configurations that an engine trains side by side."""
+        if BACKEND != "jax":
+            return 1
+        from keras_optim.compare.training.compiled import stacked
+
+        return stacked()
+
+    def constants(self, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the hyper-parameters that an engine cannot change."""
+        changes = () if self.contender.scheduled else (RATE,)
+        return {name: v for name, v in hyperparameters.items() if name not in changes}
+
+    def of(self, hyperparameters: Mapping[str, Any]) -> Engine:
+        """Return the engine for these."""
+        constants = self.constants(hyperparameters)
+        key = json_files.canonical(constants)
+        if self._engine is None or key != self._key:
+            self._engine = None  # free its memory first
+            self._key, self._engine = key, _engine(self.problem, self.contender, constants)
+        return self._engine
+
+
+def _engine(problem: Problem, contender: Contender, constants: dict[str, Any]) -> Engine:
+    if BACKEND == "jax":
+        from keras_optim.compare.training.compiled import Compiled
+
+        return Compiled(problem, contender, constants)
+    from keras_optim.compare.training.stepping import Stepping
+
+    return Stepping(problem, contender, constants)
