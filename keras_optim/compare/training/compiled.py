@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from keras_optim import keras_private
+from keras_optim.callbacks.access import inside_loss_scale
 from keras_optim.compare.contenders.contender import RATE, Contender
 from keras_optim.compare.training import data
 from keras_optim.compare.training.engine import Configuration, Numbers
@@ -159,7 +160,7 @@ class Compiled:
     @property
     def cost(self) -> dict[str, float]:
         """Compile seconds, bytes of weights, of state and of the peak."""
-        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        optimizer = inside_loss_scale(self.model.optimizer)
         apart = keras_private.iterations(optimizer), keras_private.learning_rate(optimizer)
         state = [v for v in optimizer.variables if all(v is not other for other in apart)]
         return {
@@ -222,11 +223,17 @@ class Compiled:
         moved = [a - b for a, b in zip(after[0], trained, strict=True)]
         measured = {
             **logs,
-            "gradient_norm": _norm(grads),
+            "gradient_norm": _norm(grads) / self._loss_scale(optimizer),
             "update_norm": _norm(moved),
             "learning_rate": rate,
         }
         return tuple(list(group) for group in after), measured
+
+    def _loss_scale(self, optimizer: Any) -> Any:
+        """Return the factor of the gradients in half precision; else 1."""
+        scale = getattr(self.model.optimizer, "dynamic_scale", None)
+        variables = zip(self.model.optimizer.variables, optimizer, strict=True)
+        return next((value for v, value in variables if v is scale), 1.0)
 
     def _rate(self, optimizer: Any) -> Any:
         variables = self.model.optimizer.variables
@@ -238,8 +245,8 @@ class Compiled:
     def _weights(self) -> Any:
         """Return the evaluation weights, and the state of the layers."""
         trained, fixed, optimizer, _ = self.state
-        ours = getattr(self.model.optimizer, "averaging", False)
-        if not ours and not self.model.optimizer.use_ema:
+        inside = inside_loss_scale(self.model.optimizer)
+        if not (getattr(inside, "averaging", False) or inside.use_ema):
             return trained, fixed
         averages = partial(evaluation_weights, self.model)
         if "weights" not in self.programs:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import keras
 
 from keras_optim import keras_private, tensors
+from keras_optim.callbacks.access import inside_loss_scale
 from keras_optim.compare.training import data
 from keras_optim.compare.training.engine import Numbers
 from keras_optim.compare.training.problem import Problem
@@ -61,10 +62,10 @@ def evaluator(problem: Problem) -> Evaluator:
 
 def evaluation_weights(model: Any, trained: Any, state: Any) -> Any:
     """Return the evaluation weights of a model, from its weights and its optimizer's state."""
-    optimizer = model.optimizer
+    optimizer = inside_loss_scale(model.optimizer)
     mapping = [
         *zip(model.trainable_variables, trained, strict=True),
-        *zip(optimizer.variables, state, strict=True),
+        *zip(model.optimizer.variables, state, strict=True),
     ]
     values = {id(v): value for v, value in mapping}
     with keras.StatelessScope(state_mapping=mapping):
@@ -73,7 +74,8 @@ def evaluation_weights(model: Any, trained: Any, state: Any) -> Any:
                 x = tensors.widened(variable)
                 value = optimizer.evaluate(x, optimizer_state.state_of(optimizer, i))
             else:
-                value = tensors.tensor(keras_private.averages(optimizer)[i])
+                average = tensors.tensor(keras_private.averages(optimizer)[i])
+                value = jnp.where(optimizer.iterations.value > 0, average, tensors.tensor(variable))
             if value is not None:
                 values[id(variable)] = keras.ops.cast(value, variable.dtype)
     return [values[id(v)] for v in model.trainable_variables]

@@ -11,6 +11,7 @@ import keras
 
 import keras_optim
 from keras_optim import keras_private
+from keras_optim.callbacks.access import inside_loss_scale
 from keras_optim.compare import json_files
 from keras_optim.compare.comparison import Measured, Subject
 from keras_optim.compare.process.errors import UsageError
@@ -69,7 +70,7 @@ class Problem:
                 keras_private.build_for(model, self._sample)
         finally:
             keras.config.set_dtype_policy(before)
-        inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+        inner = inside_loss_scale(model.optimizer)
         if getattr(inner, "second", "none") != "none" or getattr(inner, "sees_loss", False):
             two_pass(model)
         return model

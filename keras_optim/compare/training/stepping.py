@@ -13,6 +13,7 @@ from keras import ops
 
 import keras_optim
 from keras_optim import keras_private, tensors
+from keras_optim.callbacks.access import inside_loss_scale
 from keras_optim.callbacks.evaluation import evaluation_weights
 from keras_optim.compare.contenders.contender import RATE, Contender
 from keras_optim.compare.training import data, memory
@@ -65,7 +66,7 @@ class Stepping:
     def epoch(self, number: int, tell: Callable[[int, int], None]) -> list[dict[str, Any]]:
         """Train for an epoch."""
         found: dict[str, list[Any]] = {}
-        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        optimizer = inside_loss_scale(self.model.optimizer)
         totals: dict[str, float] = {}
         for done, (batch, expected) in enumerate(self._batches(number), 1):
             first = not self.compile_seconds
@@ -137,7 +138,7 @@ class Stepping:
     @property
     def cost(self) -> dict[str, float]:
         """Compile seconds, bytes of weights, of state and of the peak."""
-        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        optimizer = inside_loss_scale(self.model.optimizer)
         apart = {"iteration", "learning_rate", norms.STEPS, *norms.NAMES, *_MEASURES}
         state = [v for v in optimizer.variables if v.name not in apart]
         return {
@@ -197,12 +198,12 @@ class _Recorder:
 @contextlib.contextmanager
 def _evaluation_weights(model: Any) -> Iterator[None]:
     """Put evaluation weights into the model inside, those of Keras's `use_ema` included."""
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    optimizer = inside_loss_scale(model.optimizer)
     if isinstance(optimizer, keras_optim.Optimizer) and optimizer.averaging:
         with evaluation_weights(model):
             yield
         return
-    if not optimizer.use_ema:
+    if not optimizer.use_ema or not _number(optimizer.iterations):
         yield
         return
     variables = keras_private.trainable_variables(optimizer)
