@@ -124,7 +124,7 @@ def _verdicts(
     differences: Mapping[str, float],
     margins: Mapping[str, float],
 ) -> dict[str, Verdict]:
-    """Return the verdicts; the best is called so only if each other one can be judged."""
+    """Return the verdicts; the best is called so unless judging another one has only begun."""
     best, *others = order
     share = _standing(values[best])[0]
     verdicts: dict[str, Verdict] = {}
@@ -135,8 +135,9 @@ def _verdicts(
             verdicts[name] = "no spread"
         else:
             verdicts[name] = "worse" if differences[name] > margins[name] else "tied"
-    enough = len(_done(values[best])) >= FEWEST_SEEDS
-    first: Verdict = "best" if enough and "no spread" not in verdicts.values() else "no spread"
+    begun = any(verdict == "no spread" and values[name] for name, verdict in verdicts.items())
+    enough = len(_done(values[best])) >= FEWEST_SEEDS and not begun
+    first: Verdict = "best" if enough else "no spread"
     return {best: "missed" if share == 0 and values[best] else first, **verdicts}
 
 

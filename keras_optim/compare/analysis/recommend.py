@@ -21,7 +21,7 @@ class Answer:
     hyperparameters: Mapping[str, Mapping[str, Any]]
     """The chosen values on each workload."""
     tied: tuple[str, ...]
-    """Optimizers that did as well, as far as the seeds can tell, by rising average rank."""
+    """Optimizers that did as well, as far as the seeds can tell, the better first."""
     sure: str
     """How sure the answer is, in plain English."""
 
@@ -119,6 +119,9 @@ def _warnings(
     if misses:
         total = sum(found[w][winner].seeds for w in names)
         warnings.append(f"{misses} of its {total} judging runs diverged or failed.")
+    unjudged = [o for o in comparison.optimizers if any(not found[w][o].seeds for w in names)]
+    if unjudged:
+        warnings.append(f"Without judging runs: {_listed(unjudged)}.")
     if comparison.setting.tune == "none":
         warnings.append("Nothing was tuned, so this compares defaults.")
     at_edge = [

@@ -53,10 +53,10 @@ def run(
     return Run(spec, "done", epochs=epochs, test=test, cost=cost)
 
 
-def comparison(runs, *subjects, chosen=None, tune="grid", quiet=True):
-    """One of these runs."""
+def comparison(runs, *subjects, chosen=None, tune="grid", quiet=True, others=()):
+    """One of these runs; the `others` are optimizers without any."""
     subjects = subjects or (subject(),)
-    names = tuple(dict.fromkeys(run.spec.optimizer for run in runs))
+    names = tuple(dict.fromkeys([*(run.spec.optimizer for run in runs), *others]))
     seeds = tuple(sorted({run.spec.seed for run in runs if run.spec.stage == "judging"}))
     setting = Setting(tune, "", seeds, 0, "torch", {}, "float32", "", quiet, "", "")
     by_name = {subject.name: subject for subject in subjects}

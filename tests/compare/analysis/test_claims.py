@@ -54,10 +54,11 @@ def test_exact_agreement_of_few_examples_is_no_proof():
     assert verdicts(judged({"a": [0.9] * 3, "b": [0.7] * 3}))["b"] == "worse"
 
 
-def test_without_a_test_set_the_held_out_examples_round():
-    task = subject(test=None, validation=10**6)
+@pytest.mark.parametrize("examples, verdict", [(100, "tied"), (10**6, "worse")])
+def test_without_a_test_set_the_held_out_examples_round(examples, verdict):
+    task = subject(test=None, validation=examples)
     found = claims(judged({"a": [0.9, 0.9, 0.9], "b": [0.89, 0.89, 0.89]}, task), "task")
-    assert found["b"].verdict == "worse"
+    assert found["b"].verdict == verdict
 
 
 def test_a_miss_ranks_below_those_with_none_and_is_not_dropped():
@@ -93,6 +94,12 @@ def test_a_miss_shows_without_spread():
 def test_an_optimizer_with_seeds_still_to_come_is_not_judged_nor_the_best():
     found = verdicts(judged({"a": GOOD, "b": [0.99], "c": POOR}))
     assert found == {"a": "no spread", "c": "worse", "b": "no spread"}
+
+
+def test_an_optimizer_without_judging_runs_does_not_hold_up_the_others():
+    """As of one of which each tuning run diverged."""
+    found = verdicts(judged({"a": GOOD, "b": [], "c": POOR}, others=["b"]))
+    assert found == {"a": "best", "c": "worse", "b": "no spread"}
 
 
 def test_all_missed():

@@ -70,6 +70,11 @@ def test_doubts_are_said():
     )
 
 
+def test_optimizers_that_were_not_judged_are_named():
+    found = best(judged({"a": GOOD, "b": POOR}, others=["c"]))
+    assert found.name == "a" and found.sure.endswith("Without judging runs: c.")
+
+
 def several(scores):
     """A comparison on tasks t0, t1, ... from the scores of each optimizer on each."""
     tasks = [subject(f"t{i}") for i in range(len(next(iter(scores.values()))))]

@@ -96,6 +96,12 @@ def test_costs_that_were_not_measured():
         assert math.isnan(getattr(found, name))
 
 
+def test_costs_are_those_of_the_runs_that_measured_them():
+    some = {**COST, "compile_seconds": math.nan}
+    made = comparison([run(0.9), run(0.9, seed=2), run(0.9, seed=3, cost=some)])
+    assert row(made).compile_seconds == 1
+
+
 def test_columns_have_a_sentence_and_a_text_for_each_row():
     made = synthetic.comparison(["sgd", "adam", "lbfgs", "muon", "lion", "lamb"])
     for workload in made.subjects:
