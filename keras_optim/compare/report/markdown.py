@@ -18,7 +18,6 @@ def markdown(comparison: Comparison) -> str:
     parts += ["## The rule of the claims", *(escaped(line) for line in texts.rule(view))]
     facts = [f"* {escaped(name)}: {escaped(value)}" for name, value in texts.how(view)]
     parts += ["## How it was made", "\n".join(facts)]
-    missed = tables.misses(view)
-    if missed.rows:
-        parts += [f"## {missed.title}", missed.markdown()]
+    for table in tables.misses(view):
+        parts += [f"## Failed and diverged: {table.title}", table.markdown()]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"

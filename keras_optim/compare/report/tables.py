@@ -10,7 +10,7 @@ from keras_optim.compare.analysis import scores
 from keras_optim.compare.comparison import Subject
 from keras_optim.compare.report import data
 from keras_optim.compare.report.view import View
-from keras_optim.compare.runs import Run
+from keras_optim.compare.runs import Run, Stage
 
 
 @dataclass(frozen=True)
@@ -78,38 +78,44 @@ def word(text: str, miss: bool = False) -> Cell:
     return Cell(text, number=False, miss=miss)
 
 
-def misses(view: View) -> Table:
+def misses(view: View) -> list[Table]:
     """List the runs that diverged or failed, with their reasons: those that judge first.
 
     Runs of one optimizer that ended alike share a row.
     """
+    found = (_misses(view, "judging"), _misses(view, "tuning"))
+    return [table for table in found if table.rows]
+
+
+def _misses(view: View, stage: Stage) -> Table:
     groups: dict[tuple[str, ...], list[Run]] = {}
     for run in view.comparison.runs:
-        if run.state != "done":
-            spec = run.spec
-            key = (spec.stage, spec.optimizer, spec.workload, run.state, run.reason)
+        spec = run.spec
+        if run.state != "done" and spec.stage == stage:
+            key = (spec.optimizer, spec.workload, run.state, run.reason)
             groups.setdefault(key, []).append(run)
-    names = ("optimizer", "workload", "stage", "runs", "learning rates", "seeds", "state", "reason")
+    names = ("optimizer", "workload", "runs", "learning rates", "seeds", "state", "reason")
     columns = tuple(Column(name, number=name == "runs") for name in names)
-    rows = [_miss(key, runs) for key, runs in sorted(groups.items(), key=lambda item: item[0])]
-    return Table("Failed and diverged runs", columns, tuple(rows))
+    rows = tuple(_miss(view, key, runs) for key, runs in sorted(groups.items()))
+    count = sum(map(len, groups.values()))
+    return Table(f"{count} {stage} {'run' if count == 1 else 'runs'}", columns, rows)
 
 
-def _miss(key: tuple[str, ...], runs: Sequence[Run]) -> Row:
-    stage, optimizer, workload, state, reason = key
+def _miss(view: View, key: tuple[str, ...], runs: Sequence[Run]) -> Row:
+    optimizer, workload, state, reason = key
     rates = sorted({run.learning_rate for run in runs if math.isfinite(run.learning_rate)})
     seeds = sorted({run.spec.seed for run in runs})
     return Row(
         (
             word(optimizer),
             word(workload),
-            word(stage),
             number(len(runs), "d"),
             Cell(", ".join(f"{rate:.3g}" for rate in rates), rates[0] if rates else "", False),
             Cell(", ".join(map(str, seeds)), seeds[0], False),
             word(state, miss=True),
             word(reason),
-        )
+        ),
+        color=view.styles[optimizer].number,
     )
 
 

@@ -21,9 +21,10 @@ def show(comparison: Comparison, console: Any = None) -> None:
         console.print(line, markup=False, highlight=False)
     for subject in comparison.subjects.values():
         console.print(_table(tables.summary(view, subject)))
-    for row in tables.misses(view).rows:
-        text = " ".join(cell.text for cell in row.cells)
-        if row.cells[2].text == "judging":
+    for missed in tables.misses(view)[:1]:
+        console.print(f"Failed and diverged: {missed.title}", markup=False, highlight=False)
+        for row in missed.rows:
+            text = " ".join(cell.text for cell in row.cells)
             console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
