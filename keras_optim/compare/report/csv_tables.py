@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from keras_optim.compare.analysis import scores
-from keras_optim.compare.report.tables import summary as summary_table
+from keras_optim.compare.analysis.columns import columns
 from keras_optim.compare.report.view import View
 
 
@@ -76,7 +76,7 @@ def _csv(rows: Iterable[Mapping[str, Any]]) -> str:
 def _cell(value: Any) -> Any:
     """Write a number with nine digits; a text that a spreadsheet would compute, as text."""
     if isinstance(value, float):
-        return f"{value:.9g}" if math.isfinite(value) else ""
+        return "" if math.isnan(value) else f"{value:.9g}"
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@"):
         return f"'{value}"
     return value
@@ -84,16 +84,23 @@ def _cell(value: Any) -> Any:
 
 def _summary(view: View) -> str:
     """Write a row for each optimizer on each workload."""
-    rows = []
-    for subject in view.comparison.subjects.values():
-        table = summary_table(view, subject)
-        for row in table.rows:
-            cells = zip(table.columns, row.cells, strict=True)
-            values = {
-                c.heading: cell.text if cell.value is None else cell.value for c, cell in cells
-            }
-            rows.append({"workload": subject.name, **values})
-    return _csv(rows)
+    table = []
+    for workload, rows in view.rows.items():
+        for row in rows:
+            values: dict[str, Any] = {"workload": workload}
+            for column in columns(view.comparison, workload):
+                values |= _flat(column.key, column.value(row))
+            table.append(values)
+    return _csv(table)
+
+
+def _flat(key: str, value: Any) -> dict[str, Any]:
+    """Give each end of an interval, and each hyper-parameter, a column of its own."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, tuple):
+        return {f"{key}_low": value[0], f"{key}_high": value[1]}
+    return {key: value}
 
 
 _FILES = {"summary": _summary, "runs": _runs, "curves": _curves}

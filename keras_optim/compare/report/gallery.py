@@ -8,6 +8,8 @@ from functools import partial
 import numpy as np
 
 from keras_optim.compare.analysis import scores
+from keras_optim.compare.analysis.sensitivity import sensitivity
+from keras_optim.compare.analysis.targets import reached
 from keras_optim.compare.comparison import Subject
 from keras_optim.compare.report import across, curve_figures, data, line_figures, row_figures
 from keras_optim.compare.report.line_figures import Lines
@@ -82,7 +84,12 @@ def _curves(view: View, subject: Subject) -> Iterator[Picture]:
 
 
 def _sensitivity(view: View, subject: Subject) -> Picture | None:
-    points = data.tuning_points(view, subject)
+    curves = sensitivity(view.comparison, subject.name)
+    points = {
+        label: list(zip(curves[label].rates, curves[label].values, strict=True))
+        for label in view.orders[subject.name]
+        if curves[label].rates
+    }
     if not any(len(values) > 1 for values in points.values()):
         return None
     named = [label for label in view.named(subject.name) if label in points] or list(points)[:8]
@@ -167,15 +174,10 @@ def _costs_of_sizes(view: View, family: list[Subject]) -> list[Lines]:
         for s in family:
             runs = view.runs(s.name, label)
             size = float(s.batch_size or 0)
-            reached = [(run, data.epochs_to_target(run, s)) for run in runs]
-            epochs = data.median([epoch for _, epoch in reached])
-            per_epoch = max((run.cost.get("steps_per_epoch", np.nan) for run in runs), default=0)
-            seconds = data.median([data.seconds_to(run, epoch) for run, epoch in reached])
-            values = {
-                "steps": epochs * per_epoch,
-                "examples": epochs * per_epoch * size,
-                "seconds": seconds,
-            }
+            times = [reached(run, s) for run in runs]
+            steps = data.median([time.steps for time in times])
+            seconds = data.median([time.seconds for time in times])
+            values = {"steps": steps, "examples": steps * size, "seconds": seconds}
             for name, value in values.items():
                 panels.setdefault(name, {}).setdefault(label, []).append((size, value))
     return [

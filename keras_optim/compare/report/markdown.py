@@ -15,7 +15,7 @@ def markdown(comparison: Comparison) -> str:
         parts.append(f"## {escaped(subject.name)}")
         parts += [escaped(line) for line in texts.workload(subject)]
         parts.append(tables.summary(view, subject).markdown())
-    parts += ["## The rule of the claims", *(escaped(line) for line in texts.rule(view))]
+    parts += ["## The rule of the claims", *(escaped(line) for line in texts.rule())]
     facts = [f"* {escaped(name)}: {escaped(value)}" for name, value in texts.how(view)]
     parts += ["## How it was made", "\n".join(facts)]
     for table in tables.misses(view):

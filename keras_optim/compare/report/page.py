@@ -22,7 +22,7 @@ def page(comparison: Comparison) -> str:
         summary=texts.summary(view),
         answer=texts.answer(view),
         sections=[*_sections(view)],
-        rule=texts.rule(view),
+        rule=texts.rule(),
         how=texts.how(view),
         misses=tables.misses(view),
         css=_file("report.css"),
@@ -39,6 +39,7 @@ def _sections(view: View) -> Iterable[Mapping[str, Any]]:
             "title": subject.name,
             "lines": texts.workload(subject),
             "table": tables.summary(view, subject),
+            "details": tables.details(view, subject),
             "pictures": _pictures(gallery.of_workload(view, subject), f"w{count}"),
         }
     pictures = _pictures(across(view), "a")

@@ -117,6 +117,8 @@ def critical_difference(
         color, rank = view.styles[label].color, ranks[label]
         axes.plot([rank, rank + distance], [row, row], color=color, linewidth=1.2, alpha=0.6)
         axes.plot([rank], [row], "o", color=color, markersize=6)
+    worst = max(ranks.values())
+    axes.set_xlim(best - 0.03 * (worst - best) - 0.1, worst + 0.15 * (worst - best) + 0.1)
     axes.set_xlabel("mean rank; the line is as long as the critical difference")
     _finish(view, figure, title, subtitle, len(ranks))
     return figure

@@ -1,16 +1,18 @@
 """Tables of a comparison as rows of cells, for pages, Markdown and the terminal."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from keras_optim.compare.analysis import scores
+from keras_optim.compare.analysis import columns as columns_of
+from keras_optim.compare.analysis import table as analysis
+from keras_optim.compare.analysis.columns import columns
 from keras_optim.compare.comparison import Subject
-from keras_optim.compare.report import data
 from keras_optim.compare.report.view import View
 from keras_optim.compare.runs import Run, Stage
+
+FIRST = ("optimizer", "place", "mean", "verdict", "interval", "difference", "margin")
+"""Columns that a narrow screen shows without scrolling; the others keep their order."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +68,6 @@ class Table:
         return "\n".join(lines) + "\n"
 
 
-def number(value: float, form: str = ".4g", missing: str = "-") -> Cell:
-    """Make the cell of a number; one that is not finite sorts to the end."""
-    if math.isfinite(value):
-        return Cell(format(value, form), f"{value:.9g}")
-    return Cell(missing, "", miss=missing != "-")
-
-
 def word(text: str, miss: bool = False) -> Cell:
     """Make the cell of a text."""
     return Cell(text, number=False, miss=miss)
@@ -109,7 +104,7 @@ def _miss(view: View, key: tuple[str, ...], runs: Sequence[Run]) -> Row:
         (
             word(optimizer),
             word(workload),
-            number(len(runs), "d"),
+            Cell(str(len(runs)), str(len(runs))),
             Cell(", ".join(f"{rate:.3g}" for rate in rates), rates[0] if rates else "", False),
             Cell(", ".join(map(str, seeds)), seeds[0], False),
             word(state, miss=True),
@@ -128,35 +123,51 @@ def escaped(text: str) -> str:
 
 
 def summary(view: View, subject: Subject) -> Table:
-    """Make the table of a workload, the best first."""
-    where = "test" if subject.test is not None else "held-out"
-    columns = (
-        Column("optimizer", number=False),
-        Column("place", "by the mean over the seeds", sorted="ascending"),
-        Column(f"{where} {subject.judge}", "mean over the seeds", higher=subject.higher),
-        Column("seeds", "done of all"),
-        Column("rate", "chosen by tuning"),
-        Column("epochs to target"),
-        Column("seconds"),
-        Column("state", "bytes for each byte of weights"),
-    )
-    shares = data.state_shares(view, subject.name)
-    rows = []
-    for place, label in enumerate(view.orders[subject.name], 1):
-        runs = view.runs(subject.name, label)
-        values = [v for run in runs if math.isfinite(v := scores.score(run, subject))]
-        mean = float(np.mean(values)) if values else math.nan
-        rate = view.comparison.chosen.get((subject.name, label), {}).get("learning_rate", math.nan)
-        reached = data.median([data.epochs_to_target(run, subject) for run in runs])
-        cells = (
-            word(label),
-            number(place, "d"),
-            number(mean, missing="missed"),
-            Cell(f"{len(values)} of {len(runs)}", len(values), miss=len(values) < len(runs)),
-            number(rate, ".3g"),
-            number(reached, ".3g", "missed"),
-            number(data.median([run.cost.get("seconds", math.nan) for run in runs]), ".3g"),
-            number(shares.get(label, math.nan), ".2f"),
+    """Make the main table of a workload, the best first."""
+    return _of_columns(view, subject, subject.name, main=True)
+
+
+def details(view: View, subject: Subject) -> Table:
+    """Make the table of the numbers that the main one leaves out."""
+    return _of_columns(view, subject, f"{subject.name}: more numbers", main=False)
+
+
+def _of_columns(view: View, subject: Subject, title: str, main: bool) -> Table:
+    """Make a table of some columns, with the optimizer first."""
+    found = columns(view.comparison, subject.name)
+    shown = [c for c in found if c.main == main or c.key == FIRST[0]]
+    shown.sort(key=lambda column: FIRST.index(column.key) if column.key in FIRST else len(FIRST))
+    headings = tuple(
+        Column(
+            column.heading,
+            column.meaning,
+            column.numeric,
+            column.key in ("mean", "median", "best", "final", "last") and subject.higher,
+            "ascending" if column.key == "place" else "",
         )
-        rows.append(Row(cells, place == 1, view.styles[label].number))
-    return Table(subject.name, columns, tuple(rows))
+        for column in shown
+    )
+    rows = tuple(
+        Row(
+            tuple(_cell(column, row) for column in shown),
+            row.verdict in ("best", "tied"),
+            view.styles[row.optimizer].number,
+        )
+        for row in view.rows[subject.name]
+    )
+    return Table(title, headings, rows)
+
+
+def _cell(column: columns_of.Column, row: analysis.Row) -> Cell:
+    """Make the cell of a row with the value by which it is sorted."""
+    value = column.value(row)
+    if isinstance(value, tuple):
+        value = value[0]
+    if isinstance(value, Mapping):
+        value = value.get("learning_rate", "")
+    if isinstance(value, int | float):
+        value = "" if math.isnan(value) else f"{value:.9g}".replace("inf", "Infinity")
+    text = column.text(row)
+    missed = column.key == "misses" and row.misses > 0
+    missed = missed or text in ("missed", "never") or column.key == "edge"
+    return Cell(text, value if column.numeric or value != text else None, column.numeric, missed)

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+from keras_optim.compare.analysis.claims import RULE
+from keras_optim.compare.analysis.columns import shown
+from keras_optim.compare.analysis.recommend import Answer, best
 from keras_optim.compare.comparison import Subject
 from keras_optim.compare.report.view import View
 
@@ -30,16 +33,44 @@ def summary(view: View) -> str:
 
 
 def answer(view: View) -> Sequence[str]:
-    """Say which optimizer is the best, and how sure that is."""
-    lines = []
-    for name in view.comparison.subjects:
-        lines.append(f"{name}: best is {view.orders[name][0]}.")
+    """Say which optimizer is the best, and how sure that is; then the same for each workload."""
+    comparison = view.comparison
+    if not comparison.runs:
+        return ("No run has ended yet.",)
+    found = best(comparison)
+    lines = [f"{_first(view, found)}.", found.sure]
+    for workload, values in found.hyperparameters.items():
+        chosen = shown(values, "")
+        if len(comparison.subjects) == 1:
+            return (*lines, f"{found.name} ran with {chosen}.")
+        lines.append(f"{workload} ({found.name} with {chosen}): {best(comparison, [workload])}")
     return lines
 
 
-def rule(view: View) -> Sequence[str]:
+def _first(view: View, found: Answer) -> str:
+    """Say the answer in a few words, and no more than the seeds allow."""
+    rows = [row for table in view.rows.values() for row in table]
+    if all(row.misses == row.seeds for row in rows):
+        return "No optimizer reached the end of its training"
+    if not any(row.verdict == "best" for row in rows):
+        return f"Best score: {found.name}; too few seeds to tell chance"
+    return f"Best: {found.name}" + (f", tied with {listed(found.tied)}" if found.tied else "")
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Write names as a list, and the number of those beyond the first few.
+
+    >>> listed(("a", "b", "c")), listed("abcdefgh", 3)
+    ('a, b and c', 'a, b, c and 5 more')
+    """
+    more = [f"{len(names) - most} more"] if len(names) > most else []
+    words = [*names[:most], *more]
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def rule() -> Sequence[str]:
     """Explain when one optimizer counts as better than another."""
-    return ("",)
+    return (RULE,)
 
 
 def workload(subject: Subject) -> Sequence[str]:

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-import numpy as np
-
-from keras_optim.compare.analysis import scores
-from keras_optim.compare.comparison import Comparison, Subject
+from keras_optim.compare.analysis.table import Row, baseline, rows
+from keras_optim.compare.comparison import Comparison
 from keras_optim.compare.report.names import shorts
 from keras_optim.compare.report.palette import Style, styles
 from keras_optim.compare.runs import Run
@@ -59,16 +57,12 @@ class View:
     @cached_property
     def orders(self) -> dict[str, list[str]]:
         """The optimizers of each workload, the best first."""
-        return {name: self._order(subject) for name, subject in self.comparison.subjects.items()}
+        return {name: [row.optimizer for row in found] for name, found in self.rows.items()}
 
-    def _order(self, subject: Subject) -> list[str]:
-        def place(label: str) -> float:
-            values = [scores.score(run, subject) for run in self.runs(subject.name, label)]
-            if not values or not np.isfinite(values).any():
-                return np.inf
-            return float(np.nanmean(values)) * (-1 if subject.higher else 1)
-
-        return sorted(self.comparison.optimizers, key=place)
+    @cached_property
+    def rows(self) -> dict[str, tuple[Row, ...]]:
+        """The rows of the table of each workload, the best first."""
+        return {name: rows(self.comparison, name) for name in self.comparison.subjects}
 
     def named(self, workload: str) -> list[str]:
         """List the optimizers whose curves have a name: the best, and the baseline."""
@@ -81,5 +75,4 @@ class View:
     @cached_property
     def baseline(self) -> str:
         """The optimizer with which the others are compared."""
-        labels = self.comparison.optimizers
-        return "adam" if "adam" in labels else labels[0]
+        return baseline(self.comparison)

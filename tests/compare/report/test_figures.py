@@ -35,7 +35,7 @@ def test_every_kind_of_figure_is_drawn(drawn):
 def test_odd_comparisons_have_figures(name):
     with matplotlib.rc_context(palette.SETTINGS):
         for picture in gallery(View(ODD[name]())):
-            if picture.optimizer in (None, "sgd", LONG, EVIL):
+            if picture.optimizer in (None, "sgd", EVIL):
                 assert picture.draw().axes
             assert picture.alt and picture.caption
 

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
-from keras_optim.compare.report import csv_tables, writing
+from keras_optim.compare.report import csv_tables, image_files, writing
 from keras_optim.compare.report.markdown import markdown
 from keras_optim.compare.report.page import fragment, page
 from keras_optim.compare.report.terminal import show
@@ -50,7 +50,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def text():
-    return page(comparison((*("adam", "sgd", "lion"), EVIL, LONG, "muon"), workloads=FOUR))
+    return page(comparison((*("adam", "sgd", "lion"), EVIL, LONG, "muon"), workloads=FOUR[:3]))
 
 
 def test_nothing_comes_from_outside(text):
@@ -63,7 +63,7 @@ def test_nothing_comes_from_outside(text):
 def test_figures_have_alternative_texts(text):
     found = Page(text)
     figures = [a for a in found.all("svg") if a.get("class") == "figure"]
-    assert len(figures) == len(found.all("figure")) == len(found.all("figcaption")) > 20
+    assert len(figures) == len(found.all("figure")) == len(found.all("figcaption")) > 15
     for attributes in figures:
         assert attributes["role"] == "img" and len(attributes["aria-label"]) > 20
 
@@ -77,7 +77,7 @@ def test_ids_are_unique_and_references_exist(text):
 
 def test_headings_of_tables_are_buttons(text):
     found = Page(text)
-    assert len(found.all("table")) >= len(FOUR)
+    assert len(found.all("table")) >= 3
     headings = [a for a in found.all("th") if a.get("scope") == "col"]
     assert headings and len(headings) == len(found.all("button"))
     assert [a for a in headings if a.get("aria-sort")]
@@ -111,18 +111,19 @@ def test_page_names_its_conditions(text):
 
 
 def test_a_page_of_many_optimizers_is_small():
-    made = comparison(82, workloads=("digits", "housing"))
-    assert len(page(made)) < 2_000_000  # three workloads must stay below three million
+    made = comparison(82, workloads=("digits",))
+    assert len(page(made)) < 1_000_000  # three workloads must stay below three million
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_odd_comparisons_have_all_texts(name):
+def test_odd_comparisons_have_all_texts(name, monkeypatch):
+    """Figures, which take most of the time, are those of another test."""
+    monkeypatch.setattr(image_files, "svg", lambda draw: "<svg></svg>")
     made = ODD[name]()
     for text in (markdown(made), *csv_tables.tables(View(made)).values()):
         assert "nan" not in re.findall(r"\b\w+\b", text.replace("loss is NaN", ""))
     show(made, Console(file=io.StringIO(), width=120))
-    if name not in ("many", "long labels", "batch sizes"):
-        Page(page(made))
+    Page(page(made))
 
 
 def test_fragment_shows_itself_in_a_notebook():
@@ -158,7 +159,7 @@ def test_tables_have_all_runs_and_epochs():
 
 
 def test_write_makes_all_files(tmp_path):
-    made = comparison(("adam", LONG, EVIL), workloads=("digits", "housing"), epochs=2)
+    made = comparison(("adam", EVIL), workloads=("digits", "housing"), epochs=2)
     assert writing.write(made, tmp_path) == tmp_path / "report.html"
     names = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert {"report.html", "report.md", *(f"tables/{n}.csv" for n in ("summary", "runs"))} <= names
