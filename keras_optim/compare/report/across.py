@@ -94,11 +94,14 @@ def _memory(view: View) -> Picture | None:
     workload = max(
         view.comparison.subjects, key=lambda name: len(data.state_shares(view, name)), default=None
     )
-    shares = data.state_shares(view, workload) if workload else {}
-    if not shares:
+    if not workload or not (shares := data.state_shares(view, workload)):
         return None
     title = "Memory of the optimizers"
     subtitle = f"state on {workload}"
+    if len(shares) > row_figures.ROWS:
+        subtitle += f"; the {row_figures.ROWS} best of {len(shares)}"
+        kept = [label for label in view.orders[workload] if label in shares][: row_figures.ROWS]
+        shares = {label: share for label, share in shares.items() if label in kept}
     return Picture(
         "optimizer_memory",
         title,

@@ -89,9 +89,12 @@ def _joined(curves: Sequence[Any], places: Any) -> Series:
     for row, values in zip(table, curves, strict=False):
         row[: len(values)] = values
     table[~np.isfinite(table)] = np.nan
-    known = np.isfinite(table).sum(axis=0) * 2 >= len(table)
+    count = np.isfinite(table).sum(axis=0)
     quartiles = np.full((3, length), np.nan)
-    if known.any():
-        quartiles[:, known] = np.nanquantile(table[:, known], (0.25, 0.5, 0.75), axis=0)
+    for present in np.unique(
+        count[(count > 0) & (count * 2 >= len(table))]
+    ):  # faster than `nanquantile`
+        rows = np.sort(table[:, count == present], axis=0)[:present]  # NaN is last
+        quartiles[:, count == present] = np.quantile(rows, (0.25, 0.5, 0.75), axis=0)
     low, middle, high = quartiles
     return Series(np.asarray(places(length), float)[:length], middle, low, high)

@@ -13,7 +13,7 @@ from keras_optim.compare.report.markdown import markdown
 from keras_optim.compare.report.page import fragment, page
 from keras_optim.compare.report.terminal import show
 from keras_optim.compare.report.view import View
-from tests.compare.report.examples import EVIL, FOUR, LONG, ODD
+from tests.compare.report.examples import EVIL, LONG, ODD
 from tests.compare.synthetic import comparison
 from tests.conftest import one_backend
 
@@ -50,7 +50,9 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def text():
-    return page(comparison((*("adam", "sgd", "lion"), EVIL, LONG, "muon"), workloads=FOUR[:3]))
+    return page(
+        comparison((*("adam", "sgd", "lion"), EVIL, LONG, "muon"), workloads=("digits", "text"))
+    )
 
 
 def test_nothing_comes_from_outside(text):
@@ -63,7 +65,7 @@ def test_nothing_comes_from_outside(text):
 def test_figures_have_alternative_texts(text):
     found = Page(text)
     figures = [a for a in found.all("svg") if a.get("class") == "figure"]
-    assert len(figures) == len(found.all("figure")) == len(found.all("figcaption")) > 15
+    assert len(figures) == len(found.all("figure")) == len(found.all("figcaption")) > 12
     for attributes in figures:
         assert attributes["role"] == "img" and len(attributes["aria-label"]) > 20
 
@@ -77,7 +79,7 @@ def test_ids_are_unique_and_references_exist(text):
 
 def test_headings_of_tables_are_buttons(text):
     found = Page(text)
-    assert len(found.all("table")) >= 3
+    assert len(found.all("table")) >= 2
     headings = [a for a in found.all("th") if a.get("scope") == "col"]
     assert headings and len(headings) == len(found.all("button"))
     assert [a for a in headings if a.get("aria-sort")]
@@ -159,11 +161,11 @@ def test_tables_have_all_runs_and_epochs():
 
 
 def test_write_makes_all_files(tmp_path):
-    made = comparison(("adam", EVIL), workloads=("digits", "housing"), epochs=2)
+    made = comparison(("adam", EVIL), workloads=("digits",), epochs=2)
     assert writing.write(made, tmp_path) == tmp_path / "report.html"
     names = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert {"report.html", "report.md", *(f"tables/{n}.csv" for n in ("summary", "runs"))} <= names
-    for kind in ("loss_digits", "mae_housing", "adam_digits", "rank_heatmap", "optimizer_memory"):
+    for kind in ("loss_digits", "accuracy_digits", "adam_digits", "optimizer_memory"):
         assert {f"plots/{kind}.svg", f"plots/{kind}.png"} <= names
     assert not [name for name in names if name.split("/")[-1].startswith(".")]
     assert not [name for name in names if re.search(r'[<>"$\[\]]', name)]
