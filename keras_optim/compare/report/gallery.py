@@ -146,7 +146,7 @@ def _batch_sizes(view: View, subject: Subject) -> Picture | None:
         file_name("batch_sizes", subject.name),
         title,
         "The same workload with other batch sizes: score, and the steps, examples and seconds to "
-        "the target. An optimizer without a point missed the target.",
+        "the target. A cross marks an optimizer that missed it.",
         f"Lines over the batch size on {subject.name}",
         partial(line_figures.batch_sizes, view, title, subtitle, panels, named),
         subject.name,

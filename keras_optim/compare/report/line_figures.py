@@ -47,14 +47,10 @@ def lr_sensitivity(
     axis = _draw(view, axes, lines, named)
     rates = [x for points in lines.points.values() for x, _ in points]
     axes_style.logarithmic_axis(axes, rates, "x")
-    for place, label in enumerate(named):
+    _crosses(view, axes, lines, named)
+    for label in named:
         x, y = _columns(lines.points[label])
         color = view.styles[label].color
-        missed = x[~np.isfinite(y)]
-        across: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "clip_on": False}
-        height = np.full(len(missed), 0.025 + 0.035 * place)  # side by side, not on each other
-        height = height if lines.higher else 1 - height
-        axes.plot(missed, height, "x", color=color, markersize=6, zorder=5, **across)
         ring = np.isclose(x, chosen.get(label, np.nan), rtol=1e-3)
         hollow: dict[str, Any] = {"markerfacecolor": PAPER, "markeredgecolor": color}
         shown = drawable(y[ring], axis)
@@ -84,6 +80,7 @@ def batch_sizes(
     sizes = sorted({x for points in panels[0].points.values() for x, _ in points})
     for lines, ax in zip(panels, axes, strict=True):
         axis = _draw(view, ax, lines, named)
+        _crosses(view, ax, lines, named)
         ax.set_xscale("log", base=2)
         ax.set_xlim(sizes[0] / 1.15, sizes[-1] * 1.15)
         ax.set_xticks(sizes, [f"{size:g}" for size in sizes])
@@ -110,6 +107,17 @@ def _draw(view: View, axes: Axes, lines: Lines, named: Sequence[str], **options:
     axes.set_title(lines.heading)
     axes.set_xlabel(lines.x_label)
     return axis
+
+
+def _crosses(view: View, axes: Axes, lines: Lines, named: Sequence[str]) -> None:
+    """Mark misses at the edge where the worst values are, side by side, not on each other."""
+    for place, label in enumerate(named):
+        x, y = _columns(lines.points[label])
+        missed = x[~np.isfinite(y)]
+        height = np.full(len(missed), 0.025 + 0.035 * place)
+        across: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "clip_on": False}
+        style: dict[str, Any] = {"color": view.styles[label].color, "markersize": 6, "zorder": 5}
+        axes.plot(missed, height if lines.higher else 1 - height, "x", **style, **across)
 
 
 def _names(view: View, axes: Axes, lines: Lines, named: Sequence[str], axis: Axis) -> None:

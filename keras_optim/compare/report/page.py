@@ -10,7 +10,7 @@ from keras_optim.compare.report.across import across
 from keras_optim.compare.report.picture import Picture
 from keras_optim.compare.report.view import View
 
-WIDE = 680
+WIDE = 780
 """A figure of more points than this has a row of its own on a wide screen."""
 
 
