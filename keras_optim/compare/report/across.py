@@ -31,7 +31,9 @@ def _profile(view: View) -> Picture | None:
     if view.baseline in order[NAMED:]:
         named[-1] = view.baseline
     points = {label: list(zip(found.taus, found.shares[label], strict=True)) for label in order}
-    lines = Lines("share of the problems", "steps as a multiple of the fastest", points, axis="linear")
+    lines = Lines(
+        "share of the problems", "steps as a multiple of the fastest", points, axis="linear"
+    )
     title = "Performance profile"
     subtitle = f"{found.problems} problems: {len(aimed)} workloads, each with each seed"
     return Picture(

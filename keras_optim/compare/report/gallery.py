@@ -23,8 +23,9 @@ def gallery(view: View) -> Iterator[Picture]:
     """List all figures, those of a workload one after another, then those across workloads."""
     names: Counter[str] = Counter()
     for picture in _all(view):
-        names[picture.name] += 1
-        count = names[picture.name]  # an optimizer may be called like a metric
+        place = picture.name.lower()  # for file systems to which case is the same
+        names[place] += 1
+        count = names[place]  # an optimizer may be called like a metric
         name = picture.name if count == 1 else f"{picture.name}-{count}"
         yield replace(picture, name=name)
 

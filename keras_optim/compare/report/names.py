@@ -42,7 +42,7 @@ def file_name(*parts: str) -> str:
     """Join labels and names into the name of a file without its suffix.
 
     Brackets and separators, which shells and systems interpret, become dashes. A name that lost
-    a character that way, or that is too long, gets a hash, so two labels never share a file.
+    another character that way, or that is too long, gets a hash.
 
     >>> file_name("sgd[momentum=0.9]", "digits")
     'sgd-momentum=0.9_digits'

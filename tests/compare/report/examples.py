@@ -46,7 +46,14 @@ def no_judging():
     return dataclasses.replace(made, runs=runs)
 
 
+def one_is_missing():
+    made = comparison(3, workloads=("digits", "text"))
+    runs = (r for r in made.runs if r.spec.stage == "tuning" or r.spec.optimizer != "adam")
+    return dataclasses.replace(made, runs=tuple(runs))
+
+
 ODD = {
+    "one is missing": one_is_missing,
     "one run": one_run,
     "all diverged": all_diverged,
     "all failed": all_failed,

@@ -7,6 +7,7 @@ import pytest
 
 from keras_optim.compare.report import image_files, palette
 from keras_optim.compare.report.gallery import gallery
+from keras_optim.compare.report.names import file_name
 from keras_optim.compare.report.view import NAMED, View
 from tests.compare.report.examples import EVIL, FOUR, LONG, ODD
 from tests.compare.synthetic import comparison
@@ -116,6 +117,19 @@ def test_images_are_the_same_each_time():
         assert image_files.svg(picture.draw) == image_files.svg(picture.draw)
         assert image_files.png(picture.draw) == image_files.png(picture.draw)
         assert not re.search(r"<dc:date>|20\d\d-\d\d-\d\dT", image_files.svg(picture.draw))
+
+
+@pytest.mark.parametrize("others", [("a<b", "a>b"), ("x" * 300, "x" * 301)])
+def test_labels_never_share_a_file(others):
+    names = {file_name(label, "digits") for label in others}
+    assert len(names) == 2
+    assert all(re.fullmatch(r"[\w.,=+-]{1,200}", name) for name in names)
+
+
+def test_names_of_files_differ_even_where_case_does_not_count():
+    made = comparison(("loss", "sgd[a=1]", "sgd-a=1", "Sgd-a=1"), workloads=("digits",))
+    names = [picture.name.lower() for picture in gallery(View(made))]
+    assert len(names) == len(set(names))
 
 
 def test_numbers_within_texts_stay():
