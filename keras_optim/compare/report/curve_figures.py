@@ -58,7 +58,7 @@ def norm_figure(view: View, subject: Subject, name: str) -> Figure:
 
 
 def values_of(series: dict[str, Series], labels: Sequence[str]) -> np.ndarray:
-    """Return all values of some optimizers, from the second epoch or window on if there are two."""
+    """Return all values of some optimizers in one row."""
     chosen = [series[label].middle for label in labels if label in series]
     return np.concatenate([*chosen, np.zeros(0)])
 

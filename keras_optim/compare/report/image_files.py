@@ -6,6 +6,7 @@ from io import BytesIO
 
 import matplotlib
 from matplotlib.figure import Figure
+from PIL import Image
 
 from keras_optim.compare.report import palette
 
@@ -25,14 +26,17 @@ def svg(draw: Draw) -> str:
 
 
 def png(draw: Draw) -> bytes:
-    """Draw a figure as PNG."""
+    """Draw a figure as PNG with a palette, a third of the size of one with full colours."""
     with matplotlib.rc_context(palette.SETTINGS):
         figure = draw()
         width, height = figure.get_size_inches()
         buffer = BytesIO()
         dpi = min(DPI, (MOST_PIXELS / (width * height)) ** 0.5)
         figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
-    return buffer.getvalue()
+    with Image.open(buffer) as image:
+        small = BytesIO()
+        image.convert("RGB").quantize(128).save(small, "png", optimize=True, dpi=(dpi, dpi))
+    return small.getvalue()
 
 
 def inline(text: str, name: str, alt: str) -> str:

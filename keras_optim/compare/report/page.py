@@ -7,6 +7,7 @@ from typing import Any
 from keras_optim.compare.comparison import Comparison, Subject
 from keras_optim.compare.report import gallery, image_files, tables, texts
 from keras_optim.compare.report.across import across
+from keras_optim.compare.report.names import file_name
 from keras_optim.compare.report.picture import Picture
 from keras_optim.compare.report.view import View
 
@@ -73,7 +74,7 @@ def _pictures(pictures: Iterable[Picture], prefix: str) -> list[Mapping[str, Any
 def fragment(comparison: Comparison) -> str:
     """Write the part of the report for a notebook: answer, table and main figure of each workload.
 
-    Styles and ids must not meet those of the notebook: colours are spelled out.
+    Styles and ids must not meet those of the notebook, so it has no ids, and figures are pictures.
     """
     view = View(comparison)
     parts = [_part(view, subject) for subject in view.comparison.subjects.values()]
@@ -83,8 +84,8 @@ def fragment(comparison: Comparison) -> str:
 def _part(view: View, subject: Subject) -> Mapping[str, Any]:
     from base64 import b64encode
 
-    pictures = list(gallery.of_workload(view, subject))[:2]
-    chosen = pictures[-1:] if view.present(subject.name) else []
+    name = file_name(subject.judge, subject.name)
+    chosen = [p for p in gallery.of_workload(view, subject) if p.name == name]
     figures = [{"alt": p.alt, "data": b64encode(image_files.png(p.draw)).decode()} for p in chosen]
     return {"table": tables.summary(view, subject), "figures": figures}
 

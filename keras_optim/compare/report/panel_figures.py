@@ -14,6 +14,9 @@ from keras_optim.compare.report.palette import INK, QUIET
 from keras_optim.compare.report.series import Series, by_epoch, by_step, raw_steps
 from keras_optim.compare.report.view import View
 
+POINTS = 200
+"""The most points of one seed, which are background."""
+
 
 def optimizer_figure(view: View, subject: Subject, label: str) -> Figure:
     """Draw all that was recorded of one optimizer: each seed faint, the median in colour."""
@@ -73,6 +76,8 @@ def _raw(view: View, axes: Axes, subject: Subject, label: str, name: str, axis: 
     found = [np.zeros(0)]
     for k, run in enumerate(view.trained(subject.name, label)):
         x, y = raw_steps(run, name, subject.epochs)
+        every = -(-len(x) // POINTS)
+        x, y = x[:: every or 1], y[:: every or 1]
         text = "each seed" if k == 0 and len(y) else None
         color = view.styles[label].color
         axes.plot(x, drawable(y, axis), color=color, alpha=0.2, linewidth=0.5, label=text)

@@ -100,11 +100,13 @@ def how(view: View) -> Sequence[tuple[str, str]]:
     """List the facts with which a reader can make the results again."""
     setting = view.comparison.setting
     seeds = ", ".join(map(str, setting.seeds)) or "none"
+    tested = any(subject.test is not None for subject in view.comparison.subjects.values())
+    once = "; only these runs see the test set" if tested else ""
     quiet = "one run at a time, no other load" if setting.quiet else "not quiet: do not trust times"
     facts = (
         ("Budget and search space", setting.budget),
         ("Tuning", f"{setting.tune}; seed {setting.tuning_seed}, chosen on held-out data"),
-        ("Judging", f"seeds {seeds}; the test set is used once, by these runs"),
+        ("Judging", f"seeds {seeds}{once}"),
         ("Backend", f"{setting.backend}, {setting.precision}"),
         ("Versions", ", ".join(f"{name} {v}" for name, v in sorted(setting.versions.items()))),
         ("Machine", f"{setting.machine}; {quiet}"),
