@@ -12,6 +12,7 @@ from keras_optim.compare.analysis.sensitivity import sensitivity
 from keras_optim.compare.analysis.targets import reached
 from keras_optim.compare.comparison import Subject
 from keras_optim.compare.report import across, curve_figures, data, line_figures, row_figures
+from keras_optim.compare.report.axes_style import finite
 from keras_optim.compare.report.line_figures import Lines
 from keras_optim.compare.report.names import file_name
 from keras_optim.compare.report.panel_figures import optimizer_figure
@@ -157,7 +158,7 @@ def _batch_sizes(view: View, subject: Subject) -> Picture | None:
 def _scores_of_sizes(view: View, family: list[Subject]) -> Lines:
     points = {
         label: [
-            (float(s.batch_size or 0), data.median([scores.score(r, s) for r in runs]))
+            (float(s.batch_size or 0), data.median(finite([scores.score(r, s) for r in runs])))
             for s in family
             if (runs := view.runs(s.name, label))
         ]
