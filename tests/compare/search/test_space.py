@@ -9,8 +9,8 @@ import pytest
 import keras_optim
 from keras_optim.arguments.ranges import KerasOptions, Range
 from keras_optim.compare.search import relative
-from keras_optim.compare.search.dimensions import Choice, Number
-from keras_optim.compare.search.space import check_names, describe, own, space
+from keras_optim.compare.search.dimensions import Choice, Number, own
+from keras_optim.compare.search.space import check_names, describe, space
 from tests.conftest import one_backend
 from tests.support.catalog_cases import EVERY, make
 
