@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from keras_optim.compare.process.errors import UsageError
 from keras_optim.compare.progress import Lines, Silent
 from keras_optim.compare.result import Result
 from keras_optim.compare.runs import Run
+from keras_optim.compare.search.space import check_names
 from keras_optim.compare.store import Store
 from keras_optim.compare.training.problem import Problem
 from keras_optim.compare.workload import Workload
@@ -161,10 +163,16 @@ def compare(
     command = f"keras_optim.compare(...) in {Path(sys.argv[0]).name or 'Python'}"
     store = Store(plan.folder)
     with contextlib.ExitStack() as stack:
+        if plan.folder is None and isinstance(tune, int):
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            plan = replace(plan, folder=Path(folder))
         stack.enter_context(keras_private.without_tensorflow())
-        if plan.folder is not None:
-            stack.enter_context(lock.held(plan.folder))
-        return held(workloads, contenders(optimizers), plan, watcher, command, store)
+        if store.folder is not None:
+            stack.enter_context(lock.held(store.folder))
+        entrants = contenders(optimizers)
+        if hyperparameters != "all":
+            check_names([c.make() for c in entrants], [*hyperparameters])
+        return held(workloads, entrants, plan, watcher, command, store)
 
 
 def held(
@@ -194,8 +202,7 @@ def held(
     chosen: dict[tuple[str, str], Mapping[str, Any]] = {}
     for problem in problems:
         for contender in entrants:
-            search = searches.search(problem, contender, plan)
-            verdict = Contest(problem, contender, plan, store, watcher).held(search)
+            verdict = Contest(problem, contender, plan, store, watcher).held()
             runs += verdict.runs
             chosen[problem.workload.name, contender.label] = verdict.hyperparameters
     result = replace(result, runs=tuple(runs), chosen=chosen)
