@@ -6,6 +6,11 @@ from keras_optim.compare.comparison import Comparison
 from keras_optim.compare.report import tables, texts
 from keras_optim.compare.report.view import View
 
+_WIDE = ("#", "95 % interval", "edge", "seeds", "step time")
+"""Columns that a terminal has no room for; the page and the files have them."""
+_ALWAYS = "learning_rate="
+"""The beginning of most values that were chosen."""
+
 
 def show(comparison: Comparison, console: Any = None) -> None:
     """Print the answer and the table of each workload.
@@ -32,10 +37,13 @@ def _table(table: tables.Table) -> Any:
     from rich.table import Table
     from rich.text import Text
 
+    places = [k for k, c in enumerate(table.columns) if c.heading not in _WIDE]
     shown = Table(title=Text(table.title), title_justify="left")
-    for column in table.columns:
-        shown.add_column(Text(column.heading), justify="right" if column.number else "left")
+    for column in (table.columns[k] for k in places):
+        side: Any = "right" if column.number else "left"
+        shown.add_column(Text(column.heading), justify=side, overflow="fold")
     for row in table.rows:
         style = "bold" if row.best else ""
-        shown.add_row(*(Text(cell.text) for cell in row.cells), style=style)
+        texts_of = (row.cells[k].text.removeprefix(_ALWAYS) for k in places)
+        shown.add_row(*map(Text, texts_of), style=style)
     return shown
