@@ -17,7 +17,7 @@ from keras_optim.compare.plan import Plan, is_quiet, machine
 from keras_optim.compare.plan import seeds as seeds_of
 from keras_optim.compare.process import lock
 from keras_optim.compare.process.errors import UsageError
-from keras_optim.compare.progress import Lines, Silent
+from keras_optim.compare.progress import Silent, shown
 from keras_optim.compare.result import Result
 from keras_optim.compare.runs import Run
 from keras_optim.compare.store import Store
@@ -102,7 +102,7 @@ def compare(
         tuning_seed: >= 0, the seed of tuning. Default 0.
         precision: Keras's dtype policy for the model. Default "float32".
         compile_arguments: Further arguments of `compile`.
-        verbose: Whether to write a line for each run. Default true.
+        verbose: Whether to write a line for each optimizer. Default true.
 
     Returns:
         The result. It prints as a table, and shows itself in a notebook.
@@ -157,14 +157,16 @@ def compare(
         precision=precision,
         folder=None if folder is None else Path(folder).expanduser(),
     )
-    watcher = Lines(lambda text: print(text, flush=True)) if verbose else Silent()
     command = f"keras_optim.compare(...) in {Path(sys.argv[0]).name or 'Python'}"
     store = Store(plan.folder)
     with contextlib.ExitStack() as stack:
         stack.enter_context(keras_private.without_tensorflow())
         if plan.folder is not None:
             stack.enter_context(lock.held(plan.folder))
-        return held(workloads, contenders(optimizers), plan, watcher, command, store)
+        entrants = contenders(optimizers)
+        pairs = [(w.name, c.label) for w in workloads for c in entrants]
+        watcher = stack.enter_context(shown(pairs)).watcher() if verbose else Silent()
+        return held(workloads, entrants, plan, watcher, command, store)
 
 
 def held(

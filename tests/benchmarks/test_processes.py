@@ -130,7 +130,7 @@ def test_a_request_that_is_none_is_one_line(text, monkeypatch, capsys):
     processes.serve(len, "key")
     expected = '{"error": "standard input must be a line of JSON with the keys key"}'
     shown = '{"answer": 1}' if "key" in text else expected
-    assert capsys.readouterr() == (f"@benchmarks {shown}\n", "")
+    assert capsys.readouterr() == (f"@keras_optim {shown}\n", "")
 
 
 def test_a_child_imports_this_checkout(tmp_path, monkeypatch):
