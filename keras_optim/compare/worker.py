@@ -7,7 +7,7 @@ and tells its parent about all that happens.
 
 import sys
 import traceback
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -118,10 +118,12 @@ def _read(problem: Problem) -> None:
     _ = problem.subject, problem.content
 
 
-def main() -> int:
-    """Serve until standard input ends."""
-    children.keep_events_apart()
-    requests = children.requests()
+def serve(requests: Iterator[Any]) -> int:
+    """Answer requests until they end; return the exit status.
+
+    An error that no further contest could escape is told, and ends the service. Others end the
+    process with a traceback in its log.
+    """
     try:
         first = next(requests)
         worker = Worker(Order.of(first["order"]), first["force"])
@@ -137,4 +139,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    children.keep_events_apart()
+    sys.exit(serve(children.requests()))

@@ -156,6 +156,7 @@ class Workers:
         """Replace a worker; note in which contest it died, or that it died before any."""
         child = self.children[number]
         reason = child.reason()
+        child.end()
         self.ready.discard(child)
         self.deaths[contest] += 1
         if contest is not None:
