@@ -25,6 +25,7 @@ from keras_optim.compare import json_files
 from keras_optim.compare.process import children as processes
 from keras_optim.compare.process.errors import UsageError
 
+_TRAINING = "benchmarks.training.training"
 SCHEMA = 1
 """Version of the layout of the results folder."""
 
@@ -122,14 +123,15 @@ def _train(missing: Sequence[Run], comparison: Comparison, console: Console, kep
         for run in missing:
             progress.begin(run)
             run.reset()
+            advance = partial(progress.advance, run)
             try:
-                code = processes.train(run.folder, environment, partial(progress.advance, run))
+                code = processes.train(_TRAINING, run.folder, environment, advance)
             except KeyboardInterrupt:
                 with suppress(OSError):
                     run.reset()
                 raise
             if not run.finished and run.state != "failed":
-                last = processes.log_end(run.folder)
+                last = processes.log_end(run.folder / "log.txt")
                 reason = f"the process ended with status {code}: {last}"
                 run.write_status("failed", reason)
             progress.end(run)

@@ -18,10 +18,9 @@ from keras_optim.compare.plan import Plan, is_quiet, machine
 from keras_optim.compare.plan import seeds as seeds_of
 from keras_optim.compare.process import lock
 from keras_optim.compare.process.errors import UsageError
-from keras_optim.compare.progress import Lines, Silent
+from keras_optim.compare.progress import Silent, shown
 from keras_optim.compare.result import Result
 from keras_optim.compare.runs import Run
-from keras_optim.compare.search.space import check_names
 from keras_optim.compare.store import Store
 from keras_optim.compare.training.problem import Problem
 from keras_optim.compare.workload import Workload
@@ -104,7 +103,7 @@ def compare(
         tuning_seed: >= 0, the seed of tuning. Default 0.
         precision: Keras's dtype policy for the model. Default "float32".
         compile_arguments: Further arguments of `compile`.
-        verbose: Whether to write a line for each run. Default true.
+        verbose: Whether to write a line for each optimizer. Default true.
 
     Returns:
         The result. It prints as a table, and shows itself in a notebook.
@@ -159,7 +158,6 @@ def compare(
         precision=precision,
         folder=None if folder is None else Path(folder).expanduser(),
     )
-    watcher = Lines(lambda text: print(text, flush=True)) if verbose else Silent()
     command = f"keras_optim.compare(...) in {Path(sys.argv[0]).name or 'Python'}"
     store = Store(plan.folder)
     with contextlib.ExitStack() as stack:
@@ -170,8 +168,9 @@ def compare(
         if store.folder is not None:
             stack.enter_context(lock.held(store.folder))
         entrants = contenders(optimizers)
-        if hyperparameters != "all":
-            check_names([c.make() for c in entrants], [*hyperparameters])
+        searches.check(entrants, plan)
+        pairs = [(w.name, c.label) for w in workloads for c in entrants]
+        watcher = stack.enter_context(shown(pairs)).watcher() if verbose else Silent()
         return held(workloads, entrants, plan, watcher, command, store)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from keras_optim.compare import json_files, searches
 from keras_optim.compare.analysis.scores import tuning_key
+from keras_optim.compare.comparison import Subject
 from keras_optim.compare.contenders.contender import Contender
 from keras_optim.compare.plan import Plan, machine
 from keras_optim.compare.process.errors import one_line
@@ -37,6 +38,9 @@ class Watcher(Protocol):
 
     def ended(self, run: Run, known: bool) -> None:
         """Note that a run has ended; `known` if the folder had its result already."""
+
+    def decided(self, subject: Subject, optimizer: str, verdict: "Verdict") -> None:
+        """Note that a contest has ended."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,9 @@ class Contest:
                 search.tell(candidate, tuning_key(run, self.problem.subject))
         best: Candidate = dict(search.best)
         self._ended([self.spec(best, seed, "judging") for seed in self.plan.seeds])
-        return Verdict(best, tuple(self.runs))
+        verdict = Verdict(best, tuple(self.runs))
+        self.watcher.decided(self.problem.subject, self.contender.label, verdict)
+        return verdict
 
     def spec(self, hyperparameters: Mapping[str, Any], seed: int, stage: Stage) -> Spec:
         """Return the spec of a run."""

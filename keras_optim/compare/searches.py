@@ -1,5 +1,6 @@
 """Searches: the choice of one by the plan."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, cast
 
@@ -9,9 +10,16 @@ from keras_optim.compare.process.errors import UsageError
 from keras_optim.compare.runs import Spec
 from keras_optim.compare.search import fixed, grid, studies, trials
 from keras_optim.compare.search.protocol import Search
-from keras_optim.compare.search.space import describe, space
+from keras_optim.compare.search.space import check_names, describe, space
 
 Method = Literal["tpe", "quasi-random"]
+
+
+def check(entrants: Sequence[Contender], plan: Plan) -> None:
+    """Raise an error for a hyper-parameter that no contender has."""
+    names = _names(plan)
+    if names != "all":
+        check_names([contender.make() for contender in entrants], names)
 
 
 def search(contender: Contender, plan: Plan, spec: Spec) -> Search:

@@ -56,8 +56,8 @@ class Store:
 
     def add(self, run: Run) -> None:
         """Keep a run that has ended; one that failed only for this call."""
-        value = json_files.rounded(_json(run))  # so decisions are those of a call that resumes
-        self.runs[run.id] = _run(value)
+        value = json_files.rounded(encoded(run))  # so decisions are those of a call that resumes
+        self.runs[run.id] = decoded(value)
         if self.folder is not None and run.state != "failed":
             json_files.write_json(self.folder / "runs" / f"{run.id}.json", value, indent=None)
 
@@ -67,8 +67,8 @@ class Store:
         if self.folder is not None:
             (self.folder / "runs" / f"{spec.id}.json").unlink(missing_ok=True)
 
-    def write_manifest(self, comparison: Comparison) -> None:
-        """Write all that `load` needs besides the runs."""
+    def write_manifest(self, comparison: Comparison, **facts: Any) -> None:
+        """Write all that `load` needs besides the runs, and further facts for readers."""
         if self.folder is None:
             return
         chosen = [
@@ -79,12 +79,13 @@ class Store:
             self.folder / MANIFEST,
             {
                 "schema": SCHEMA,
+                **facts,
                 "subjects": [asdict(s) for s in comparison.subjects.values()],
                 "optimizers": list(comparison.optimizers),
                 "setting": asdict(comparison.setting),
                 "chosen": chosen,
                 "runs": [run.id for run in comparison.runs if run.state != "failed"],
-                "failed": [_json(run) for run in comparison.runs if run.state == "failed"],
+                "failed": [encoded(run) for run in comparison.runs if run.state == "failed"],
             },
         )
 
@@ -102,31 +103,38 @@ def load(folder: Path) -> Comparison:
             "command that made them writes it again"
         )
     try:
-        subjects = [
-            Subject(**{**s, "metrics": tuple(Measured(**m) for m in s["metrics"])})
-            for s in manifest["subjects"]
-        ]
+        subjects = [subject(one) for one in manifest["subjects"]]
         setting = Setting(**{**manifest["setting"], "seeds": tuple(manifest["setting"]["seeds"])})
         chosen = {(c["workload"], c["optimizer"]): c["hyperparameters"] for c in manifest["chosen"]}
         files = [read(folder / "runs" / f"{name}.json") for name in manifest["runs"]]
         runs = [run for run in files if run is not None]
-        runs += [_run(one) for one in manifest["failed"]]
+        runs += [decoded(one) for one in manifest["failed"]]
         optimizers = tuple(manifest["optimizers"])
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{folder / MANIFEST} is damaged; run its command again") from error
     return Comparison({s.name: s for s in subjects}, optimizers, tuple(runs), setting, chosen)
 
 
+def subject(value: Any) -> Subject:
+    """Make the facts about a workload from their JSON."""
+    return Subject(**{**value, "metrics": tuple(Measured(**m) for m in value["metrics"])})
+
+
 def read(path: Path) -> Run | None:
     """Read a run; `None` if the file is missing or damaged."""
     value = json_files.read_json(path)
     try:
-        return _run(value)
+        return decoded(value)
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
 
-def _run(value: Any) -> Run:
+def decoded(value: Any) -> Run:
+    """Make a run from its JSON.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: it is damaged.
+    """
     spec = Spec(**value["spec"])
     if value["state"] not in ("done", "diverged", "failed") or not checks.fits(
         vars(spec) | {}, {"workload": checks.text, "optimizer": checks.text, "seed": checks.count}
@@ -148,7 +156,8 @@ def _run(value: Any) -> Run:
     )
 
 
-def _json(run: Run) -> dict[str, Any]:
+def encoded(run: Run) -> dict[str, Any]:
+    """Return a run as JSON; its numbers that are not finite are null once they are rounded."""
     return {
         "spec": run.spec.json,
         "state": run.state,

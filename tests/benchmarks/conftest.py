@@ -52,7 +52,7 @@ def ended(tmp_path, monkeypatch, capsys):
     datasets.cache(folder).mkdir(parents=True)
     cached(folder)
 
-    def train(path, environment, on_event):
+    def train(_, path, environment, on_event):
         trained.append(open_run(path).spec["optimizer"])
         return end(path, endings[trained[-1]], on_event)
 

@@ -1,6 +1,5 @@
 """Who may write into a results folder, and how the benchmark's processes end."""
 
-import io
 import os
 import re
 import signal
@@ -122,32 +121,6 @@ def test_training_of_what_is_no_run_is_one_line(tmp_path):
     )
     expected = f"training: {tmp_path / 'spec.json'} is not the spec of a run\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", expected)
-
-
-@pytest.mark.parametrize("text", ["", "[", "null", '{"datasets": []}', "[" * 100_000, '{"key": 1}'])
-def test_a_request_that_is_none_is_one_line(text, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
-    processes.serve(len, "key")
-    expected = '{"error": "standard input must be a line of JSON with the keys key"}'
-    shown = '{"answer": 1}' if "key" in text else expected
-    assert capsys.readouterr() == (f"@benchmarks {shown}\n", "")
-
-
-def test_a_child_imports_this_checkout(tmp_path, monkeypatch):
-    """From any folder, and whatever else is installed under the same name."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "where.py").write_text(
-        "import benchmarks\nfrom benchmarks.backend import processes\n"
-        "processes.serve(lambda request: benchmarks.__file__)"
-    )
-    answer = processes.ask("where", {}, processes.environment({}))
-    assert Path(answer) == ROOT / "benchmarks" / "__init__.py"
-
-
-def test_a_child_that_ends_at_once_gives_its_last_line():
-    request = {"long": "x" * 1_000_000}  # more than fits into a pipe that nobody reads
-    with pytest.raises(UsageError, match=r"no_such_module ended without an answer: .*No module"):
-        processes.ask("no_such_module", request, processes.environment({}))
 
 
 # ---- standard output that is closed, full, or not read

@@ -1,13 +1,16 @@
-"""Child processes of a comparison: requests that need a backend, and the training of one run.
+"""Child processes: requests that need a backend, JSON in and JSON out.
 
-The command line itself imports no backend. It asks a new Python process instead, JSON in and JSON
-out. So no two backends meet, and a crash costs one answer. A child ends when its parent does, even
-if the parent was killed, because it watches its standard input, which only the operating system
-closes.
+A command asks a Python process of its own. So no two backends meet, and a crash costs one answer. A
+child ends when its parent does, even if the parent was killed, because it watches its standard
+input, which only the operating system closes.
+
+`ask` and `serve` are the two sides of one request, `Child` and `requests` those of many.
 """
 
 import json
 import os
+import queue
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,13 +22,12 @@ from typing import IO, Any
 
 from keras_optim.compare.process.errors import UsageError, one_line
 
-ROOT = Path(__file__).parents[2]
-"""The folder that holds the package `benchmarks`."""
-_MARK = "@benchmarks "
+ROOT = Path(__file__).parents[3]
+"""The folder that holds this package."""
+_MARK = "@keras_optim "
 """The start of our lines on a child's standard output, because libraries print there too."""
-WATCHED = "BENCHMARKS_STANDARD_INPUT"
+WATCHED = "KERAS_OPTIM_STANDARD_INPUT"
 """Variable in the environment of a child whose standard input is ours, not a shell's."""
-
 
 _DEFAULTS = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -39,13 +41,11 @@ _DEFAULTS = {
 
 def environment(changes: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a child: defaults, ours, then `changes`; it can import us."""
-    path = os.environ.get("PYTHONPATH")
-    return {
-        **_DEFAULTS,
-        **os.environ,
-        "PYTHONPATH": f"{ROOT}{os.pathsep}{path}" if path else str(ROOT),
-        **changes,
-    }
+    found = {**_DEFAULTS, **os.environ, **changes}
+    if ROOT.name not in ("site-packages", "dist-packages"):  # else the child finds it anyway
+        path = os.environ.get("PYTHONPATH")
+        found["PYTHONPATH"] = f"{ROOT}{os.pathsep}{path}" if path else str(ROOT)
+    return found
 
 
 def ask(module: str, request: Mapping[str, Any], env: Mapping[str, str]) -> Any:
@@ -88,21 +88,46 @@ def serve(function: Callable[[Any], Any], *keys: str) -> None:
 
 
 def _request(keys: Sequence[str]) -> dict[str, Any]:
-    try:
-        request = json.loads(sys.stdin.readline())
-    except (ValueError, RecursionError):
-        request = None
+    request = next(requests(), None)
     if not isinstance(request, dict) or not request.keys() >= set(keys):
         raise UsageError(f"standard input must be a line of JSON with the keys {', '.join(keys)}")
-    end_with_parent()
     return request
 
 
-def train(folder: Path, env: Mapping[str, str], on_event: Callable[[Any], None]) -> int:
+def requests() -> Iterator[Any]:
+    """Yield the requests on standard input, each a line of JSON; `None` for another line.
+
+    When standard input ends, this process ends, unless it was started from a shell.
+    """
+    lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(lines,), daemon=True).start()
+    while (line := lines.get()) is not None:
+        try:
+            yield json.loads(line)
+        except (ValueError, RecursionError):
+            yield None
+
+
+def _read(lines: "queue.SimpleQueue[bytes | None]") -> None:
+    """Pass on the lines of standard input."""
+    rest = b""
+    while found := os.read(0, 1 << 16):  # a buffered reader would keep its lock at the exit
+        *whole, rest = (rest + found).split(b"\n")
+        for line in whole:
+            lines.put(line)
+    if os.environ.get(WATCHED):
+        os._exit(1)
+    lines.put(rest or None)
+    lines.put(None)
+
+
+def train(
+    module: str, folder: Path, env: Mapping[str, str], on_event: Callable[[Any], None]
+) -> int:
     """Train the run of `folder` in a child, pass its events to `on_event`; return its status."""
     with (
         (folder / "log.txt").open("w", encoding="utf-8") as log,
-        _child("benchmarks.training.training", [str(folder)], env, stderr=log) as child,
+        _child(module, [str(folder)], env, stderr=log) as child,
     ):
         assert child.stdout is not None
         for line in child.stdout:
@@ -116,13 +141,7 @@ def train(folder: Path, env: Mapping[str, str], on_event: Callable[[Any], None])
 def end_with_parent() -> None:
     """End this process as soon as its parent, which holds its standard input, ends."""
     if os.environ.get(WATCHED):
-        threading.Thread(target=_end_after_input, daemon=True).start()
-
-
-def _end_after_input() -> None:
-    while os.read(0, 4096):
-        pass
-    os._exit(1)
+        threading.Thread(target=_read, args=(queue.SimpleQueue(),), daemon=True).start()
 
 
 def _send(stream: IO[str], text: str) -> None:
@@ -135,17 +154,29 @@ def _send(stream: IO[str], text: str) -> None:
             stream.close()
 
 
-def log_end(folder: Path) -> str:
-    """Return the last line that the training of the run of `folder` wrote."""
-    with suppress(OSError), (folder / "log.txt").open("rb") as log:
-        log.seek(-min(log.seek(0, os.SEEK_END), 4096), os.SEEK_END)
+def log_end(path: Path, start: int = 0) -> str:
+    """Return the last line of a log, of those that begin at the byte `start` or later."""
+    with suppress(OSError), path.open("rb") as log:
+        log.seek(max(start, log.seek(0, os.SEEK_END) - 4096))
         return last_line(log.read().decode("utf-8", "replace"))
     return last_line("")
 
 
 def tell(event: Any) -> None:
     """Send `event` from a child to its parent."""
-    print(f"{_MARK}{json.dumps(event)}", flush=True)
+    print(f"{_MARK}{json.dumps(event)}", file=_events, flush=True)
+
+
+_events: IO[str] | None = None
+"""The stream for events; `None` for standard output."""
+
+
+def keep_events_apart() -> None:
+    """Send all prints of this process to standard error, and events to the old standard output."""
+    global _events
+    _events = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    sys.stdout.flush()
+    os.dup2(2, 1)
 
 
 def last_line(text: str) -> str:
@@ -154,19 +185,99 @@ def last_line(text: str) -> str:
     return one_line(lines[-1]) if lines else "it wrote nothing"
 
 
+class Child:
+    """Process that answers requests, one after the other, until it is ended.
+
+    Ctrl-C does not reach it, because its parent ends it.
+
+    Args:
+        module: Is run; it iterates over `requests`.
+        env: Its environment.
+        log: The file for all that it prints, which is appended to.
+        hear: Receives each event, from another thread, and `None` when the process has ended.
+    """
+
+    def __init__(self, module: str, env: Mapping[str, str], log: Path, hear: Callable[[Any], None]):
+        self.log, self.hear = log, hear
+        with log.open("ab") as file, _interruptions_held():
+            self._start = file.tell()
+            self._process = _popen(module, [], env, stderr=file)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        threading.Thread(target=self._wait, daemon=True).start()
+
+    @property
+    def id(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    def send(self, request: Any) -> None:
+        """Send a request."""
+        assert self._process.stdin is not None
+        _send(self._process.stdin, json.dumps(request))
+
+    def end(self) -> None:
+        """End the process at once."""
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+
+    def reason(self) -> str:
+        """Return why it has ended: its status, and the last line that it wrote."""
+        status = self._process.wait()
+        name = f"status {status}"
+        if status < 0:
+            with suppress(ValueError):
+                name = f"signal {signal.Signals(-status).name}"
+        return f"its process ended with {name}: {log_end(self.log, self._start)}"
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                with suppress(ValueError):  # a torn line
+                    if line.startswith(_MARK):
+                        self.hear(json.loads(line.removeprefix(_MARK)))
+
+    def _wait(self) -> None:
+        self._process.wait()
+        self._reader.join(2.0)  # a grandchild may hold the pipe open
+        self.hear(None)
+
+
+@contextmanager
+def _interruptions_held() -> Iterator[None]:
+    """Hold back Ctrl-C; a process that starts inside holds it back for ever."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 @contextmanager
 def _child(
     module: str, arguments: list[str], env: Mapping[str, str], **streams: Any
 ) -> Iterator[subprocess.Popen[str]]:
     """Start a Python process that outlives neither this block nor this process."""
-    streams |= {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    streams |= {"encoding": "utf-8", "errors": "replace"}
-    command = [sys.executable, "-m", module, *arguments]
-    # The child inherits one file: the lock of the results folder (`comparison.lock`).
-    env = {**env, WATCHED: "1"}
-    with subprocess.Popen(command, env=env, close_fds=False, **streams) as child:
+    with _popen(module, arguments, env, **streams) as child:
         try:
             yield child
         finally:
             if child.poll() is None:
                 child.kill()
+
+
+def _popen(
+    module: str, arguments: Sequence[str], env: Mapping[str, str], **streams: Any
+) -> subprocess.Popen[str]:
+    """Start a Python process. It inherits one file: the lock of the results folder (`lock`)."""
+    streams |= {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    streams |= {"encoding": "utf-8", "errors": "replace"}
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.Popen(command, env={**env, WATCHED: "1"}, close_fds=False, **streams)

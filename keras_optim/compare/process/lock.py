@@ -50,7 +50,7 @@ def _take(file: TextIO, folder: Path) -> None:
         if time.monotonic() > deadline:
             raise UsageError(
                 f"{folder} is in use by {_holder(file)}: wait until it has ended, or give "
-                "--graph-directory another folder"
+                "another folder"
             )
         time.sleep(0.05)
 
@@ -65,7 +65,7 @@ def _locked(file: TextIO) -> bool:
         return False
     except OSError as error:
         print(
-            f"bench: {file.name} cannot be locked ({error.strerror or error}): start no second "
+            f"{file.name} cannot be locked ({error.strerror or error}): start no second "
             "command on this folder",
             file=sys.stderr,
         )
