@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -160,10 +161,14 @@ def compare(
     command = f"keras_optim.compare(...) in {Path(sys.argv[0]).name or 'Python'}"
     store = Store(plan.folder)
     with contextlib.ExitStack() as stack:
+        if plan.folder is None and isinstance(tune, int):
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            plan = replace(plan, folder=Path(folder))
         stack.enter_context(keras_private.without_tensorflow())
-        if plan.folder is not None:
-            stack.enter_context(lock.held(plan.folder))
+        if store.folder is not None:
+            stack.enter_context(lock.held(store.folder))
         entrants = contenders(optimizers)
+        searches.check(entrants, plan)
         pairs = [(w.name, c.label) for w in workloads for c in entrants]
         watcher = stack.enter_context(shown(pairs)).watcher() if verbose else Silent()
         return held(workloads, entrants, plan, watcher, command, store)
@@ -196,8 +201,7 @@ def held(
     chosen: dict[tuple[str, str], Mapping[str, Any]] = {}
     for problem in problems:
         for contender in entrants:
-            search = searches.search(problem, contender, plan)
-            verdict = Contest(problem, contender, plan, store, watcher).held(search)
+            verdict = Contest(problem, contender, plan, store, watcher).held()
             runs += verdict.runs
             chosen[problem.workload.name, contender.label] = verdict.hyperparameters
     result = replace(result, runs=tuple(runs), chosen=chosen)

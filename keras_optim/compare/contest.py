@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Protocol
 
-from keras_optim.compare import json_files
+from keras_optim.compare import json_files, searches
 from keras_optim.compare.analysis.scores import tuning_key
 from keras_optim.compare.comparison import Subject
 from keras_optim.compare.contenders.contender import Contender
 from keras_optim.compare.plan import Plan, machine
 from keras_optim.compare.process.errors import one_line
 from keras_optim.compare.runs import Run, Spec, Stage
-from keras_optim.compare.search.protocol import Candidate, Search
+from keras_optim.compare.search.protocol import Candidate
 from keras_optim.compare.store import Store
 from keras_optim.compare.training.engine import Configuration, Outcome, train
 from keras_optim.compare.training.engines import Engines
@@ -72,8 +72,13 @@ class Contest:
         self.runs: list[Run] = []
         self.failure = ""
 
-    def held(self, search: Search) -> Verdict:
+    def held(self) -> Verdict:
         """Tune and judge; return the result."""
+        like = self.spec({}, self.plan.tuning_seed, "tuning")
+        search = searches.search(self.contender, self.plan, like)
+        if isinstance(self.plan.tune, int):  # a study may have lost results that the folder has
+            for run in self.store.like(like):
+                search.tell(run.spec.hyperparameters, tuning_key(run, self.problem.subject))
         while not (self.failure or search.done):
             candidates = search.next(self.engines.width)
             if not candidates:  # another process trains the rest

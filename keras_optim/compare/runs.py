@@ -51,7 +51,16 @@ class Spec:
     @cached_property
     def id(self) -> str:
         """Short hash of the spec; the order of its keys does not matter."""
-        return hashlib.sha256(json_files.canonical(self.json).encode()).hexdigest()[:12]
+        return _digest(self.json)
+
+    @cached_property
+    def group(self) -> str:
+        """The same of all but the hyper-parameters: equal for the runs of a search."""
+        return _digest({**self.json, "hyperparameters": {}})
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json_files.canonical(value).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)

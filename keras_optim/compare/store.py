@@ -31,6 +31,7 @@ class Store:
     def __init__(self, folder: Path | None = None):
         self.folder = folder
         self.runs: dict[str, Run] = {}
+        self._read = False
         if folder is not None:
             _prepare(folder)
 
@@ -42,6 +43,16 @@ class Store:
             if run is not None and run.id == spec.id:
                 self.runs[run.id] = run
         return self.runs.get(spec.id)
+
+    def like(self, spec: Spec) -> list[Run]:
+        """Return the runs that differ from `spec` in their hyper-parameters alone."""
+        if self.folder is not None and not self._read:
+            self._read = True
+            for path in sorted((self.folder / "runs").glob("*.json")):
+                run = read(path)
+                if run is not None and run.id == path.stem:
+                    self.runs.setdefault(run.id, run)
+        return [run for run in self.runs.values() if run.spec.group == spec.group]
 
     def add(self, run: Run) -> None:
         """Keep a run that has ended; one that failed only for this call."""

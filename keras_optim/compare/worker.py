@@ -76,6 +76,7 @@ class Worker:
         with keras_private.without_tensorflow():
             entrants = contenders(order.optimizers)
             self.entrants = entrants[:SMOKE_OPTIMIZERS] if order.smoke else entrants
+            searches.check(self.entrants, self.plan)
             self.problems = [Problem(workload, self.plan.precision) for workload in workloads]
             for problem in self.problems:
                 guarded(f"workload {problem.workload.name!r}", partial(_read, problem))
@@ -104,7 +105,7 @@ class Worker:
                 self.store.valid = set(request["valid"])
             contest = Contest(problem, contender, self.plan, self.store, Teller())
             contest.failure = request["failure"]
-            return told(contest.held(searches.search(problem, contender, self.plan)))
+            return told(contest.held())
 
 
 def told(verdict: Verdict) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Search for hyper-parameters: grid, tree-structured Parzen estimator, quasi-random."""
+"""Search: which hyper-parameters tuning tries, relative to an optimizer's own values."""

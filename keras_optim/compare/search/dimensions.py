@@ -125,3 +125,8 @@ class Choice:
 Dimension: TypeAlias = Number | Choice
 Space: TypeAlias = Mapping[str, Dimension]
 """Dimensions by hyper-parameter: `learning_rate`, `beta_1`, `inner.beta_1` inside of a wrapper."""
+
+
+def own(space: Space) -> dict[str, Any]:
+    """Return the optimizer's own values, which are the middle of its space."""
+    return {name: dimension.own for name, dimension in space.items()}

@@ -1,8 +1,7 @@
 """Search without tuning: the optimizer's own values."""
 
-from keras_optim.compare.search.dimensions import Space
+from keras_optim.compare.search.dimensions import Space, own
 from keras_optim.compare.search.protocol import Candidate, Key
-from keras_optim.compare.search.space import own
 
 DESCRIPTION = "no tuning: each optimizer's own values"
 

@@ -93,7 +93,7 @@ class Grid:
         return min(keys, key=lambda step: (keys[step], abs(step), step))
 
     def _grow(self) -> None:
-        """Add a rate beyond the edge, if the best is there."""
+        """Add a rate beyond the edge, if that is the best so far."""
         if self._waiting or self._given != set(self._keys):
             return
         best = self._best()

@@ -118,11 +118,6 @@ def check_names(optimizers: Sequence[Any], names: Sequence[str]) -> None:
             )
 
 
-def own(space: Space) -> dict[str, Any]:
-    """Return the optimizer's own values, which are the middle of its space."""
-    return {name: dimension.own for name, dimension in space.items()}
-
-
 def _listed(names: Sequence[str]) -> str:
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last

@@ -11,15 +11,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import keras
 import numpy as np
 
 from keras_optim import keras_private
 from keras_optim.callbacks.access import inside_loss_scale
 from keras_optim.compare.contenders.contender import RATE, Contender
-from keras_optim.compare.training import data
+from keras_optim.compare.training import data, statistics
 from keras_optim.compare.training.engine import Configuration, Numbers
 from keras_optim.compare.training.evaluator import evaluation_weights, evaluator
+from keras_optim.compare.training.measured_step import MeasuredStep
 from keras_optim.compare.training.problem import Problem
 
 CHUNK = 500
@@ -54,10 +54,7 @@ class Compiled:
         self.rate_at = next((k for k, v in enumerate(optimizer.variables) if v is rate), None)
         count = keras_private.iterations(optimizer)
         self.count_at = next(k for k, v in enumerate(optimizer.variables) if v is count)
-        tracker = keras_private.loss_tracker(self.model)
-        ours = tracker.variables if tracker is not None else []
-        metrics = self.model.metrics_variables
-        self.losses_at = [k for k, v in enumerate(metrics) if any(v is w for w in ours)]
+        self.step = MeasuredStep(self.model)
         self.programs: dict[Any, Any] = {}
         self.compile_seconds = 0.0
         self.peak_bytes = 0.0
@@ -192,17 +189,16 @@ class Compiled:
 
         def one(state: Any, row: Any) -> Any:
             if self.width == 1:
-                return self._one(state, jax.tree.map(lambda a: a[row], arrays))
-            return self._mapped(lambda s, r: self._one(s, jax.tree.map(lambda a: a[r], arrays)), 0)(
-                state, row
-            )
+                return self.step(state, jax.tree.map(lambda a: a[row], arrays))
+            each = self._mapped(lambda s, r: self.step(s, jax.tree.map(lambda a: a[r], arrays)), 0)
+            return each(state, row)
 
         return jax.lax.scan(one, state, rows)
 
     def _step(self, state: Any, batch: Any) -> Any:
         if self.width == 1:
-            return self._one(state, batch)
-        return self._mapped(self._one, None)(state, batch)
+            return self.step(state, batch)
+        return self._mapped(self.step, None)(state, batch)
 
     def _mapped(self, step: Callable[..., Any], axis: int | None) -> Callable[..., Any]:
         """Map a step over the stacked states; the count of steps is common to them."""
@@ -210,35 +206,6 @@ class Compiled:
         counts = [None if k == self.count_at else 0 for k in range(len(optimizer))]
         state = ([0] * len(trained), [0] * len(fixed), counts, [0] * len(metrics))
         return jax.vmap(step, in_axes=(state, axis), out_axes=(state, 0))
-
-    def _one(self, state: Any, batch: Any) -> Any:
-        """Make a step, and measure it."""
-        trained, fixed, optimizer, metrics = state
-        metrics = [jnp.zeros_like(v) if k in self.losses_at else v for k, v in enumerate(metrics)]
-        grads: list[Any] = []
-        rate = self._rate(optimizer)
-        with _noted(self.model.optimizer, grads):
-            state = trained, fixed, optimizer, metrics
-            logs, after = self.model.train_step(state, _shared(batch))
-        moved = [a - b for a, b in zip(after[0], trained, strict=True)]
-        measured = {
-            **logs,
-            "gradient_norm": _norm(grads) / self._loss_scale(optimizer),
-            "update_norm": _norm(moved),
-            "learning_rate": rate,
-        }
-        return tuple(list(group) for group in after), measured
-
-    def _loss_scale(self, optimizer: Any) -> Any:
-        """Return the factor of the gradients in half precision; else 1."""
-        scale = getattr(self.model.optimizer, "dynamic_scale", None)
-        variables = zip(self.model.optimizer.variables, optimizer, strict=True)
-        return next((value for v, value in variables if v is scale), 1.0)
-
-    def _rate(self, optimizer: Any) -> Any:
-        variables = self.model.optimizer.variables
-        with keras.StatelessScope(state_mapping=list(zip(variables, optimizer, strict=True))):
-            return jnp.asarray(keras_private.current_rate(self.model.optimizer), "float32")
 
     # ---- evaluation
 
@@ -255,51 +222,37 @@ class Compiled:
             optimizer = list(optimizer)
             count = optimizer[self.count_at]
             optimizer[self.count_at] = jnp.broadcast_to(count, (self.width, *count.shape))
-        return self.programs["weights"](trained, optimizer), fixed
+        weights = self.programs["weights"](trained, optimizer), fixed
+        if not statistics.needed(self.problem, self.model.optimizer):
+            return weights
+        each = [self._with_statistics(self._own(weights, k), k) for k in range(len(self.active))]
+        each += each[-1:] * (self.width - len(each))
+        return jax.tree.map(lambda *v: jnp.stack(v), *each) if self.width > 1 else each[0]
+
+    def _with_statistics(self, weights: Any, k: int) -> Any:
+        """Return the weights and the layers' state of a configuration, its statistics new."""
+        variables = [*self.model.trainable_variables, *self.model.non_trainable_variables]
+        places = {id(v): i for i, v in enumerate(variables)}
+        order = [places[id(v)] for v in self.model.variables]
+        values = [*weights[0], *weights[1]]
+        found = statistics.recomputed(
+            self.problem, [jnp.copy(values[i]) for i in order], self.active[k].seed
+        )
+        back = dict(zip(order, found, strict=True))
+        new = [back.get(i, values[i]) for i in range(len(variables))]
+        count = len(weights[0])
+        return new[:count], new[count:]
+
+    def _own(self, weights: Any, k: int) -> Any:
+        """Return the weights of a configuration."""
+        return weights if self.width == 1 else jax.tree.map(lambda v: v[k], weights)
 
     def _evaluated(self, part: str, weights: Any) -> list[Numbers]:
         found = []
         for k in range(len(self.active)):
-            own = weights if self.width == 1 else jax.tree.map(lambda v, k=k: v[k], weights)
+            own = self._own(weights, k)
             found.append(evaluator(self.problem)(part, own, self.active[k].seed))
         return found
 
     def _on_device(self, train: data.Arrays) -> Any:
         return evaluator(self.problem).on_device(train)
-
-
-class _noted:
-    """Context in which the gradients that an optimizer is given are added to a list."""
-
-    def __init__(self, optimizer: Any, grads: list[Any]):
-        self.optimizer, self.grads = optimizer, grads
-
-    def __enter__(self) -> None:
-        plain = self.optimizer.stateless_apply
-
-        def noting(variables: Any, grads: Any, trained: Any) -> Any:
-            self.grads.extend(g for g in grads if g is not None)
-            return plain(variables, grads, trained)
-
-        vars(self.optimizer)["stateless_apply"] = noting
-
-    def __exit__(self, *_: object) -> None:
-        vars(self.optimizer).pop("stateless_apply", None)
-
-
-def _norm(values: Sequence[Any]) -> Any:
-    squares = [jnp.sum(jnp.square(jnp.asarray(v, "float32"))) for v in values]
-    return jnp.sqrt(sum(squares, jnp.float32(0)))
-
-
-def _shared(batch: Any) -> Any:
-    """Share a batch among the devices of Keras's distribution, if one is set."""
-    distribution = keras.distribution.distribution()
-    if distribution is None:
-        return batch
-
-    def place(array: Any) -> Any:
-        layout = distribution.get_data_layout(array.shape)
-        return keras.distribution.distribute_tensor(array, layout)
-
-    return jax.tree.map(place, batch)

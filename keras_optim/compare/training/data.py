@@ -144,7 +144,7 @@ def rows(count: int, size: int, seed: int, epoch: int) -> Any:
 
 
 def _data(name: str, value: Any, seed: int) -> Data:
-    if callable(value) and not hasattr(value, "__iter__") and not hasattr(value, "__getitem__"):
+    if callable(value) and not hasattr(value, "__getitem__"):
         value = value(seed)
     if isinstance(value, tuple | list) and 1 <= len(value) <= 3:
         return _arrays(name, tuple(value))

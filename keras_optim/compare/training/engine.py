@@ -148,8 +148,8 @@ class _Book:
                 self.steps.setdefault(name, []).extend(np.asarray(series, float).tolist())
         epochs = self.outcome.epochs
         for name in self.names:
-            last = losses.mean() if name == "loss" else np.asarray(values[name], float)[-1]
-            epochs[name].append(float(last))
+            series = np.asarray(values.get(name, math.nan), float)  # a model may test with more
+            epochs[name].append(float(losses.mean() if name == "loss" else series.ravel()[-1]))
             epochs[f"val_{name}"].append(float(validation[name]))
         epochs["seconds"].append(seconds)
         self.outcome.reason = self._judged(losses, validation)

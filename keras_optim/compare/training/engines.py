@@ -25,7 +25,7 @@ class Engines:
     @property
     def width(self) -> int:
         """The number of configurations that an engine trains side by side."""
-        if BACKEND != "jax":
+        if BACKEND != "jax" or self.problem.of_seed:
             return 1
         from keras_optim.compare.training.compiled import stacked
 
@@ -48,9 +48,10 @@ class Engines:
 
 def _engine(problem: Problem, contender: Contender, constants: dict[str, Any]) -> Engine:
     if BACKEND == "jax":
-        from keras_optim.compare.training.compiled import Compiled
+        from keras_optim.compare.training.compiled import Compiled, stacked
 
-        return Compiled(problem, contender, constants)
+        width = 1 if problem.of_seed else stacked()
+        return Compiled(problem, contender, constants, width)
     from keras_optim.compare.training.stepping import Stepping
 
     return Stepping(problem, contender, constants)

@@ -26,6 +26,8 @@ class Evaluator:
     def on_device(self, examples: data.Arrays) -> Any:
         """Return all examples on the device."""
         if id(examples) not in self.arrays:
+            if len(self.arrays) > 3:  # data of another seed
+                self.arrays.clear()
             self.arrays[id(examples)] = examples, jax.tree.map(jnp.asarray, examples.parts)
         return self.arrays[id(examples)][1]
 
@@ -50,14 +52,12 @@ class Evaluator:
             yield jax.tree.map(lambda a, k=start: a[k : k + size], arrays)
 
 
-_EVALUATORS: dict[int, Evaluator] = {}
-
-
 def evaluator(problem: Problem) -> Evaluator:
     """Return the evaluator of a problem."""
-    if id(problem) not in _EVALUATORS:
-        _EVALUATORS[id(problem)] = Evaluator(problem)
-    return _EVALUATORS[id(problem)]
+    if "evaluator" not in problem.cache:
+        problem.cache["evaluator"] = Evaluator(problem)
+    found: Evaluator = problem.cache["evaluator"]
+    return found
 
 
 def evaluation_weights(model: Any, trained: Any, state: Any) -> Any:

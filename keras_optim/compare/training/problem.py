@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -36,6 +36,9 @@ class Problem:
 
     workload: Workload
     precision: str = "float32"
+    cache: dict[str, Any] = field(default_factory=dict)
+    """Helpers of the engines, which all optimizers share."""
+    _parts: dict[int, data.Parts] = field(default_factory=dict)
 
     @cached_property
     def parts(self) -> data.Parts:
@@ -44,7 +47,16 @@ class Problem:
 
     def parts_for(self, seed: int) -> data.Parts:
         """Return the data for a seed: the same arrays, or the result of a function of the seed."""
-        return data.parts(self.workload, seed) if callable(self.workload.data) else self.parts
+        if not self.of_seed:
+            return self.parts
+        if seed not in self._parts:
+            self._parts = {seed: data.parts(self.workload, seed)}
+        return self._parts[seed]
+
+    @property
+    def of_seed(self) -> bool:
+        """Whether a function of the seed gives the data."""
+        return callable(self.workload.data) and not hasattr(self.workload.data, "__getitem__")
 
     @property
     def batch_size(self) -> int | None:
@@ -110,6 +122,11 @@ class Problem:
         model = self.reference
         logs = model.test_on_batch(x, y, weight, return_dict=True)
         model.reset_metrics()
+        if "loss" not in logs:
+            raise UsageError(
+                "the model's `test_step` must return the loss as `loss`; it returns "
+                f"{', '.join(logs) or 'nothing'}"
+            )
         names = ["loss", *(name for name in logs if name != "loss")]
         return tuple(Measured(name, _higher(name, self.workload)) for name in names)
 

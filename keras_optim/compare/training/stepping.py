@@ -16,7 +16,7 @@ from keras_optim import keras_private, tensors
 from keras_optim.callbacks.access import inside_loss_scale
 from keras_optim.callbacks.evaluation import evaluation_weights
 from keras_optim.compare.contenders.contender import RATE, Contender
-from keras_optim.compare.training import data, memory
+from keras_optim.compare.training import data, memory, statistics
 from keras_optim.compare.training.engine import Configuration, Numbers
 from keras_optim.compare.training.problem import Problem
 from keras_optim.engine import norms, sparse_rows
@@ -115,7 +115,12 @@ class Stepping:
     def _weights(self) -> list[Any]:
         """Return copies of the evaluation weights, and of the state of the layers."""
         with _evaluation_weights(self.model), tensors.no_gradients():
-            return [ops.copy(tensors.tensor(v)) for v in self.model.variables]
+            values = [ops.copy(tensors.tensor(v)) for v in self.model.variables]
+        if not statistics.needed(self.problem, self.model.optimizer):
+            return values
+        found = statistics.recomputed(self.problem, values, self.seed)
+        with tensors.no_gradients():
+            return [ops.copy(v) for v in found]
 
     def _evaluated(self, part: str, weights: list[Any]) -> Numbers:
         """Evaluate in a model that all optimizers share, so one compiled function serves."""

@@ -274,3 +274,34 @@ def test_half_precision(precision):
     for name in ("loss", "gradient_norm", "update_norm"):
         np.testing.assert_allclose(half.steps[name], whole.steps[name], rtol=0.1, atol=0.02)
         assert half.steps[name] != whole.steps[name]
+
+
+def test_a_train_step_of_its_own():
+    own = trained(small(build_model=models.OwnStep), "sgd", 0.05)
+    plain = trained(small(), "sgd", 0.1)
+    np.testing.assert_allclose(own.epochs["accuracy"], plain.epochs["accuracy"])
+    np.testing.assert_allclose(own.steps["update_norm"], plain.steps["update_norm"], rtol=1e-4)
+    twice = 2 * np.array(plain.epochs["val_loss"])
+    np.testing.assert_allclose(own.epochs["val_loss"], twice, rtol=1e-5)
+
+
+def test_a_second_pass_and_a_train_step_of_its_own():
+    with pytest.raises(ValueError, match="OwnStep has a `train_step` of its own"):
+        trained(small(build_model=models.OwnStep), "sam[inner=sgd]", 0.05)
+
+
+@pytest.mark.parametrize("optimizer", ["schedulefreesgd", "ema[inner=sgd]"])
+def test_statistics_of_batch_normalisation_fit_the_evaluation_weights(optimizer):
+    workload = small(build_model=models.with_batch_norm, epochs=2)
+    outcome = trained(workload, optimizer, 0.3)
+    problem = Problem(workload)
+    model = problem.model(1, Contender.of(optimizer).make({"learning_rate": 0.3}))
+    for number in range(2):
+        for row in data.rows(45, 10, 1, number):
+            model.train_on_batch(*problem.parts.train.take(row).parts)
+    with keras_optim.evaluation_weights(model):
+        plain = loss_with(problem, model)
+        keras_optim.callbacks.update_batch_statistics(model, problem.parts.train.parts[0])
+        fitting = loss_with(problem, model)
+    assert outcome.epochs["val_loss"][-1] == pytest.approx(fitting, rel=1e-4)
+    assert outcome.epochs["val_loss"][-1] != pytest.approx(plain, rel=1e-3)
