@@ -1,45 +1,46 @@
-"""Flags of `python -m benchmarks.bench`, checked before anything runs."""
+"""Flags of `python -m benchmarks.bench`, and the order that they make."""
 
 import argparse
 import importlib.util
 import os
 import shlex
-import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from benchmarks.comparison.probe import ALL
-from benchmarks.workloads.models import WORKLOADS
-from keras_optim.compare.contenders.optimizer_spec import parse_specs
-from keras_optim.compare.process import devices, lock
+from benchmarks.workloads import published
+from benchmarks.workloads.models import ROWS
+from keras_optim.compare import flags
+from keras_optim.compare.command import carried_out
+from keras_optim.compare.order import Order
+from keras_optim.compare.plan import seeds as seeds_of
+from keras_optim.compare.process import devices
 from keras_optim.compare.process.errors import UsageError
 from keras_optim.compare.process.flags import LARGEST_SEED, Parser, whole
 
-if TYPE_CHECKING:
-    from benchmarks.comparison.comparison import Comparison
-
-NEEDED = ("keras", "keras_optim", "matplotlib", "rich", "scipy", "sklearn")
+NEEDED = ("jinja2", "keras", "keras_optim", "matplotlib", "rich", "scipy", "sklearn")
 """Packages that every comparison needs; checked before anything runs."""
+ALL = ("all", "lookahead[inner=adam]")
+"""The default optimizers: the catalogue, and a wrapper."""
+ROOT = Path(__file__).parents[1]
 
 
 def parser() -> argparse.ArgumentParser:
     """Make the parser of the flags."""
     parser = Parser(
         prog="python -m benchmarks.bench",
-        description="Train the same models with each optimizer and compare them. "
-        "Results are kept: a second call trains only the missing runs.",
+        description="Train the same models with each optimizer and compare them: tuned, with "
+        "several seeds. Results are kept: a second call trains only the missing runs.",
         allow_abbrev=False,
     )
-    flags = " ".join(f"--{name}" for name in WORKLOADS)
-    parser.known = f" (data sets: {flags}; all flags: --help)"
-    for workload in WORKLOADS.values():
+    names = " ".join(f"--{name}" for name in ROWS)
+    parser.known = f" (data sets: {names}; all flags: --help)"
+    for row in ROWS.values():
         parser.add_argument(
-            f"--{workload.name}",
+            f"--{row.name}",
             dest="workloads",
             action="append_const",
-            const=workload.name,
-            help=f"train on {workload.dataset} "
-            f"({workload.epochs} epochs, batches of {workload.batch_size})",
+            const=row.name,
+            help=f"train on {row.dataset} ({row.epochs} epochs, batches of {row.batch_size})",
         )
     add = parser.add_argument
     add("--graph-directory", type=Path, default=Path("results"), metavar="FOLDER")
@@ -47,18 +48,18 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--optimizers",
         nargs="+",
-        default=[ALL],
+        default=list(ALL),
         metavar="OPTIMIZER",
         help='such as adam "sgd[momentum=0.9,nesterov=true]" "lookahead[inner=adam]"; '
-        f"{ALL} (the default) stands for every algorithm of the catalog",
+        f"{ALL[0]} (the default) stands for every algorithm of the catalogue",
     )
     add("--num-epochs", type=whole(1), metavar="N", help="default: the workload's own")
     add("--num-train", type=whole(1), metavar="N", help="train on the first N examples only")
-    add("--batch-size", type=whole(1), metavar="N", help="default: the workload's own")
-    add("--seed", type=whole(0, LARGEST_SEED), default=0, metavar="N")
-    add("--backend", choices=devices.BACKENDS, help="default: KERAS_BACKEND, else an installed one")
-    add("--device", choices=devices.DEVICES, default="auto")
-    add("--force", action="store_true", help="train finished runs again")
+    flags.add_batch_size(parser)
+    flags.add_tuning(parser)
+    add("--seeds", type=whole(1, 10**4), default=3, metavar="N", help="runs that judge; default 3")
+    add("--seed", type=whole(0, LARGEST_SEED), metavar="N", help="that of tuning; others follow")
+    flags.add_machine(parser)
     return parser
 
 
@@ -72,36 +73,52 @@ def run(arguments: list[str]) -> int:
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise UsageError(f"{', '.join(missing)} not installed: pip install -e .[bench]")
-    from rich.console import Console
-
-    from benchmarks.comparison.comparison import compare
-
-    # A pipe or a file has no width of its own; the table needs more than rich's 80 columns.
-    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-    comparison = _comparison(options, arguments)
-    with lock.held(comparison.results):
-        return compare(comparison, console)
-
-
-def _comparison(options: argparse.Namespace, arguments: list[str]) -> "Comparison":
-    """Make the comparison that the flags ask for."""
-    from benchmarks.comparison.comparison import Comparison
-
-    labels = [str(spec) for text in options.optimizers for spec in parse_specs(text)]
-    return Comparison(
-        workloads=[WORKLOADS[name] for name in dict.fromkeys(options.workloads or ["digits"])],
-        optimizers=labels,
-        results=_writable(options.graph_directory),
-        data_dir=_readable(options.data_dir),
-        epochs=options.num_epochs,
-        num_train=options.num_train,
-        batch_size=options.batch_size,
-        seed=options.seed,
-        backend=devices.chosen(options.backend),
-        device=options.device,
+    devices.chosen(options.backend)
+    names = list(dict.fromkeys(options.workloads or [next(iter(ROWS))]))
+    folder = _folder(options.graph_directory)
+    data_dir = _readable(options.data_dir)
+    path = os.environ.get("PYTHONPATH")  # so that workers find this package
+    os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{path}" if path else str(ROOT)
+    return carried_out(
+        _order(options, names, folder),
+        options.backend,
+        shlex.join(["python", "-m", "benchmarks.bench", *arguments]),
+        dry_run=options.dry_run,
         force=options.force,
-        command=shlex.join(["python", "-m", "benchmarks.bench", *arguments]),
+        prepare=partial(published.fetched, names, folder, data_dir),
     )
+
+
+def _order(options: argparse.Namespace, names: list[str], folder: Path) -> Order:
+    tuning_seed = options.tuning_seed if options.seed is None else options.seed
+    found = Order(
+        workload="benchmarks.workloads.published:workloads",
+        arguments={"names": names, "folder": str(folder), "num_train": options.num_train},
+        optimizers=tuple(options.optimizers),
+        tune=options.tune,
+        sampler=options.sampler,
+        hyperparameters=flags.hyperparameters(options),
+        storage=options.storage,
+        seeds=seeds_of(options.seeds, tuning_seed),
+        tuning_seed=tuning_seed,
+        precision=options.precision,
+        device=options.device,
+        jobs=options.jobs,
+        folder=str(folder / "smoke" if options.smoke else folder),
+        epochs=options.num_epochs,
+        batch_sizes=tuple(dict.fromkeys(options.batch_size)),
+        target=None,
+        smoke=options.smoke,
+    )
+    found.plan()  # checks the values
+    return found
+
+
+def _folder(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:  # ~nobody
+        raise UsageError(f"--graph-directory {path}: {error}") from error
 
 
 def _readable(folder: Path | None) -> Path | None:
@@ -115,22 +132,4 @@ def _readable(folder: Path | None) -> Path | None:
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"--data-dir {folder}: cannot be read ({reason})") from error
-    return folder
-
-
-def _writable(folder: Path) -> Path:
-    """Return `folder`, created; try to write into it and into its folders once."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for inner in (folder, *(folder / name for name in ("data", "runs", "tables", "plots"))):
-            if inner.exists():
-                trial = inner / f".writable.{os.getpid()}"
-                try:
-                    trial.write_bytes(bytes(4096))  # a full disk may take a file, but no contents
-                finally:
-                    trial.unlink(missing_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"cannot write to {folder} ({error.strerror}); give --graph-directory another folder"
-        ) from error
     return folder

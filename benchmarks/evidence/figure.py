@@ -7,8 +7,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from benchmarks.evidence.contenders import BASELINE
-from benchmarks.report.figures import save
-from benchmarks.report.palette import COLORS, QUIET, SETTINGS
+from keras_optim.compare.report.image_files import of_figure
+from keras_optim.compare.report.palette import COLORS, QUIET, SETTINGS
 
 MOST = 6
 """Coloured curves in a panel; the others are grey."""
@@ -24,7 +24,7 @@ def draw(found: Mapping[str, Any], titles: Mapping[str, str], path: Path) -> Non
         for axes, (task, one) in zip(figure.subplots(1, len(found)), found.items(), strict=True):
             _panel(axes, one, names)
             axes.set_title(titles[task])
-        save(figure, path)
+        path.write_bytes(of_figure(figure))
 
 
 def _panel(axes: Any, one: Mapping[str, Any], names: list[str]) -> None:

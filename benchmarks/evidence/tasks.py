@@ -67,7 +67,7 @@ def data(task: Task, folder: Path, data_dir: Path | None) -> tuple[Part, Part]:
     """Return the examples for training and for validation."""
     if task.name == "text":
         return _text()
-    name = models.WORKLOADS[task.name].dataset
+    name = models.ROWS[task.name].dataset
     row = datasets.DATASETS[name]
     edition = datasets.edition_at_hand(row, data_dir, folder)
     if edition is None or not datasets.intact(edition, folder):

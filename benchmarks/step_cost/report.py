@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.report import palette
-from benchmarks.report.figures import save
+from keras_optim.compare.report import image_files, palette
 
 Row = dict[str, Any]
 OURS = "keras_optim"
@@ -123,7 +122,7 @@ def write(rows: Sequence[Row], folder: Path, backend: str) -> None:
         writer.writerows(rows)
     path.with_suffix(".md").write_text(f"{summary(rows)}\n{markdown(rows)}", encoding="utf-8")
     with matplotlib.rc_context(palette.SETTINGS):
-        save(draw(rows), path.with_suffix(".png"))
+        path.with_suffix(".png").write_bytes(image_files.of_figure(draw(rows)))
 
 
 def draw(rows: Sequence[Row]) -> Figure:
@@ -134,14 +133,15 @@ def draw(rows: Sequence[Row]) -> Figure:
     figure = Figure(figsize=(4.2 * columns, 3.2 * lines), layout="constrained")
     axes = np.atleast_1d(figure.subplots(lines, columns)).ravel()
     names = list(dict.fromkeys(row["contender"] for row in rows))
-    styles = palette.styles(names, names)
+    styles = palette.styles(names)
     for axis, (title, group) in zip(axes, panels, strict=False):
         workloads = list(dict.fromkeys(row["workload"] for row in group))
         for name in names:
             found = {r["workload"]: r["milliseconds"] for r in group if r["contender"] == name}
             if found:
                 times = [found.get(workload, np.nan) for workload in workloads]
-                axis.plot(workloads, times, marker="o", markersize=3.5, **styles[name], label=name)
+                color, dash = styles[name].color, styles[name].dash
+                axis.plot(workloads, times, "o", ls=dash, ms=3.5, color=color, label=name)
         axis.set_yscale("log")
         axis.set_title(title)
         axis.set_ylabel("ms / step")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_optim.compare import checks, json_files
+from keras_optim.compare import json_files
 from keras_optim.compare.process.errors import UsageError
 
 VOCABULARY = 20_000
@@ -76,13 +76,6 @@ class Edition:
         edition = cls(parts[0], parts[1], int(parts[2]), int(parts[3]))
         return edition if edition.file_name == path.name else None
 
-    @classmethod
-    def of_spec(cls, spec: Any) -> "Edition | None":
-        """Find the edition of a run with `spec`; `None` if the spec is damaged."""
-        if not checks.fits(spec, {"data": lambda data: checks.fits(data, checks.EDITION)}):
-            return None
-        return cls(**{key: spec["data"][key] for key in checks.EDITION})
-
 
 def records_folder(dataset: Dataset, data_dir: Path | None) -> Path | None:
     """Find the newest folder of `dataset` that tensorflow_datasets prepared in `data_dir`."""
@@ -99,24 +92,22 @@ def cache(results: Path) -> Path:
     return results / "data"
 
 
-def edition_at_hand(dataset: Dataset, data_dir: Path | None, results: Path) -> Edition | None:
+def edition_at_hand(
+    dataset: Dataset, data_dir: Path | None, results: Path, cached: bool = False
+) -> Edition | None:
     """Find the edition to train on, without reading data; `None` if it must be fetched first.
 
-    Records in `data_dir` decide. Without records, as in a results folder from another machine, the
-    largest cached edition decides, else the largest that a run was trained on.
+    Records in `data_dir` decide. Without records, as in a results folder from another machine, or
+    if `cached`, the largest edition in the cache decides.
     """
     if dataset.builder is None:
         return Edition(dataset.name, f"sklearn{metadata.version('scikit-learn')}", 1437, 360)
-    folder = records_folder(dataset, data_dir)
+    folder = None if cached else records_folder(dataset, data_dir)
     if folder is not None:
         return _of_records(dataset, folder)
-    cached = map(Edition.of_file, cache(results).glob(f"{dataset.name}-*-v{FORMAT}.npz"))
-    trained = map(Edition.of_spec, map(json_files.read_json, results.glob("runs/*/spec.json")))
-    for found in (cached, trained):
-        seen = [edition for edition in found if edition and edition.name == dataset.name]
-        if seen:
-            return max(seen, key=lambda edition: edition.train)
-    return None
+    found = map(Edition.of_file, cache(results).glob(f"{dataset.name}-*-v{FORMAT}.npz"))
+    known = [edition for edition in found if edition and edition.name == dataset.name]
+    return max(known, key=lambda edition: edition.train, default=None)
 
 
 def _of_records(dataset: Dataset, folder: Path) -> Edition:

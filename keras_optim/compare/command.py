@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -43,16 +43,43 @@ def run(arguments: list[str]) -> int:
         return _report(arguments[1:])
     options = flags.parser().parse_args(arguments)
     order = flags.order(options)
-    backend = devices.chosen(options.backend or Plan.backend)
-    env = children.environment(devices.environment(backend, order.device))
-    if options.dry_run:
+    command = shlex.join(["python", "-m", "keras_optim.compare", *arguments])
+    return carried_out(order, options.backend, command, options.dry_run, options.force)
+
+
+def carried_out(
+    order: Order,
+    backend: str | None,
+    command: str,
+    dry_run: bool = False,
+    force: bool = False,
+    prepare: Callable[[], None] = lambda: None,
+) -> int:
+    """Carry out an order; return the exit status.
+
+    Args:
+        order: The request.
+        backend: Of the workers. `None`: that of this process.
+        command: The command line, for readers.
+        dry_run: Whether the time is estimated alone.
+        force: Whether finished runs are trained again.
+        prepare: Called once the folder is locked, before the workers start.
+
+    Raises:
+        UsageError: the order cannot be met.
+    """
+    env = children.environment(
+        devices.environment(devices.chosen(backend or Plan.backend), order.device)
+    )
+    if dry_run:
+        prepare()
         return _dry(order, env)
     assert order.folder is not None
     kept = store.Store(Path(order.folder))
     with lock.held(Path(order.folder)):
-        _sweep(Path(order.folder), options.force)
-        command = shlex.join(["python", "-m", "keras_optim.compare", *arguments])
-        return Command(order, env, kept, command).held(options.force)
+        _sweep(Path(order.folder), force)
+        prepare()
+        return Command(order, env, kept, command).held(force)
 
 
 class Command:

@@ -47,11 +47,20 @@ def parser() -> argparse.ArgumentParser:
         help='such as adamw "sgd[momentum=0.9]" "lookahead[inner=adam]"; all: the whole catalogue; '
         "default: a shortlist",
     )
-    _tuning(found)
+    add_tuning(found)
     add("--seeds", type=whole(1, 10**4), metavar="N", help="runs that judge; default 3")
     add("--seed-list", nargs="+", type=whole(0, LARGEST_SEED), metavar="SEED", help="instead")
     add("--epochs", type=whole(1), metavar="N", help="default: the workload's own")
-    add(
+    add_batch_size(found)
+    add("--target", nargs=2, metavar=("METRIC", "VALUE"), help="such as val_accuracy 0.97")
+    add("--folder", type=Path, default=Path("results"), metavar="FOLDER", help="of the results")
+    add_machine(found)
+    return found
+
+
+def add_batch_size(found: argparse.ArgumentParser) -> None:
+    """Add the flag of batch sizes."""
+    found.add_argument(
         "--batch-size",
         nargs="+",
         type=_size,
@@ -59,19 +68,21 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help=f"or {FULL}; several are compared; default: the workload's own",
     )
-    add("--target", nargs=2, metavar=("METRIC", "VALUE"), help="such as val_accuracy 0.97")
+
+
+def add_machine(found: argparse.ArgumentParser) -> None:
+    """Add the flags about the machine, and about what is done again."""
+    add = found.add_argument
     add("--precision", choices=PRECISIONS, default="float32")
-    add("--folder", type=Path, default=Path("results"), metavar="FOLDER", help="of the results")
     add("--backend", choices=devices.BACKENDS, help="default: KERAS_BACKEND, else Keras's own")
     add("--device", choices=devices.DEVICES, default="auto")
     add("--jobs", type=whole(1, 1024), default=1, metavar="N", help="processes that train at once")
     add("--dry-run", action="store_true", help="estimate the time, and train nothing else")
     add("--smoke", action="store_true", help="train little, to see that it works")
     add("--force", action="store_true", help="train finished runs again")
-    return found
 
 
-def _tuning(found: argparse.ArgumentParser) -> None:
+def add_tuning(found: argparse.ArgumentParser) -> None:
     """Add the flags about tuning."""
     add = found.add_argument
     add(
@@ -105,13 +116,12 @@ def order(options: argparse.Namespace) -> Order:
         raise UsageError("--seeds and --seed-list exclude each other")
     if options.force and options.storage:
         raise UsageError("--force cannot drop trials of --storage, which other machines may share")
-    names = options.hyperparameters
     found = Order(
         workload=options.workload,
         optimizers=tuple(options.optimizers),
         tune=options.tune,
         sampler=options.sampler,
-        hyperparameters="all" if names == ["all"] else tuple(names),
+        hyperparameters=hyperparameters(options),
         storage=options.storage,
         seeds=seeds_of(options.seed_list or options.seeds or 3, options.tuning_seed),
         tuning_seed=options.tuning_seed,
@@ -126,6 +136,12 @@ def order(options: argparse.Namespace) -> Order:
     )
     found.plan()  # checks the values
     return found
+
+
+def hyperparameters(options: argparse.Namespace) -> tuple[str, ...] | str:
+    """Return the names that trials tune."""
+    names = options.hyperparameters
+    return "all" if names == ["all"] else tuple(names)
 
 
 def _folder(options: argparse.Namespace) -> Path:

@@ -6,7 +6,8 @@ import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,12 +19,13 @@ from keras_optim.formatting import shown
 EXAMPLE = "Write package.module:workload, or path/to/file.py:workload"
 
 
-def workloads(name: str) -> list[Workload]:
+def workloads(name: str, arguments: Mapping[str, Any] | None = None) -> list[Workload]:
     """Return the workloads that a name stands for.
 
     Args:
-        name: A module, a colon, and in that module a `Workload`, or a function without arguments
-            that returns one or a list of them.
+        name: A module, a colon, and in that module a `Workload`, or a function that returns one or
+            a list of them.
+        arguments: Of that function. Default none.
 
     Raises:
         UsageError: there is none, or the user's code raised an error.
@@ -34,7 +36,7 @@ def workloads(name: str) -> list[Workload]:
     module = guarded(place, lambda: _module(place))
     value = _attribute(module, place, attribute)
     if callable(value):
-        value = guarded(f"{name}()", value)
+        value = guarded(f"{name}()", partial(value, **(arguments or {})))
     found = list(value) if isinstance(value, list | tuple) else [value]
     if not found or not all(isinstance(one, Workload) for one in found):
         raise UsageError(

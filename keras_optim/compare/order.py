@@ -1,7 +1,7 @@
 """Order: the request of a command, in the parent and in its workers."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ class Order:
     target: tuple[str, float] | None
     smoke: bool
     """Whether little of everything is trained, to see that it works."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Of the function that `workload` names."""
 
     @classmethod
     def of(cls, value: Any) -> "Order":
@@ -80,7 +82,7 @@ class Order:
             UsageError: there are none, or a value does not suit them.
         """
         found: list[Workload] = []
-        for one in workloads(self.workload):
+        for one in workloads(self.workload, self.arguments):
             if self.epochs is not None:
                 one = replace(one, epochs=self.epochs)
             if self.target is not None:

@@ -1,30 +1,4 @@
-"""What a results folder of the benchmark holds, and how it may be damaged."""
-
-from benchmarks.results.runs import open_run
-
-OPTIMIZERS = ["sgd[momentum=0.9,nesterov=true]", "lookahead[inner=adam]"]
-KEYS = ("accuracy", "val_loss", "val_accuracy", "learning_rate")
-EPOCH = {"seconds": 0.5, "step_loss": [0.5, 0.25], "grad_norm": [2.0, 1.0]}
-METRICS = [
-    {
-        "epoch": epoch,
-        "loss": 1.0 / (epoch + 1),
-        **dict.fromkeys(KEYS, 0.1),
-        **(EPOCH if epoch else {}),
-    }
-    for epoch in range(3)
-]
-MISSED = {
-    **{"epochs": 2, "seconds": 1.0, "first_step_seconds": 0.5, "steps_per_second": 9.0},
-    **{"state_per_weight": 1.0, "device": "cpu"},
-}
-RESULT = {**MISSED, "test_accuracy": 0.9, "test_loss": 0.3}
-
-EDITION = {"name": "digits", "version": "1", "train": 1437, "test": 360}
-SPEC = {
-    **{"workload": "digits", "data": EDITION, "optimizer": "adam", "epochs": 2, "num_train": 64},
-    **{"batch_size": 32, "seed": 0, "backend": "jax", "device": "auto"},
-}
+"""Ways in which a file of a results folder may be damaged."""
 
 
 def _changed(whole, place):
@@ -50,7 +24,3 @@ DAMAGE = {
     "twice": lambda whole: whole * 2,
     "a byte changed": lambda whole: _changed(whole, len(whole) // 2),
 }
-
-
-def all_runs(folder):
-    return [open_run(path.parent) for path in sorted(folder.glob("runs/*/spec.json"))]

@@ -28,11 +28,15 @@ def svg(draw: Draw) -> str:
 def png(draw: Draw) -> bytes:
     """Draw a figure as PNG with a palette, a third of the size of one with full colours."""
     with matplotlib.rc_context(palette.SETTINGS):
-        figure = draw()
-        width, height = figure.get_size_inches()
-        buffer = BytesIO()
-        dpi = min(DPI, (MOST_PIXELS / (width * height)) ** 0.5)
-        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+        return of_figure(draw())
+
+
+def of_figure(figure: Figure) -> bytes:
+    """Return a figure as PNG with a palette."""
+    width, height = figure.get_size_inches()
+    buffer = BytesIO()
+    dpi = min(DPI, (MOST_PIXELS / (width * height)) ** 0.5)
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     with Image.open(buffer) as image:
         small = BytesIO()
         image.convert("RGB").quantize(128).save(small, "png", optimize=True, dpi=(dpi, dpi))

@@ -5,9 +5,8 @@ import sys
 
 import pytest
 
-from benchmarks.comparison import probe
 from keras_optim.compare.contenders import code_fingerprint
-from tests.conftest import BACKEND, one_backend
+from tests.conftest import one_backend
 
 pytestmark = one_backend
 
@@ -78,9 +77,3 @@ def test_what_makes_a_result_stale(file, old, new, stale, tmp_path, monkeypatch)
         importlib.import_module("made_up.lazy")
         marks.append(code_fingerprint.fingerprint(importlib.import_module("made_up").Fast()))
     assert (marks[0] != marks[1]) == stale
-
-
-def test_an_inner_optimizer_counts():
-    labels = ["lookahead[inner=adam]", "lookahead[inner=sgd]", "adam"]
-    request = probe.ProbeRequest(BACKEND, "cpu", labels)
-    assert len(set(probe.probe(request).optimizers.values())) == 3

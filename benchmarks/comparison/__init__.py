@@ -1,1 +1,0 @@
-"""Comparison of optimizers: from the command line to runs."""

@@ -1,1 +1,0 @@
-"""Training of one run, and its recorder."""

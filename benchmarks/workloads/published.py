@@ -1,0 +1,53 @@
+"""Published workloads: real data and small networks, as `keras_optim.compare` takes them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.workloads import datasets, models
+from benchmarks.workloads.fetching import fetch
+from keras_optim import Workload
+
+
+def workloads(names: Sequence[str], folder: str, num_train: int | None = None) -> list[Workload]:
+    """Return workloads whose arrays lie in the cache of a results folder (see `fetched`).
+
+    The first tenth of a fixed permutation is held out; training uses the first `num_train` of the
+    rest.
+    """
+    return [_workload(models.ROWS[name], Path(folder), num_train) for name in names]
+
+
+def _workload(row: models.Row, folder: Path, num_train: int | None) -> Workload:
+    edition = datasets.edition_at_hand(datasets.DATASETS[row.dataset], None, folder, cached=True)
+    assert edition is not None, "the command fetches it first"
+    parts = datasets.read(edition, folder, num_train)
+    objective = row.objective()
+    return Workload(
+        build_model=row.build,
+        data=(parts.train.x, parts.train.y),
+        validation=(parts.validation.x, parts.validation.y),
+        test=(parts.test.x, parts.test.y),
+        loss=objective["loss"],
+        metrics=objective["metrics"],
+        target=(f"val_{models.ACCURACY}", row.target),
+        epochs=row.epochs,
+        batch_size=row.batch_size,
+        name=row.name,
+    )
+
+
+def fetched(names: Sequence[str], folder: Path, data_dir: Path | None) -> None:
+    """Put the arrays of workloads into the cache of a results folder, unless they are there.
+
+    Raises:
+        UsageError: data is missing or damaged, and cannot be downloaded.
+    """
+    wanted = dict.fromkeys(models.ROWS[name].dataset for name in names)
+    missing = [name for name in wanted if not _is_cached(name, folder, data_dir)]
+    fetch(missing, data_dir, folder)
+
+
+def _is_cached(name: str, folder: Path, data_dir: Path | None) -> bool:
+    edition: Any = datasets.edition_at_hand(datasets.DATASETS[name], data_dir, folder)
+    return edition is not None and datasets.intact(edition, folder)
