@@ -117,14 +117,15 @@ class Board:
     ):
         self.bars = bars
         self.lines = Lines(write, pairs)
-        self.rows: list[Any] = []
+        self.rows: list[Watcher] = []
         if bars is not None:
             self.all = bars.add_task("optimizers", total=len(pairs), note="")
-            self.rows = [bars.add_task("", total=None, visible=False, note="") for _ in range(jobs)]
+            tasks = [bars.add_task("", total=None, visible=False, note="") for _ in range(jobs)]
+            self.rows = [_Row(self, task) for task in tasks]
 
     def watcher(self, number: int = 0) -> "Watcher":
         """Return the watcher of a process."""
-        return self.lines if self.bars is None else _Row(self, self.rows[number])
+        return self.rows[number] if self.rows else self.lines
 
 
 class _Row(Silent):
