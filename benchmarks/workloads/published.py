@@ -38,7 +38,7 @@ def _workload(row: models.Row, folder: Path, num_train: int | None) -> Workload:
 
 
 def fetched(names: Sequence[str], folder: Path, data_dir: Path | None) -> None:
-    """Put the arrays of workloads into the cache of a results folder, unless they are there.
+    """Put the arrays of workloads into the cache of a results folder, unless it has them.
 
     Raises:
         UsageError: data is missing or damaged, and cannot be downloaded.

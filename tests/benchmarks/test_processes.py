@@ -2,22 +2,17 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from benchmarks import bench
-from benchmarks.results.runs import Run
 from keras_optim.compare.contenders import optimizer_spec
-from keras_optim.compare.process import children as processes
 from keras_optim.compare.process import endings, lock
 from keras_optim.compare.process.errors import UsageError
 from keras_optim.compare.process.flags import shortened
-from tests.benchmarks.results_folder import SPEC
 from tests.conftest import BACKEND, one_backend
 
 ROOT = Path(__file__).parents[2]
@@ -25,24 +20,15 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 pytestmark = one_backend
 
 
-def python(code, *arguments, **options):
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        **{"env": ENVIRONMENT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
-        text=True,
-    )
-
-
 # ---- one command at a time
 
 
 def test_a_second_command_ends_before_it_writes(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(lock, "PATIENCE", 0.0)
-    monkeypatch.setattr(processes, "ask", None)  # nothing is begun
     asked = ["--graph-directory", str(tmp_path), "--backend", BACKEND]
     with lock.held(tmp_path):
         assert bench.main(asked) == 2
-        assert sorted(path.name for path in tmp_path.iterdir()) == [lock.NAME]
+        assert sorted(path.name for path in tmp_path.iterdir()) == [lock.NAME, "runs"]
     expected = rf"bench: {tmp_path} is in use by process {os.getpid()} on \S+: wait until .*\n"
     assert re.fullmatch(expected, capsys.readouterr().err)
     with lock.held(tmp_path):  # it was given back
@@ -65,62 +51,6 @@ def test_without_locks_a_line_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(lock.fcntl, "flock", flock)
     with lock.held(tmp_path):
         assert "cannot be locked (Function not implemented)" in capsys.readouterr().err
-
-
-# ---- children end with their parents
-
-ASKS = "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL)  # not as under nohup\n"
-ASKS += "from pathlib import Path; from benchmarks.backend import processes\n"
-ASKS += "from benchmarks.comparison import lock\n"
-ASKS += "with lock.held(Path(sys.argv[1])): processes.ask('sleeper', {}, processes.environment({}))"
-SLEEPER = """
-import os, time
-from keras_optim.compare.process import children as processes
-def sleep(request):
-    with open({file!r}, "w") as file:
-        file.write(str(os.getpid()))
-    time.sleep(100)
-processes.serve(sleep)
-"""
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
-def test_a_child_ends_with_its_parent_and_so_does_the_lock(number, tmp_path):
-    file = tmp_path / "child"
-    (tmp_path / "sleeper.py").write_text(SLEEPER.format(file=str(file)))
-    path = f"{ROOT}{os.pathsep}{tmp_path}"
-    parent = python(ASKS, tmp_path, env={**ENVIRONMENT, "PYTHONPATH": path})
-    while not (file.exists() and file.read_text()):
-        assert parent.poll() is None
-        time.sleep(0.01)
-    child = int(file.read_text())
-    parent.send_signal(number)
-    assert parent.wait() == -number
-    with lock.held(tmp_path):  # the child held it too: it is gone, within `PATIENCE`
-        assert not Path(f"/proc/{child}/cmdline").exists() or not (
-            Path(f"/proc/{child}/cmdline").read_bytes()  # ended, and nobody has noticed yet
-        )
-    parent.communicate()
-
-
-def test_training_ends_when_nobody_waits_for_it(tmp_path):
-    run = Run(SPEC, tmp_path)
-    run.reset()
-    command = [sys.executable, "-m", "benchmarks.training.training", str(run.folder)]
-    environment = {**ENVIRONMENT, processes.WATCHED: "1"}
-    child = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
-    child.stdin.close()
-    assert child.wait() == 1
-    assert run.state in ("queued", "running")  # not `failed`, which it would come to
-
-
-def test_training_of_what_is_no_run_is_one_line(tmp_path):
-    command = [sys.executable, "-m", "benchmarks.training.training", str(tmp_path)]
-    done = subprocess.run(
-        command, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
-    expected = f"training: {tmp_path / 'spec.json'} is not the spec of a run\n"
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", expected)
 
 
 # ---- standard output that is closed, full, or not read
@@ -184,7 +114,8 @@ def test_a_mistake_of_ours_keeps_its_traceback():
 
 
 def test_an_interruption_is_status_130_even_within_exec(tmp_path):
-    code = "from benchmarks import endings\ncommand = lambda: exec('raise KeyboardInterrupt')\n"
+    code = "from keras_optim.compare.process import endings\n"
+    code += "command = lambda: exec('raise KeyboardInterrupt')\n"
     code += "endings.program('name', lambda: endings.ended('name', command))\n"
     (tmp_path / "interrupted.py").write_text(code)
     command = [sys.executable, "-m", "interrupted"]
@@ -217,12 +148,11 @@ def test_an_interruption_is_status_130_even_within_exec(tmp_path):
         ),
         (["--data-dir", "a" * 300], "File name too long"),
         (["--graph-directory", "a" * 300], "File name too long"),
-        (["--graph-directory", __file__], "File exists); give --graph-directory another folder"),
+        (["--graph-directory", __file__], "give another folder"),
     ],
 )
 def test_flags_out_of_range(arguments, expected, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(processes, "ask", None)  # nothing is begun
     assert bench.main(arguments) == 2
     errors = capsys.readouterr().err
     assert expected in errors and errors.count("\n") == 1 and len(errors) < 700

@@ -13,6 +13,10 @@ CASES = 2
 LONG = (
     "tests/algorithms/test_properties.py",
     "tests/benchmarks/",
+    "tests/compare/report/",
+    "tests/compare/search/",
+    "tests/compare/test_",
+    "tests/compare/training/test_devices.py",
     "tests/codegen/test_building.py",
     "tests/codegen/test_caches.py::test_threads_do_not_change_it",
     "tests/codegen/test_changes.py::test_in_a_compiled_step_the_rule_is_traced_without_breaks",

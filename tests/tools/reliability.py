@@ -174,15 +174,23 @@ PROMISES = {
             "codegen/test_building.py",
         ),
     },
-    "The benchmark keeps what it has": {
-        "A damaged file in its folder is made anew, or one line says what is wrong": (
-            "benchmarks/test_damage.py",
-            "benchmarks/test_mutations.py",
+    "A comparison is fair, and keeps what it has": {
+        "Its runs are those of `fit`, from equal weights on every backend; several devices give "
+        "the runs of one": ("compare/training",),
+        "Claims, margins, ranks and tables are right": ("compare/analysis",),
+        "Searches stay in the declared ranges, resume after kills, and share a study": (
+            "compare/search",
+        ),
+        "A killed worker or command loses one run; the same command continues": (
+            "compare/test_command.py",
+            "compare/test_workers.py",
+            "compare/test_children.py",
+        ),
+        "A damaged file in its folder is made again, or one line says what is wrong": (
+            "compare/test_damage.py",
             "benchmarks/test_file_systems.py",
         ),
-        "One command at a time on a folder; training ends with its command": (
-            "benchmarks/test_processes.py",
-        ),
+        "One command at a time on a folder; errors are one line": ("benchmarks/test_processes.py",),
     },
     "The package is no burden": {
         "Keras and NumPy are all it needs; an import writes nothing and calls nobody": (
