@@ -71,7 +71,7 @@ def add_batch_size(found: argparse.ArgumentParser) -> None:
 
 
 def add_machine(found: argparse.ArgumentParser) -> None:
-    """Add the flags about the machine, and about what is done again."""
+    """Add the flags about the machine, and about the extent."""
     add = found.add_argument
     add("--precision", choices=PRECISIONS, default="float32")
     add("--backend", choices=devices.BACKENDS, help="default: KERAS_BACKEND, else Keras's own")
