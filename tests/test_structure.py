@@ -20,6 +20,7 @@ FILES = {
 PACKAGE = {name: text for name, text in FILES.items() if name.startswith("keras_optim/")}
 
 ASKS_FOR_THE_BACKEND = {
+    "keras_optim/compare/training/replicas.py",  # those of TensorFlow
     "keras_optim/tensors.py",
     "keras_optim/numerics.py",  # the sign of NaN on PyTorch
     "keras_optim/differentiation.py",

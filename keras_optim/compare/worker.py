@@ -71,13 +71,15 @@ class Worker:
 
     def __init__(self, order: Order, force: bool):
         self.plan = order.plan()
-        devices.prepare(self.plan.backend, order.device)
+        found = devices.prepare(self.plan.backend, order.device)
         workloads = order.workloads()
         with keras_private.without_tensorflow():
             entrants = contenders(order.optimizers)
             self.entrants = entrants[:SMOKE_OPTIMIZERS] if order.smoke else entrants
             searches.check(self.entrants, self.plan)
-            self.problems = [Problem(workload, self.plan.precision) for workload in workloads]
+            self.problems = [
+                Problem(workload, self.plan.precision, found) for workload in workloads
+            ]
             for problem in self.problems:
                 guarded(f"workload {problem.workload.name!r}", partial(_read, problem))
         self.store = (Afresh if force else Store)(self.plan.folder)

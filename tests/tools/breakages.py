@@ -386,10 +386,10 @@ OTHERS = [
         "tests/full_batch",
     ),
     Mutant(
-        "benchmarks/results/runs.py",
-        'if status["state"] == "done" and epochs != self.spec["epochs"]:',
-        "if False:",
-        "tests/benchmarks -k 'not processes'",
+        "keras_optim/compare/contest.py",
+        "run.reason",
+        "run.reason",
+        "tests/compare",
     ),
     Mutant(
         "benchmarks/comparison/comparison.py",

@@ -1,5 +1,6 @@
 """Contender: an optimizer of a comparison, with the values that tuning gives it."""
 
+import copy
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -54,28 +55,26 @@ class Contender:
 
         If the rate is a schedule, `learning_rate` is a factor of it.
         """
-        config = self.kind.from_config(dict(self.config)).get_config()  # type: ignore[attr-defined]
-        nested: dict[str, dict[str, Any]] = {}
-        for name, value in (hyperparameters or {}).items():
-            outer, dot, inner = name.partition(".")
-            if dot:
-                nested.setdefault(outer, {})[inner] = value
-            elif name == RATE and self.scheduled:
-                config[RATE] = Multiple(_schedule(config[RATE]), value)
-            elif name != RATE or name in config:
-                config[name] = value
-        for outer, values in nested.items():
-            inside = keras.saving.deserialize_keras_object(config[outer])
-            config[outer] = type(inside).from_config({**inside.get_config(), **values})
+        values = dict(hyperparameters or {})
+        config = self.kind.from_config(copy.deepcopy(self.config)).get_config()  # type: ignore[attr-defined]
+        if RATE in values and self.scheduled:
+            config[RATE] = Multiple(_schedule(config[RATE]), values.pop(RATE))
+        later = values.pop(RATE, None) if RATE not in config else None
+        for name, value in values.items():
+            *inside, last = name.split(".")
+            place = config
+            for step in inside:
+                place = place[step]["config"]
+            place[last] = value
         optimizer = self.kind.from_config(config)  # type: ignore[attr-defined]
-        if RATE in (hyperparameters or {}) and RATE not in config:
-            optimizer.learning_rate = (hyperparameters or {})[RATE]
+        if later is not None:  # a wrapper passes its rate on
+            optimizer.learning_rate = later
         return optimizer
 
     @property
     def scheduled(self) -> bool:
         """Whether the rate is a schedule."""
-        rate = keras_private.learning_rate(self.kind.from_config(dict(self.config)))  # type: ignore[attr-defined]
+        rate = keras_private.learning_rate(self.kind.from_config(copy.deepcopy(self.config)))  # type: ignore[attr-defined]
         return not isinstance(rate, keras.Variable)
 
     @property
@@ -83,7 +82,7 @@ class Contender:
         """The rate it was given; 1 for a schedule, whose rates are tuned by a factor."""
         if self.scheduled:
             return 1.0
-        rate = self.kind.from_config(dict(self.config)).learning_rate  # type: ignore[attr-defined]
+        rate = self.kind.from_config(copy.deepcopy(self.config)).learning_rate  # type: ignore[attr-defined]
         return float(f"{float(keras.ops.convert_to_numpy(rate)):.6g}")
 
 

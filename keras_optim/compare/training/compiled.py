@@ -64,7 +64,7 @@ class Compiled:
 
     def _new(self, seed: int, rate: float | None = None) -> Any:
         values = {**self.fixed, **({} if rate is None else {RATE: rate})}
-        return self.problem.model(seed, self.contender.make(values))
+        return self.problem.model(seed, partial(self.contender.make, values))
 
     # ---- the interface of engines
 

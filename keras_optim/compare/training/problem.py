@@ -1,8 +1,9 @@
 """Problem: a workload in this process, its data read and its models built on demand."""
 
+import contextlib
 import hashlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,6 +15,7 @@ from keras_optim import keras_private
 from keras_optim.callbacks.access import inside_loss_scale
 from keras_optim.compare import json_files
 from keras_optim.compare.comparison import Measured, Subject
+from keras_optim.compare.process.devices import Devices
 from keras_optim.compare.process.errors import UsageError
 from keras_optim.compare.training import data
 from keras_optim.compare.training.initial import drawn_by_numpy
@@ -36,6 +38,8 @@ class Problem:
 
     workload: Workload
     precision: str = "float32"
+    devices: Devices | None = None
+    """Those that share a batch; `None`: as Keras and its distribution decide."""
     cache: dict[str, Any] = field(default_factory=dict)
     """Helpers of the engines, which all optimizers share."""
     _parts: dict[int, data.Parts] = field(default_factory=dict)
@@ -63,8 +67,11 @@ class Problem:
         """The number of examples of a step."""
         return data.batch_size(self.workload, self.parts.train)
 
-    def model(self, seed: int, optimizer: Any) -> Any:
+    def model(self, seed: int, make_optimizer: Callable[[], Any], replicated: bool = True) -> Any:
         """Return a new compiled model, whose weights follow from the seed, on any backend.
+
+        Strategies of TensorFlow ask that the optimizer is created beside the model. Without
+        `replicated`, the model is on one device, which can evaluate batches of any size.
 
         Raises:
             UsageError: the workload has no loss, or `build_model` returns no new model.
@@ -72,13 +79,16 @@ class Problem:
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(self.precision)
         try:
-            with drawn_by_numpy(seed):
+            scope = (
+                self.devices.scope() if self.devices and replicated else contextlib.nullcontext()
+            )
+            with scope, drawn_by_numpy(seed):
                 model = self.workload.build_model()
                 if not isinstance(model, keras.Model):
                     raise UsageError(
                         f"`build_model` must return a keras.Model. Received: {shown(model)}"
                     )
-                self._compile(model, optimizer)
+                self._compile(model, make_optimizer())
                 keras_private.build_for(model, self._sample)
         finally:
             keras.config.set_dtype_policy(before)
@@ -113,7 +123,7 @@ class Problem:
     @cached_property
     def reference(self) -> Any:
         """A model with an optimizer that nothing is trained with: for evaluations and facts."""
-        return self.model(0, keras_optim.SGD())
+        return self.model(0, keras_optim.SGD, replicated=False)
 
     @cached_property
     def metrics(self) -> tuple[Measured, ...]:
@@ -142,6 +152,9 @@ class Problem:
         if judge not in names:
             raise UsageError(f"no metric is called {judge!r}; the metrics are {', '.join(names)}")
         parts = self.parts
+        count = self.devices.count if self.devices else 1
+        if self.batch_size is not None and self.batch_size % count:
+            raise UsageError(f"{count} devices cannot share batches of {self.batch_size} examples")
         return Subject(
             name=self.workload.name,
             metrics=self.metrics,

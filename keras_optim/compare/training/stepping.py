@@ -16,7 +16,7 @@ from keras_optim import keras_private, tensors
 from keras_optim.callbacks.access import inside_loss_scale
 from keras_optim.callbacks.evaluation import evaluation_weights
 from keras_optim.compare.contenders.contender import RATE, Contender
-from keras_optim.compare.training import data, memory, statistics
+from keras_optim.compare.training import data, memory, replicas, statistics
 from keras_optim.compare.training.engine import Configuration, Numbers
 from keras_optim.compare.training.problem import Problem
 from keras_optim.engine import norms, sparse_rows
@@ -49,8 +49,7 @@ class Stepping:
         """Give the model the values of a new one, and keep its compiled functions."""
         [configuration] = configurations
         self.seed, self.kept = configuration.seed, []
-        optimizer = recording(self.contender.make(self.fixed))
-        new = self.problem.model(self.seed, optimizer)
+        new = self.problem.model(self.seed, lambda: recording(self.contender.make(self.fixed)))
         rate = configuration.hyperparameters.get(RATE)
         if rate is not None and not self.contender.scheduled:
             new.optimizer.learning_rate = rate
@@ -68,13 +67,12 @@ class Stepping:
         found: dict[str, list[Any]] = {}
         optimizer = inside_loss_scale(self.model.optimizer)
         totals: dict[str, float] = {}
-        for done, (batch, expected) in enumerate(self._batches(number), 1):
-            first = not self.compile_seconds
-            start = time.perf_counter()
-            found.setdefault("learning_rate", []).append(_number(optimizer.learning_rate))
-            logs = self.model.train_on_batch(*batch, return_dict=True)
-            if first:
-                self.compile_seconds = time.perf_counter() - start
+        rate = _number(optimizer.learning_rate)
+        start = time.perf_counter()
+        for done, (logs, expected) in enumerate(self._steps(number), 1):
+            self.compile_seconds = self.compile_seconds or time.perf_counter() - start
+            found.setdefault("learning_rate", []).append(rate)
+            rate = _number(optimizer.learning_rate)
             for name, value in logs.items():
                 found.setdefault(name, []).append(value)
                 totals[name] = totals.get(name, 0.0) + float(value)
@@ -87,17 +85,22 @@ class Stepping:
                 values[name] = np.append(values[name][:-1], total / len(values[name]))
         return [values]
 
-    def _batches(self, number: int) -> Iterator[tuple[tuple[Any, ...], int]]:
+    def _steps(self, number: int) -> Iterator[tuple[dict[str, Any], int]]:
+        """Make the steps of an epoch; yield the logs of each, and the number of all if known."""
         train = self.problem.parts_for(self.seed).train
         if isinstance(train, data.Batches):
             for batch in train.each():
-                yield batch, 0
+                yield self.model.train_on_batch(*batch, return_dict=True), 0
             return
         size = self.problem.batch_size
         assert size is not None
         rows = data.rows(train.count, size, self.seed, number)
+        if replicas.count(self.model) > 1:
+            for logs in replicas.steps(self.model, train.take(rows.ravel()), size):
+                yield logs, len(rows)
+            return
         for row in rows:
-            yield train.take(row).parts, len(rows)
+            yield self.model.train_on_batch(*train.take(row).parts, return_dict=True), len(rows)
 
     def evaluate(self, part: str) -> list[Numbers]:
         """Return loss and metrics with evaluation weights."""

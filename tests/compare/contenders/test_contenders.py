@@ -97,10 +97,7 @@ def test_all_stands_for_the_catalogue():
         (lambda: keras_optim.Lion, "lion"),
         (lambda: keras_optim.SGD(0.1, momentum=0.9), "SGD(learning_rate=0.1, momentum=0.9)"),
         (lambda: keras.optimizers.Adam(), "keras.Adam()"),
-        (
-            lambda: keras.optimizers.SGD(0.5, nesterov=True),
-            "keras.SGD(learning_rate=0.5, nesterov=True)",
-        ),
+        (lambda: keras.optimizers.SGD(nesterov=True), "keras.SGD(nesterov=True)"),
     ],
 )
 def test_labels(given, label):

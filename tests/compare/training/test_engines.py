@@ -26,7 +26,7 @@ def trained(workload, optimizer, rate, seed=1, test=True, **options):
 def fitted(workload, optimizer, rate, seed=1):
     """Keras's own `fit` on the same batches, from the same weights: the independent way."""
     problem = Problem(workload)
-    model = problem.model(seed, Contender.of(optimizer).make({"learning_rate": rate}))
+    model = problem.model(seed, lambda: Contender.of(optimizer).make({"learning_rate": rate}))
     train, validation, test = (p.parts for p in vars(problem.parts).values())
     history = {}
     for epoch in range(workload.epochs):
@@ -77,7 +77,7 @@ def test_another_rate_and_seed_on_one_engine_give_the_runs_of_a_new_one():
 
 def loss_with(problem, model):
     """The loss on held-out data with the weights that are in the model now."""
-    other = problem.model(0, keras_optim.SGD())
+    other = problem.model(0, keras_optim.SGD)
     other.set_weights(model.get_weights())
     return other.test_on_batch(*problem.parts.validation.parts, return_dict=True)["loss"]
 
@@ -86,8 +86,7 @@ def loss_with(problem, model):
 def test_evaluation_uses_evaluation_weights(name):
     outcome = trained(small(), name, 0.3)
     problem = Problem(small())
-    optimizer = Contender.of(name).make({"learning_rate": 0.3})
-    model = problem.model(1, optimizer)
+    model = problem.model(1, lambda: Contender.of(name).make({"learning_rate": 0.3}))
     for number in range(3):
         for row in data.rows(45, 10, 1, number):
             model.train_on_batch(*problem.parts.train.take(row).parts)
@@ -150,7 +149,7 @@ def test_a_run_that_diverges_ends_early():
 
 
 def test_initial_weights_are_the_same_on_every_backend():
-    weights = Problem(small()).model(7, keras_optim.SGD()).get_weights()
+    weights = Problem(small()).model(7, keras_optim.SGD).get_weights()
     np.testing.assert_allclose(weights[0][0], INITIAL, rtol=1e-6)
 
 
@@ -222,7 +221,7 @@ def test_a_py_dataset():
     x, y = points(60)
     workload = small(data=Batches(x[:40], y[:40]), validation=(x[40:], y[40:]))
     outcome = trained(workload, "sgd", 0.1)
-    model = Problem(workload).model(1, keras_optim.SGD(0.1))
+    model = Problem(workload).model(1, lambda: keras_optim.SGD(0.1))
     model.fit(Batches(x[:40], y[:40]), epochs=3, shuffle=False, verbose=0)
     loss = model.evaluate(x[40:], y[40:], verbose=0)[0]
     assert outcome.epochs["val_loss"][-1] == pytest.approx(loss, rel=1e-5)
@@ -295,7 +294,7 @@ def test_statistics_of_batch_normalisation_fit_the_evaluation_weights(optimizer)
     workload = small(build_model=models.with_batch_norm, epochs=2)
     outcome = trained(workload, optimizer, 0.3)
     problem = Problem(workload)
-    model = problem.model(1, Contender.of(optimizer).make({"learning_rate": 0.3}))
+    model = problem.model(1, lambda: Contender.of(optimizer).make({"learning_rate": 0.3}))
     for number in range(2):
         for row in data.rows(45, 10, 1, number):
             model.train_on_batch(*problem.parts.train.take(row).parts)
