@@ -49,8 +49,8 @@ def tuning_runs(plan: Plan) -> tuple[int, int]:
 def span(low: float, high: float) -> str:
     """Write a span of seconds.
 
-    >>> span(3.2, 4.1), span(100, 200), span(5000, 5000), span(80, 4000)
-    ('3 to 4 s', '1.7 to 3.3 min', '1.4 h', '1.3 to 67 min')
+    >>> span(3.2, 4.1), span(100, 200), span(6000, 6000), span(80, 4000)
+    ('3 to 4 s', '1.7 to 3.3 min', '1.7 h', '1.3 to 67 min')
     """
     size, unit = (3600.0, "h") if high > 5400 else (60.0, "min") if high > 90 else (1.0, "s")
     ends = [f"{v:.2g}" if (v := value / size) < 10 else f"{v:.0f}" for value in (low, high)]

@@ -299,7 +299,7 @@ def test_git_is_not_needed(tmp_path, monkeypatch):
 @one_backend
 def test_no_redirection_makes_a_traceback(tmp_path):
     shell = '"$0" -m keras_optim.compare --help'
-    cases = [("| true", 0), (">/dev/full", 2), (">&- 2>&- <&-", 0), ("| head -1 >&2", 0)]
+    cases = [(">/dev/full", 2), ("| head -1 >&2", 0)]
     running = [
         subprocess.Popen(
             ["bash", "-c", f"set -o pipefail; {shell} {redirection}", sys.executable],
@@ -311,6 +311,6 @@ def test_no_redirection_makes_a_traceback(tmp_path):
     ]
     full = "compare: standard output could not be written (No space left on device)\n"
     usage = "usage: python -m keras_optim.compare [-h]\n"
-    for process, (_, status), expected in zip(running, cases, ["", full, "", usage]):
+    for process, (_, status), expected in zip(running, cases, [full, usage]):
         assert process.communicate()[1] == expected
         assert process.returncode == status
