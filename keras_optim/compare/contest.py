@@ -20,7 +20,7 @@ from keras_optim.compare.runs import Run, Spec, Stage
 from keras_optim.compare.search.protocol import Candidate
 from keras_optim.compare.store import Store
 from keras_optim.compare.training.engine import Configuration, Outcome, train
-from keras_optim.compare.training.engines import Engines
+from keras_optim.compare.training.engines import Engines, out_of_memory
 from keras_optim.compare.training.problem import Problem
 
 PAUSE = 1.0
@@ -137,15 +137,11 @@ class Contest:
             try:
                 if self.failure:
                     raise RuntimeError(self.failure)
-                engine = self.engines.of(first.hyperparameters)
-                group = specs[: engine.width]
-                wanted = [
-                    Configuration(s.hyperparameters, s.seed, s.stage == "judging") for s in group
-                ]
-                moved = self._moved()
-                outcomes = train(engine, wanted, self.problem.subject, moved)
-                ended = [_run(s, o) for s, o in zip(group, outcomes, strict=True)]
+                group = specs[: self.engines.width]
+                ended = self._side_by_side(group)
             except Exception as error:  # of the user's model, the optimizer or the backend
+                if out_of_memory(error) and self.engines.narrow():
+                    continue
                 self.failure = self.failure or f"{type(error).__name__}: {one_line(error)}"
                 ended = [Run(s, "failed", self.failure, machine=machine()) for s in group]
             for run in ended:
@@ -155,6 +151,12 @@ class Contest:
                 runs.append(kept)
             specs = specs[len(group) :]
         return runs
+
+    def _side_by_side(self, specs: Sequence[Spec]) -> list[Run]:
+        wanted = [Configuration(s.hyperparameters, s.seed, s.stage == "judging") for s in specs]
+        engine = self.engines.of(specs[0].hyperparameters)
+        outcomes = train(engine, wanted, self.problem.subject, self._moved())
+        return [_run(spec, outcome) for spec, outcome in zip(specs, outcomes, strict=True)]
 
     def _moved(self) -> Callable[[int, int, int], None]:
         epochs = self.problem.workload.epochs

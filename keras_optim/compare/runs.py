@@ -81,8 +81,9 @@ class Run:
     """Loss and metrics on the test set, at the epoch with the best validation; and with the prefix
     `final_` at the last epoch. Empty for tuning runs, for diverged runs, and without a test set."""
     cost: Mapping[str, float] = field(default_factory=dict)
-    """`seconds` of training, `compile_seconds`, `step_seconds` (NaN unless measured on a quiet
-    machine), `peak_bytes`, `state_bytes`, `weight_bytes`, `steps_per_epoch`."""
+    """`seconds` of training, `compile_seconds`, `step_seconds` (of use only if the machine was
+    quiet, see `Setting`; NaN with one epoch), `peak_bytes`, `state_bytes`, `weight_bytes`,
+    `steps_per_epoch`."""
     machine: str = ""
     """Device and host."""
 

@@ -15,6 +15,7 @@ import keras
 from keras_optim import keras_private
 from keras_optim.arguments import hyperparameters
 from keras_optim.arguments.ranges import Decay, Epsilon, NonNegative, Range
+from keras_optim.compare.process.errors import UsageError
 from keras_optim.compare.search import relative
 from keras_optim.compare.search.dimensions import Choice, Dimension, Number, Space, rounded
 from keras_optim.formatting import shown
@@ -105,7 +106,7 @@ def space(optimizer: Any, names: Sequence[str] | Literal["all"] = ("learning_rat
 
 
 def check_names(optimizers: Sequence[Any], names: Sequence[str]) -> None:
-    """Raise a ValueError for a name that no optimizer has."""
+    """Raise a UsageError for a name that no optimizer has."""
     known = {"learning_rate"}
     for optimizer in optimizers:
         for place in _places(getattr(optimizer, "inner_optimizer", optimizer)):
@@ -113,7 +114,7 @@ def check_names(optimizers: Sequence[Any], names: Sequence[str]) -> None:
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=3) or sorted(known)[:10]
-            raise ValueError(
+            raise UsageError(
                 f"no optimizer has the hyper-parameter {name!r}. Did you mean: {', '.join(near)}?"
             )
 

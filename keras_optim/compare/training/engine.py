@@ -173,10 +173,15 @@ class _Book:
 
     @property
     def cost(self) -> dict[str, float]:
-        """The seconds of training, and the steps of an epoch."""
+        """The seconds of training and of a step, and the steps of an epoch.
+
+        The first epoch, which compiles, does not count for the time of a step.
+        """
         seconds = self.outcome.epochs["seconds"][1:]
         steps = len(self.steps.get("loss", ())) / max(len(seconds), 1)
-        return {"seconds": sum(seconds), "steps_per_epoch": steps}
+        later = float(np.median(seconds[1:])) if len(seconds) > 1 else math.nan
+        step = later / steps if steps else math.nan
+        return {"seconds": sum(seconds), "steps_per_epoch": steps, "step_seconds": step}
 
 
 def windows(steps: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:

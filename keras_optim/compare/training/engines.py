@@ -29,7 +29,14 @@ class Engines:
             return 1
         from keras_optim.compare.training.compiled import stacked
 
-        return stacked()
+        return int(self.problem.cache.setdefault("width", stacked()))
+
+    def narrow(self) -> bool:
+        """Train half as many side by side from now on; return whether that is possible."""
+        width = self.width
+        if width > 1:
+            self._engine, self.problem.cache["width"] = None, width // 2
+        return width > 1
 
     def constants(self, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the hyper-parameters that an engine cannot change."""
@@ -42,16 +49,19 @@ class Engines:
         key = json_files.canonical(constants)
         if self._engine is None or key != self._key:
             self._engine = None  # free its memory first
-            self._key, self._engine = key, _engine(self.problem, self.contender, constants)
+            self._key, self._engine = key, self._new(constants)
         return self._engine
 
+    def _new(self, constants: dict[str, Any]) -> Engine:
+        if BACKEND == "jax":
+            from keras_optim.compare.training.compiled import Compiled
 
-def _engine(problem: Problem, contender: Contender, constants: dict[str, Any]) -> Engine:
-    if BACKEND == "jax":
-        from keras_optim.compare.training.compiled import Compiled, stacked
+            return Compiled(self.problem, self.contender, constants, self.width)
+        from keras_optim.compare.training.stepping import Stepping
 
-        width = 1 if problem.of_seed else stacked()
-        return Compiled(problem, contender, constants, width)
-    from keras_optim.compare.training.stepping import Stepping
+        return Stepping(self.problem, self.contender, constants)
 
-    return Stepping(problem, contender, constants)
+
+def out_of_memory(error: BaseException) -> bool:
+    """Tell whether XLA found too little memory on the device."""
+    return "RESOURCE_EXHAUSTED" in str(error)

@@ -115,6 +115,8 @@ def test_the_measures_of_a_step():
     np.testing.assert_allclose(np.mean(steps["loss"][:4]), outcome.epochs["loss"][1], rtol=1e-5)
     assert outcome.cost["weight_bytes"] == 4 * (2 * 4 + 4 + 4 * 2 + 2)
     assert outcome.cost["state_bytes"] == 0
+    assert outcome.cost["step_seconds"] == pytest.approx(outcome.epochs["seconds"][2] / 4)
+    assert np.isnan(trained(small(epochs=1), "sgd", 0.25).cost["step_seconds"])
     assert trained(small(), "adam", 0.1).cost["state_bytes"] == 2 * outcome.cost["weight_bytes"]
 
 
