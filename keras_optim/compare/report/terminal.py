@@ -43,7 +43,7 @@ def _table(table: tables.Table) -> Any:
         side: Any = "right" if column.number else "left"
         shown.add_column(Text(column.heading), justify=side, overflow="fold")
     for row in table.rows:
-        style = "bold" if row.best else ""
+        style = "bold" if any(cell.text == "best" for cell in row.cells) else ""
         texts_of = (row.cells[k].text.removeprefix(_ALWAYS) for k in places)
         shown.add_row(*map(Text, texts_of), style=style)
     return shown
