@@ -3,7 +3,13 @@
 import os
 
 ALONE = {
-    "jax": ["keras_optim/engine/jax_*.py"],
+    "jax": [
+        "keras_optim/engine/jax_*.py",
+        *(
+            f"keras_optim/compare/training/{name}.py"
+            for name in ("compiled", "evaluator", "measured_step")
+        ),
+    ],
     "torch": ["keras_optim/engine/torch_*.py", "keras_optim/codegen/*.py"],
 }
 BACKEND = os.environ.get("KERAS_BACKEND", "jax")

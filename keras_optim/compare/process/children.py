@@ -31,7 +31,6 @@ WATCHED = "KERAS_OPTIM_STANDARD_INPUT"
 
 _DEFAULTS = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_ENABLE_ONEDNN_OPTS": "0",
     "PYTHONUNBUFFERED": "1",
     # PyTorch's threads otherwise spin while they wait. Beside another busy process on the same
     # cores, this made small models 25 times slower (2 cores, the digits workload).
