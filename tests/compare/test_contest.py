@@ -1,5 +1,6 @@
 """Contests: the same budget for all, failures, known runs, stacks that are too large."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -197,6 +198,10 @@ def test_batch_sizes_are_variants():
     assert steps == {"model-batch-5": 9, "model-batch-full": 1}
 
 
+def quality(y, predicted):
+    return -keras.ops.mean(keras.ops.square(keras.ops.cast(y, "float32") - predicted[:, 0]))
+
+
 @one_backend
 @pytest.mark.parametrize(
     ("arguments", "message"),
@@ -223,6 +228,14 @@ def test_batch_sizes_are_variants():
         ({"data": (np.ones((3, 2)), np.ones(4))}, "one row for each example"),
         ({"build_model": None}, "`build_model` must be a function"),
         ({"build_model": lambda: 3}, "must return a keras.Model"),
+        ({"loss": None}, "`loss` is missing"),
+        ({"metrics": [quality]}, "`higher` must say whether a higher quality is better"),
+        (
+            {"metrics": [keras.metrics.SparseCategoricalAccuracy(name="seconds")]},
+            "seconds has a meaning here",
+        ),
+        ({"validation": np.ones((3, 2))}, "`validation` must have the form of the training data"),
+        ({"test": (np.ones((3, 5)), np.ones(3))}, "`test` must have the form"),
     ],
 )
 def test_requests_that_cannot_be_met(arguments, message):

@@ -118,7 +118,23 @@ def parts(workload: Workload, seed: int = 0) -> Parts:
     else:
         validation = _data("validation", workload.validation, seed)
     test = None if workload.test is None else _data("test", workload.test, seed)
+    for name, other in (("validation", validation), ("test", test)):
+        if isinstance(train, Arrays) and isinstance(other, Arrays):
+            _check_alike(name, other, train)
     return Parts(train, validation, test)
+
+
+def _check_alike(name: str, found: Arrays, train: Arrays) -> None:
+    """Raise an error unless two sets of examples have inputs and labels of one form."""
+
+    def form(value: Arrays) -> list[Any]:
+        return [[a.shape[1:] for a in keras.tree.flatten(part)] for part in value.parts[:2]]
+
+    if form(found) != form(train):
+        raise UsageError(
+            f"`{name}` must have the form of the training data, whose inputs and labels have "
+            f"shapes {form(train)} for each example. Received: {form(found)}"
+        )
 
 
 def batch_size(workload: Workload, train: Data) -> int | None:
