@@ -70,6 +70,7 @@ def test_trials_have_a_budget(tmp_path):
     assert set(verdict.hyperparameters) == {"learning_rate", "momentum"}
     again, other = held("sgd[momentum=0.9]", store=Store(tmp_path), **plan)
     assert again.hyperparameters == verdict.hyperparameters
+    assert {run.id for run in again.runs} == {run.id for run in verdict.runs}
     assert other.trained == []
     (tmp_path / "tuning" / "journal.log").unlink()
     lost, other = held("sgd[momentum=0.9]", store=Store(tmp_path), **plan)

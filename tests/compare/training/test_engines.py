@@ -231,6 +231,15 @@ def test_a_py_dataset():
     assert len(outcome.steps["step"]) == 12
 
 
+def test_other_batches_are_another_workload():
+    def content(x, y):
+        return data.Batches(Batches(x, y)).content
+
+    x, y = points(40)
+    assert content(x, y) == content(x.copy(), y)
+    assert len({content(x, y), content(x, 1 - y), content(x + 1, y), content(x[:30], y)}) == 4
+
+
 def test_a_function_of_the_seed():
     x, y = points(60)
 
