@@ -236,7 +236,7 @@ def quality(y, predicted):
             "seconds has a meaning here",
         ),
         ({"validation": np.ones((3, 2))}, "`validation` must have the form of the training data"),
-        ({"test": (np.ones((3, 5)), np.ones(3))}, "`test` must have the form"),
+        ({"test": ([np.ones((3, 2))] * 2, np.ones(3))}, "`test` must have the form"),
     ],
 )
 def test_requests_that_cannot_be_met(arguments, message):

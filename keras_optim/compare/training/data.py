@@ -130,15 +130,12 @@ def parts(workload: Workload, seed: int = 0) -> Parts:
 
 
 def _check_alike(name: str, found: Arrays, train: Arrays) -> None:
-    """Raise an error unless two sets of examples have inputs and labels of one form."""
-
-    def form(value: Arrays) -> list[Any]:
-        return [[a.shape[1:] for a in keras.tree.flatten(part)] for part in value.parts[:2]]
-
-    if form(found) != form(train):
+    """Raise an error unless two sets of examples have as many inputs and labels."""
+    counts, wanted = ([len(keras.tree.flatten(p)) for p in v.parts[:2]] for v in (found, train))
+    if counts != wanted:
         raise UsageError(
-            f"`{name}` must have the form of the training data, whose inputs and labels have "
-            f"shapes {form(train)} for each example. Received: {form(found)}"
+            f"`{name}` must have the form of the training data, whose inputs and labels are "
+            f"{wanted} arrays. Received: {counts}"
         )
 
 
