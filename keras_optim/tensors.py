@@ -67,6 +67,17 @@ def eagerly() -> contextlib.AbstractContextManager[Any]:
     return tf().init_scope() if BACKEND == "tensorflow" else contextlib.nullcontext()
 
 
+def fed(batch: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a batch as `fit` gives it to the steps of a model: on PyTorch, as tensors."""
+    if BACKEND != "torch":
+        return batch
+
+    def converted(value: Any) -> Any:
+        return None if value is None else keras.ops.convert_to_tensor(value)
+
+    return tuple(keras.tree.map_structure(converted, part) for part in batch)
+
+
 def unconverted(function: Any) -> Any:
     """Decorate a function that TensorFlow's AutoGraph shall run as it is, as it runs Keras's."""
     if BACKEND != "tensorflow":

@@ -79,6 +79,7 @@ class Contest:
         if isinstance(self.plan.tune, int):  # a study may have lost results that the folder has
             for run in self.store.like(like):
                 search.tell(run.spec.hyperparameters, tuning_key(run, self.problem.subject))
+                self.runs.append(run)
         while not (self.failure or search.done):
             candidates = search.next(self.engines.width)
             if not candidates:  # another process trains the rest
@@ -88,7 +89,7 @@ class Contest:
                 search.tell(candidate, tuning_key(run, self.problem.subject))
         best: Candidate = dict(search.best)
         self._ended([self.spec(best, seed, "judging") for seed in self.plan.seeds])
-        verdict = Verdict(best, tuple(self.runs))
+        verdict = Verdict(best, tuple({run.id: run for run in self.runs}.values()))
         self.watcher.decided(self.problem.subject, self.contender.label, verdict)
         return verdict
 

@@ -1,5 +1,6 @@
 """Contests: the same budget for all, failures, known runs, stacks that are too large."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -69,6 +70,7 @@ def test_trials_have_a_budget(tmp_path):
     assert set(verdict.hyperparameters) == {"learning_rate", "momentum"}
     again, other = held("sgd[momentum=0.9]", store=Store(tmp_path), **plan)
     assert again.hyperparameters == verdict.hyperparameters
+    assert {run.id for run in again.runs} == {run.id for run in verdict.runs}
     assert other.trained == []
     (tmp_path / "tuning" / "journal.log").unlink()
     lost, other = held("sgd[momentum=0.9]", store=Store(tmp_path), **plan)
@@ -197,6 +199,10 @@ def test_batch_sizes_are_variants():
     assert steps == {"model-batch-5": 9, "model-batch-full": 1}
 
 
+def quality(y, predicted):
+    return -keras.ops.mean(keras.ops.square(keras.ops.cast(y, "float32") - predicted[:, 0]))
+
+
 @one_backend
 @pytest.mark.parametrize(
     ("arguments", "message"),
@@ -223,6 +229,14 @@ def test_batch_sizes_are_variants():
         ({"data": (np.ones((3, 2)), np.ones(4))}, "one row for each example"),
         ({"build_model": None}, "`build_model` must be a function"),
         ({"build_model": lambda: 3}, "must return a keras.Model"),
+        ({"loss": None}, "`loss` is missing"),
+        ({"metrics": [quality]}, "`higher` must say whether a higher quality is better"),
+        (
+            {"metrics": [keras.metrics.SparseCategoricalAccuracy(name="seconds")]},
+            "seconds has a meaning here",
+        ),
+        ({"validation": np.ones((3, 2))}, "`validation` must have the form of the training data"),
+        ({"test": ([np.ones((3, 2))] * 2, np.ones(3))}, "`test` must have the form"),
     ],
 )
 def test_requests_that_cannot_be_met(arguments, message):

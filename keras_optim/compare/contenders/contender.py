@@ -3,7 +3,7 @@
 import copy
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import starmap
 from typing import Any
 
@@ -107,16 +107,26 @@ def contenders(given: Sequence[Any] | str) -> list[Contender]:
     """Make all contenders; `"all"` stands for every algorithm of the catalogue.
 
     Raises:
-        UsageError: one cannot be made, none is given, or two have one label.
+        UsageError: one cannot be made, or none is given.
     """
     each: Iterable[Any] = [given] if isinstance(given, str) else given
     wanted: list[Any] = []
     for one in each:
         wanted += catalog.names() if isinstance(one, str) and one == "all" else [one]
-    found = list({c.label: c for c in map(Contender.of, wanted)}.values())
+    found = _numbered(list({(c.label, c.code): c for c in map(Contender.of, wanted)}.values()))
     if not found:
         raise UsageError("optimizers: none is given")
     return found
+
+
+def _numbered(found: Sequence[Contender]) -> list[Contender]:
+    """Number optimizers whose labels are equal, such as those with two schedules of one class."""
+    counts: dict[str, int] = {}
+    numbered = []
+    for one in found:
+        count = counts[one.label] = counts.get(one.label, 0) + 1
+        numbered.append(one if count == 1 else replace(one, label=f"{one.label} no. {count}"))
+    return numbered
 
 
 def _nameless(config: Any) -> Any:

@@ -75,8 +75,13 @@ class Batches:
 
     @property
     def content(self) -> str:
-        """Hash of the kind of source; its values may change from epoch to epoch."""
-        return type(self.source).__name__
+        """Hash of kind, length and first batch, whose values count if they stay when read again."""
+        length = len(self.source) if hasattr(self.source, "__len__") else None
+        first, again = (Arrays(next(iter(self.each()))) for _ in range(2))
+        forms = [(a.dtype.str, a.shape) for a in keras.tree.flatten(first.parts)]
+        values = first.content if first.content == again.content else ""
+        text = f"{type(self.source).__name__} {length} {forms} {values}"
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 Data = Arrays | Batches
@@ -118,7 +123,20 @@ def parts(workload: Workload, seed: int = 0) -> Parts:
     else:
         validation = _data("validation", workload.validation, seed)
     test = None if workload.test is None else _data("test", workload.test, seed)
+    for name, other in (("validation", validation), ("test", test)):
+        if isinstance(train, Arrays) and isinstance(other, Arrays):
+            _check_alike(name, other, train)
     return Parts(train, validation, test)
+
+
+def _check_alike(name: str, found: Arrays, train: Arrays) -> None:
+    """Raise an error unless two sets of examples have as many inputs and labels."""
+    counts, wanted = ([len(keras.tree.flatten(p)) for p in v.parts[:2]] for v in (found, train))
+    if counts != wanted:
+        raise UsageError(
+            f"`{name}` must have the form of the training data, whose inputs and labels are "
+            f"{wanted} arrays. Received: {counts}"
+        )
 
 
 def batch_size(workload: Workload, train: Data) -> int | None:

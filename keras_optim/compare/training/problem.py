@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import inspect
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,20 +12,17 @@ from typing import Any
 import keras
 
 import keras_optim
-from keras_optim import keras_private
+from keras_optim import keras_private, tensors
 from keras_optim.callbacks.access import inside_loss_scale
 from keras_optim.compare import json_files
 from keras_optim.compare.comparison import Measured, Subject
 from keras_optim.compare.process.devices import Devices
 from keras_optim.compare.process.errors import UsageError
-from keras_optim.compare.training import data
+from keras_optim.compare.training import data, objective
 from keras_optim.compare.training.initial import drawn_by_numpy
 from keras_optim.compare.workload import Workload
 from keras_optim.formatting import shown
 from keras_optim.two_pass import two_pass
-
-_UP = ("acc", "auc", "precision", "recall", "f1", "fbeta", "r2", "iou", "similarity", "dice")
-_DOWN = ("loss", "error", "mae", "mse", "mape", "msle", "rmse", "entropy", "divergence", "perplex")
 
 
 @dataclass(eq=False)
@@ -43,6 +41,8 @@ class Problem:
     cache: dict[str, Any] = field(default_factory=dict)
     """Helpers of the engines, which all optimizers share."""
     _parts: dict[int, data.Parts] = field(default_factory=dict)
+    _last: Any = None
+    """Weak reference to the model that was built last."""
 
     @cached_property
     def parts(self) -> data.Parts:
@@ -88,6 +88,9 @@ class Problem:
                     raise UsageError(
                         f"`build_model` must return a keras.Model. Received: {shown(model)}"
                     )
+                if self._last is not None and self._last() is model:
+                    raise UsageError("`build_model` must return a new model each time")
+                self._last = weakref.ref(model)
                 self._compile(model, make_optimizer())
                 keras_private.build_for(model, self._sample)
         finally:
@@ -128,17 +131,39 @@ class Problem:
     @cached_property
     def metrics(self) -> tuple[Measured, ...]:
         """The loss and the metrics, as they are called in Keras's logs."""
-        x, y, weight = self._sample
         model = self.reference
-        logs = model.test_on_batch(x, y, weight, return_dict=True)
+        objective.check_loss(model)
+        logs = model.test_on_batch(*tensors.fed(self._sample), return_dict=True)
+        order = list(model.get_metrics_result())  # JAX sorts the logs
         model.reset_metrics()
         if "loss" not in logs:
             raise UsageError(
                 "the model's `test_step` must return the loss as `loss`; it returns "
                 f"{', '.join(logs) or 'nothing'}"
             )
-        names = ["loss", *(name for name in logs if name != "loss")]
-        return tuple(Measured(name, _higher(name, self.workload)) for name in names)
+        objective.check_names(list(logs))
+        found = [name for name in order if name in logs] + [n for n in logs if n not in order]
+        names = ["loss", *(name for name in found if name != "loss")]
+        judge = self._judge(names)
+        given = self.workload.higher
+        known = {name: objective.higher_is_better(name, model) for name in names}
+        if judge in known and known[judge] is None and given is None:
+            raise UsageError(
+                f"`higher` must say whether a higher {judge} is better: its name does not tell"
+            )
+        if judge in known and given is not None:
+            known[judge] = given
+        return tuple(Measured(name, bool(known[name])) for name in names)
+
+    def _judge(self, names: list[str]) -> str:
+        """Return the name of the metric that judges."""
+        if self.workload.loss is None and self.workload.judged == "loss":
+            # the model may be compiled with metrics
+            named = None if self.workload.judge is None else "loss"
+            compiled = objective.compiled_names(self.reference)
+        else:
+            named, compiled = self.workload.judged, names
+        return named or next((n for n in compiled if n != "loss" and n in names), "loss")
 
     @cached_property
     def subject(self) -> Subject:
@@ -148,7 +173,7 @@ class Problem:
             UsageError: `judge` or `target` names no metric.
         """
         names = [m.name for m in self.metrics]
-        judge = self.workload.judged or next((n for n in names if n != "loss"), "loss")
+        judge = self._judge(names)
         if judge not in names:
             raise UsageError(f"no metric is called {judge!r}; the metrics are {', '.join(names)}")
         parts = self.parts
@@ -178,6 +203,7 @@ class Problem:
             shapes,
             _source(type(model)),
             _config(model),
+            _unnamed({**model.get_compile_config(), "optimizer": None}),
             _plain(self.workload.loss),
             _plain(self.workload.metrics),
             _plain(dict(self.workload.compile_arguments)),
@@ -196,16 +222,6 @@ def _copies(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _copies(one) for key, one in value.items()}
     return [_copies(one) for one in value] if isinstance(value, list | tuple) else value
-
-
-def _higher(name: str, workload: Workload) -> bool:
-    """Tell whether a higher value of a metric is better."""
-    if workload.higher is not None and name == workload.judged:
-        return workload.higher
-    lower = name.lower()
-    if any(word in lower for word in _DOWN):
-        return False
-    return any(word in lower for word in _UP)
 
 
 def _source(kind: type) -> str:

@@ -90,7 +90,7 @@ class Stepping:
         train = self.problem.parts_for(self.seed).train
         if isinstance(train, data.Batches):
             for batch in train.each():
-                yield self.model.train_on_batch(*batch, return_dict=True), 0
+                yield self.model.train_on_batch(*tensors.fed(batch), return_dict=True), 0
             return
         size = self.problem.batch_size
         assert size is not None
@@ -100,7 +100,8 @@ class Stepping:
                 yield logs, len(rows)
             return
         for row in rows:
-            yield self.model.train_on_batch(*train.take(row).parts, return_dict=True), len(rows)
+            batch = tensors.fed(train.take(row).parts)
+            yield self.model.train_on_batch(*batch, return_dict=True), len(rows)
 
     def evaluate(self, part: str) -> list[Numbers]:
         """Return loss and metrics with evaluation weights."""
@@ -134,7 +135,7 @@ class Stepping:
         if isinstance(examples, data.Batches):
             found = model.evaluate(examples.source, verbose=0, return_dict=True)
         elif examples.count <= data.EVALUATION_BATCH:
-            found = model.test_on_batch(*examples.parts, return_dict=True)
+            found = model.test_on_batch(*tensors.fed(examples.parts), return_dict=True)
         else:
             x, y, weight = (*examples.parts, None, None)[:3]
             size = examples.evaluation_batch

@@ -129,3 +129,11 @@ def test_the_code_tells_configurations_apart_and_nothing_else():
     codes = [Contender.of(label).code for label in labels]
     assert len(set(codes)) == 4
     assert codes == [Contender.of(label).code for label in labels]
+
+
+def test_equal_labels_are_numbered():
+    def sgd(rate):
+        return keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(rate, 10))
+
+    labels = [c.label for c in contenders([sgd(0.1), sgd(0.9), sgd(0.1)])]
+    assert labels == [f"keras.SGD(learning_rate=CosineDecay){n}" for n in ("", " no. 2")]

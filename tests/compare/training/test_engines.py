@@ -6,6 +6,7 @@ import pytest
 
 import keras_optim
 from keras_optim.compare.contenders.contender import Contender
+from keras_optim.compare.process.errors import UsageError
 from keras_optim.compare.training import data
 from keras_optim.compare.training.engine import Configuration, train
 from keras_optim.compare.training.engines import Engines
@@ -230,6 +231,15 @@ def test_a_py_dataset():
     assert len(outcome.steps["step"]) == 12
 
 
+def test_other_batches_are_another_workload():
+    def content(x, y):
+        return data.Batches(Batches(x, y)).content
+
+    x, y = points(40)
+    assert content(x, y) == content(x.copy(), y)
+    assert len({content(x, y), content(x, 1 - y), content(x + 1, y), content(x[:30], y)}) == 4
+
+
 def test_a_function_of_the_seed():
     x, y = points(60)
 
@@ -284,6 +294,48 @@ def test_a_train_step_of_its_own():
     np.testing.assert_allclose(own.steps["update_norm"], plain.steps["update_norm"], rtol=1e-4)
     twice = 2 * np.array(plain.epochs["val_loss"])
     np.testing.assert_allclose(own.epochs["val_loss"], twice, rtol=1e-5)
+
+
+def quality(y, predicted):
+    return -keras.ops.mean(keras.ops.square(y - keras.ops.cast(predicted[:, 0], y.dtype)))
+
+
+def test_a_metric_of_its_own_gets_tensors_as_in_fit():
+    outcome = trained(small(metrics=[quality], higher=True), "sgd", 0.05)
+    assert np.isfinite(outcome.epochs["val_quality"]).all()
+
+
+def test_the_direction_of_the_metric_that_judges_is_as_given():
+    subject = Problem(small(metrics=[quality], higher=True)).subject
+    assert (subject.judge, subject.higher) == ("quality", True)
+    assert not Problem(small(higher=False)).subject.higher
+    assert Problem(small(metrics=[quality], judge="loss")).subject.judge == "loss"
+
+
+def test_the_first_metric_judges():
+    metrics = ["sparse_categorical_accuracy", "accuracy"]
+    assert Problem(small(metrics=metrics)).subject.judge == metrics[0]
+    assert Problem(small(build_model=compiled, loss=None, metrics=())).subject.judge == "accuracy"
+
+
+def compiled(loss="sparse_categorical_crossentropy"):
+    model = models.classifier()
+    model.compile(loss=loss, metrics=["accuracy"])
+    return model
+
+
+def test_the_loss_that_a_model_is_compiled_with_tells_workloads_apart():
+    def content(loss):
+        return Problem(small(build_model=lambda: compiled(loss), loss=None)).content
+
+    assert content("sparse_categorical_crossentropy") == content("sparse_categorical_crossentropy")
+    assert content("sparse_categorical_crossentropy") != content(models.logits())
+
+
+def test_a_model_that_is_the_same_each_time():
+    model = models.classifier()
+    with pytest.raises(UsageError, match="a new model each time"):
+        trained(small(build_model=lambda: model), "sgd", 0.05)
 
 
 def test_a_second_pass_and_a_train_step_of_its_own():
