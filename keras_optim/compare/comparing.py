@@ -1,6 +1,7 @@
 """Comparing: the function that users call, and its result."""
 
 import contextlib
+import inspect
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -124,9 +125,14 @@ def compare(
     >>> result.optimizers
     ('sgd', 'adam')
     """
+    several = isinstance(batch_size, list | tuple)
+    if several and not batch_size:
+        raise UsageError("`batch_size` must be a number, or a list with at least one")
     if isinstance(build_model, Workload):
-        if data is not None:
-            raise UsageError("`data`: a Workload has its own")
+        given = {"data": data, "validation": validation, "test": test, "loss": loss}
+        given |= {"metrics": metrics, "judge": judge, "higher": higher, "target": target}
+        given |= {"epochs": epochs, "name": name, "compile_arguments": compile_arguments}
+        _refuse_twice(given)
         workload = build_model
     else:
         if data is None:
@@ -142,11 +148,10 @@ def compare(
             higher=higher,
             target=target,
             epochs=epochs,
-            batch_size=batch_size if isinstance(batch_size, int | str) else 32,
+            batch_size=32 if several else batch_size,
             name=name,
             compile_arguments=compile_arguments or {},
         )
-    several = not isinstance(batch_size, int | str)
     workloads = workload.variants(list(batch_size)) if several else [workload]
     plan = Plan(
         tune=tune,
@@ -172,6 +177,15 @@ def compare(
         pairs = [(w.name, c.label) for w in workloads for c in entrants]
         watcher = stack.enter_context(shown(pairs)).watcher() if verbose else Silent()
         return held(workloads, entrants, plan, watcher, command, store)
+
+
+def _refuse_twice(given: Mapping[str, Any]) -> None:
+    """Raise an error for an argument that a Workload has already."""
+    parameters = inspect.signature(compare).parameters
+    for name, value in given.items():
+        default = parameters[name].default
+        if value is not default and (type(value) is not type(default) or value != default):
+            raise UsageError(f"`{name}`: a Workload has its own; use dataclasses.replace")
 
 
 def held(

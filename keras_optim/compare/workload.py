@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from keras_optim.compare.process.errors import UsageError
 from keras_optim.formatting import shown
 
@@ -77,6 +79,9 @@ class Workload:
             raise _wrong("epochs", "a whole number >= 1", self.epochs)
         if self.batch_size != FULL and not _whole(self.batch_size):
             raise _wrong("batch_size", f"a whole number >= 1, or {FULL!r}", self.batch_size)
+        object.__setattr__(self, "epochs", int(self.epochs))  # files hold plain numbers
+        if self.batch_size != FULL:
+            object.__setattr__(self, "batch_size", int(self.batch_size))
         share = self.validation
         if share is None or (isinstance(share, int | float) and not 0 < share < 1):
             raise _wrong("validation", "a share in (0, 1), or data", share)
@@ -111,7 +116,8 @@ class Workload:
 
 
 def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**31
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return whole and 1 <= int(value) < 2**31
 
 
 def _wrong(name: str, expected: str, received: Any) -> UsageError:

@@ -65,7 +65,8 @@ def test_two_workers_make_what_the_function_makes(whole, tmp_path, capfd, monkey
     assert sorted(line[1] for line in lines) == ["adam", "sgd"]
     assert {tuple(line[2:4]) for line in lines} == {("test", "accuracy")}
     logs = {path.name: path.read_text() for path in (tmp_path / "logs").iterdir()}
-    assert logs == {"worker-1.log": "", "worker-2.log": ""}
+    assert set(logs) == {"worker-1.log", "worker-2.log"}
+    assert BACKEND == "tensorflow" or not any(logs.values())  # TensorFlow greets
     if BACKEND != "tensorflow":
         code = "import sys, keras_optim.compare.worker; print('tensorflow' in sys.modules)"
         assert "True" not in subprocess.check_output([sys.executable, "-c", code], text=True)

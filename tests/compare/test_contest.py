@@ -108,6 +108,31 @@ def test_another_workload_is_another_run(changes, tmp_path):
     assert other.known == []
 
 
+class Scaled(models.Subclassed):
+    """A model with a constant that no configuration holds."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def call(self, x):
+        return self.factor * super().call(x)
+
+
+def test_what_a_configuration_does_not_hold_counts_too():
+    def content(build_model):
+        return Problem(small(build_model=build_model)).content
+
+    def pretrained():
+        model = models.classifier()
+        model.set_weights([0.5 * w for w in model.get_weights()])
+        return model
+
+    assert content(lambda: Scaled(1.0)) == content(lambda: Scaled(1.0))
+    assert content(lambda: Scaled(1.0)) != content(lambda: Scaled(0.5))
+    assert content(models.classifier) != content(pretrained)
+
+
 @one_backend
 def test_a_failure_costs_one_optimizer_and_is_tried_again(tmp_path):
     broken = small(epochs=1, build_model=models.OwnStep)
@@ -224,6 +249,8 @@ def quality(y, predicted):
         ({"sampler": "magic"}, "`sampler` must be"),
         ({"hyperparameters": ["momentun"]}, "no optimizer has the hyper-parameter 'momentun'"),
         ({"data": None}, "`data` is missing"),
+        ({"batch_size": []}, "`batch_size` must be"),
+        ({"build_model": small(), "data": None, "epochs": 9}, "`epochs`: a Workload has its own"),
         ({"data": 3}, "`data` must be"),
         ({"data": iter([1])}, "readable more than once"),
         ({"data": (np.ones((3, 2)), np.ones(4))}, "one row for each example"),
@@ -249,6 +276,8 @@ def test_requests_that_cannot_be_met(arguments, message):
         verbose=False,
     )
     settings.update(arguments)
+    if "epochs" in arguments and not callable(settings["build_model"]):
+        settings = {**arguments, "optimizers": ["sgd"]}
     with pytest.raises(UsageError, match=message.replace("(", r"\(")):
         keras_optim.compare(settings.pop("build_model"), settings.pop("data"), **settings)
 

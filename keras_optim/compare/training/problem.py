@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import inspect
+import math
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 import keras
+import numpy as np
 
 import keras_optim
 from keras_optim import keras_private, tensors
@@ -41,6 +43,7 @@ class Problem:
     cache: dict[str, Any] = field(default_factory=dict)
     """Helpers of the engines, which all optimizers share."""
     _parts: dict[int, data.Parts] = field(default_factory=dict)
+    _sample_loss: float = math.nan
     _last: Any = None
     """Weak reference to the model that was built last."""
 
@@ -142,6 +145,7 @@ class Problem:
                 f"{', '.join(logs) or 'nothing'}"
             )
         objective.check_names(list(logs))
+        self._sample_loss = float(logs["loss"])
         found = [name for name in order if name in logs] + [n for n in logs if n not in order]
         names = ["loss", *(name for name in found if name != "loss")]
         judge = self._judge(names)
@@ -195,8 +199,12 @@ class Problem:
 
     @cached_property
     def content(self) -> str:
-        """Hash of model, objective and data, by which results are known again."""
-        model = self.reference
+        """Hash of model, objective and data, by which results are known again.
+
+        Initial weights and the loss of a batch are parts of it. They tell models
+        apart that differ in pretrained weights, or in constants of the function that builds them.
+        """
+        model, _ = self.reference, self.metrics
         shapes = [(v.path.rpartition("/")[2], list(v.shape), v.dtype) for v in model.variables]
         parts = (self.parts.train, self.parts.validation, self.parts.test)
         found = [
@@ -207,6 +215,8 @@ class Problem:
             _plain(self.workload.loss),
             _plain(self.workload.metrics),
             _plain(dict(self.workload.compile_arguments)),
+            _weights(model),
+            f"{self._sample_loss:.3g}",  # rounded, because processors differ
             [part.content if part is not None else None for part in parts],
         ]
         return hashlib.sha256(json_files.canonical(found).encode()).hexdigest()[:12]
@@ -222,6 +232,13 @@ def _copies(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _copies(one) for key, one in value.items()}
     return [_copies(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _weights(model: Any) -> str:
+    found = hashlib.sha256()
+    for variable in model.trainable_variables:
+        found.update(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)).tobytes())
+    return found.hexdigest()[:12]
 
 
 def _source(kind: type) -> str:
