@@ -73,7 +73,7 @@ def run(arguments: list[str]) -> int:
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise UsageError(f"{', '.join(missing)} not installed: pip install -e .[bench]")
-    devices.chosen(options.backend)
+    backend = devices.chosen(options.backend)
     names = list(dict.fromkeys(options.workloads or [next(iter(ROWS))]))
     folder = _folder(options.graph_directory)
     data_dir = _readable(options.data_dir)
@@ -81,7 +81,7 @@ def run(arguments: list[str]) -> int:
     os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{path}" if path else str(ROOT)
     return carried_out(
         _order(options, names, folder),
-        options.backend,
+        backend,
         shlex.join(["python", "-m", "benchmarks.bench", *arguments]),
         dry_run=options.dry_run,
         force=options.force,

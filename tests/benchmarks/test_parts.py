@@ -1,16 +1,46 @@
 """Parts of the benchmark, in process: flags, editions, parts of the data."""
 
+import importlib.util
+import os
+
 import numpy as np
 import pytest
 
-from benchmarks import bench
+from benchmarks import bench, command
 from benchmarks.workloads import datasets, prepare_data
 from keras_optim.compare import json_files
+from keras_optim.compare.process import devices
 from tests.conftest import one_backend
 
 pytestmark = one_backend
 
 # ---- what cannot be had: one line, exit status 2
+
+
+@pytest.mark.parametrize(
+    ("environment", "flags", "expected"),
+    [(None, [], "first"), ("torch", [], "torch"), ("jax", ["--backend", "torch"], "torch")],
+)
+def test_the_backend(environment, flags, expected, tmp_path, monkeypatch):
+    """Keras's own default would be TensorFlow, which is slower here."""
+    monkeypatch.delenv("KERAS_BACKEND")
+    if environment:
+        monkeypatch.setenv("KERAS_BACKEND", environment)
+    monkeypatch.setattr(devices, "installed_backends", lambda: ["first", "torch"])
+    found = []
+    monkeypatch.setattr(command, "carried_out", lambda *given, **more: found.append(given[1]) or 0)
+    assert bench.main(["--graph-directory", str(tmp_path), *flags]) == 0
+    assert found == [expected]
+
+
+def test_the_program_prefers_jax(monkeypatch):
+    for value, expected in (("torch", "torch"), (None, "jax")):
+        monkeypatch.delenv("KERAS_BACKEND", raising=False)
+        if value:
+            monkeypatch.setenv("KERAS_BACKEND", value)
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+        bench._prefer_jax()
+        assert os.environ["KERAS_BACKEND"] == expected
 
 
 @pytest.mark.parametrize(
