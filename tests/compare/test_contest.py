@@ -18,6 +18,12 @@ from tests.compare.models import points, small
 from tests.conftest import BACKEND, one_backend
 
 
+def named(name):
+    import keras
+
+    return keras.metrics.SparseCategoricalAccuracy(name=name)
+
+
 class Noting(Silent):
     """A watcher that keeps the runs that ended."""
 
@@ -250,6 +256,8 @@ def quality(y, predicted):
         ({"hyperparameters": ["momentun"]}, "no optimizer has the hyper-parameter 'momentun'"),
         ({"data": None}, "`data` is missing"),
         ({"batch_size": []}, "`batch_size` must be"),
+        ({"metrics": [named("loss")]}, "loss has a meaning here"),
+        ({"metrics": [named("seconds")]}, "seconds has a meaning here"),
         ({"build_model": small(), "data": None, "epochs": 9}, "`epochs`: a Workload has its own"),
         ({"data": 3}, "`data` must be"),
         ({"data": iter([1])}, "readable more than once"),

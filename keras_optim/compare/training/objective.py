@@ -44,8 +44,15 @@ def _layers(model: Any) -> Iterator[Any]:
 
 
 def compiled_names(model: Any) -> list[str]:
-    """Return the names of the metrics that a model is compiled with, in their order."""
-    return [name for one in model.metrics if hasattr(one, "metrics") for name in one.result()]
+    """Return the names of the metrics that a model is compiled with, in their order.
+
+    Raises:
+        UsageError: one is called as the loss is.
+    """
+    names = [name for one in model.metrics if hasattr(one, "metrics") for name in one.result()]
+    if "loss" in names:
+        raise UsageError("metrics: loss has a meaning here; give another name")
+    return names
 
 
 def higher_is_better(name: str, model: Any) -> bool | None:

@@ -144,7 +144,7 @@ class Problem:
                 "the model's `test_step` must return the loss as `loss`; it returns "
                 f"{', '.join(logs) or 'nothing'}"
             )
-        objective.check_names(list(logs))
+        objective.check_names([*logs, *objective.compiled_names(model)])
         self._sample_loss = float(logs["loss"])
         found = [name for name in order if name in logs] + [n for n in logs if n not in order]
         names = ["loss", *(name for name in found if name != "loss")]

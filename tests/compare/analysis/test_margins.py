@@ -18,13 +18,15 @@ pytestmark = one_backend
 def test_two_optimizers_have_students_margin(seeds):
     """Their common effect is the mean of both, so a standard error is sqrt(1/2) of the pair's."""
     student = stats.t.ppf(0.975, seeds - 1)
-    assert critical(seeds, 2) == pytest.approx(math.sqrt(2) * student, rel=0.05)
+    assert critical(seeds, 2) == pytest.approx(math.sqrt(2) * student, rel=0.03)  # 5000 draws
 
 
 def test_many_seeds_of_equal_noise_have_tukeys_margin():
     values = equal(np.random.default_rng(1), 3000, 10, 60, spread=0)
     tukey = stats.studentized_range.ppf(0.95, 10, np.inf) / math.sqrt(2)
-    assert np.quantile(excess(values).max(-1), 0.95) == pytest.approx(tukey, rel=0.1)
+    assert np.quantile(excess(values).max(-1), 0.95) == pytest.approx(
+        tukey, rel=0.06
+    )  # 60 seeds are not infinitely many
 
 
 @pytest.mark.parametrize("spread", [0, 0.25, 0.5])
