@@ -18,6 +18,7 @@ from keras_optim.compare.plan import Plan, machine
 from keras_optim.compare.process.errors import one_line
 from keras_optim.compare.runs import Run, Spec, Stage
 from keras_optim.compare.search.protocol import Candidate
+from keras_optim.compare.search.trials import Trials
 from keras_optim.compare.store import Store
 from keras_optim.compare.training.engine import Configuration, Outcome, train
 from keras_optim.compare.training.engines import Engines, out_of_memory
@@ -76,10 +77,11 @@ class Contest:
         """Tune and judge; return the result."""
         like = self.spec({}, self.plan.tuning_seed, "tuning")
         search = searches.search(self.contender, self.plan, like)
+        earlier: list[Run] = []
         if isinstance(self.plan.tune, int):  # a study may have lost results that the folder has
             for run in self.store.like(like):
                 search.tell(run.spec.hyperparameters, tuning_key(run, self.problem.subject))
-                self.runs.append(run)
+                earlier.append(run)
         while not (self.failure or search.done):
             candidates = search.next(self.engines.width)
             if not candidates:  # another process trains the rest
@@ -87,6 +89,8 @@ class Contest:
             specs = [self.spec(c, self.plan.tuning_seed, "tuning") for c in candidates]
             for candidate, run in zip(candidates, self._ended(specs), strict=True):
                 search.tell(candidate, tuning_key(run, self.problem.subject))
+        if isinstance(search, Trials):  # the folder may have runs of another search as well
+            self.runs += [run for run in earlier if search.counts(run.spec.hyperparameters)]
         best: Candidate = dict(search.best)
         self._ended([self.spec(best, seed, "judging") for seed in self.plan.seeds])
         verdict = Verdict(best, tuple({run.id: run for run in self.runs}.values()))

@@ -86,6 +86,16 @@ def test_trials_have_a_budget(tmp_path):
 
 
 @one_backend
+def test_runs_of_another_search_are_not_counted(tmp_path):
+    plan = dict(folder=tmp_path, seeds=(1,))
+    held(store=Store(tmp_path), **plan)  # a grid of the rate
+    verdict, _ = held("sgd", store=Store(tmp_path), tune=3, hyperparameters="all", **plan)
+    tuning = [run for run in verdict.runs if run.spec.stage == "tuning"]
+    assert len(tuning) <= 3
+    assert all(set(run.spec.hyperparameters) == {"learning_rate", "momentum"} for run in tuning)
+
+
+@one_backend
 def test_known_runs_are_not_trained_again(tmp_path):
     first, watcher = held(store=Store(tmp_path))
     again, other = held(store=Store(tmp_path))

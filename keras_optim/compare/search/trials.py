@@ -139,6 +139,10 @@ class Trials:
         """The number of runs with a result."""
         return len(self._keys())
 
+    def counts(self, candidate: Candidate) -> bool:
+        """Return whether a candidate is one of those runs."""
+        return any(_same(one, candidate) for one, _ in self._keys().values())
+
     @property
     def done(self) -> bool:
         """Whether the budget is spent, and all results are told."""
