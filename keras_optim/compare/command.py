@@ -21,6 +21,7 @@ from typing import Any
 
 from keras_optim.compare import comparing, flags, store
 from keras_optim.compare.comparison import Comparison
+from keras_optim.compare.contenders.contender import listed
 from keras_optim.compare.contest import Verdict
 from keras_optim.compare.estimate import estimate
 from keras_optim.compare.order import Order
@@ -68,6 +69,8 @@ def carried_out(
     Raises:
         UsageError: the order cannot be met.
     """
+    for text in order.optimizers:  # before a worker takes seconds to start
+        listed(text)
     env = children.environment(
         devices.environment(devices.chosen(backend or Plan.backend), order.device)
     )

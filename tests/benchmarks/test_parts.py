@@ -54,6 +54,11 @@ def test_the_program_prefers_jax(monkeypatch):
         (["--backend", "mxnet"], "--backend: invalid choice: 'mxnet'"),
         (["--device", "npu"], "--device: invalid choice: 'npu'"),
         (["--optimizers"], "--optimizers: expected at least one argument"),
+        (
+            ["--optimizers", "sgd", "adma"],
+            "No optimizer is called 'adma'. Did you mean",
+        ),
+        (["--optimizers", "sgd["], "optimizer 'sgd[': expected a name or a value at the end"),
         (["--tune", "often"], "--tune: must be none, grid or a number"),
         (["--graph-directory", "{file}/results"], "cannot write to"),
     ],

@@ -60,7 +60,7 @@ SHELL = '"$0" -m benchmarks.bench --help'
 
 @pytest.mark.parametrize(
     ("redirection", "status"),
-    [("| true", 0), (">/dev/full", 2), (">&-", 0), (">&- 2>&- <&-", 0), ("| head -1", 0)],
+    [(">/dev/full", 2), (">&- 2>&- <&-", 0), ("| head -1", 0)],
 )
 def test_no_redirection_makes_a_traceback(redirection, status):
     command = f"set -o pipefail; {SHELL} {redirection}"

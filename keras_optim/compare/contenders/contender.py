@@ -20,6 +20,8 @@ from keras_optim.formatting import shown
 from keras_optim.optimizer import Optimizer
 
 RATE = "learning_rate"
+ALL = "all"
+"""The word for every algorithm of the catalogue."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,10 +114,24 @@ def contenders(given: Sequence[Any] | str) -> list[Contender]:
     each: Iterable[Any] = [given] if isinstance(given, str) else given
     wanted: list[Any] = []
     for one in each:
-        wanted += catalog.names() if isinstance(one, str) and one == "all" else [one]
+        wanted += listed(one) if isinstance(one, str) else [one]
     found = _numbered(list({(c.label, c.code): c for c in map(Contender.of, wanted)}.values()))
     if not found:
         raise UsageError("optimizers: none is given")
+    return found
+
+
+def listed(text: str) -> list[str]:
+    """Return the specs that a text lists, such as `adam, sgd[momentum=0.9]`; nothing is built.
+
+    Raises:
+        UsageError: the text is in another form, or a name is unknown.
+    """
+    found: list[str] = []
+    for spec in parse_specs(text):
+        if spec.name != ALL and catalog.find(spec.name) is None:
+            _optimizer(str(spec))  # raises an error that names the nearest ones
+        found += catalog.names() if str(spec) == ALL else [str(spec)]
     return found
 
 

@@ -85,6 +85,8 @@ def test_an_optimizer_that_is_built_may_have_state():
 def test_all_stands_for_the_catalogue():
     labels = [c.label for c in contenders(["adam[epsilon=0.1]", "all", "adam"])]
     assert labels == ["adam[epsilon=0.1]", *keras_optim.names()]
+    assert [c.label for c in contenders("Adam, sgd[momentum=.9]")] == ["adam", "sgd[momentum=0.9]"]
+    assert [c.label for c in contenders(["lion", "sgd,ALL"])][:3] == ["lion", "sgd", "qhm"]
     with pytest.raises(UsageError, match="none is given"):
         contenders([])
 
