@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.workloads import published
-from benchmarks.workloads.models import ROWS
+from benchmarks.workloads.catalog import ROWS
 from keras_optim.compare import flags
 from keras_optim.compare.command import carried_out
 from keras_optim.compare.order import Order
@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
             dest="workloads",
             action="append_const",
             const=row.name,
-            help=f"train on {row.dataset} ({row.epochs} epochs, batches of {row.batch_size})",
+            help=f"{row.summary} ({row.epochs} epochs, batches of {row.batch_size})",
         )
     add = parser.add_argument
     add("--graph-directory", type=Path, default=Path("results"), metavar="FOLDER")

@@ -17,7 +17,7 @@ import numpy as np
 import keras_optim
 from benchmarks.evidence.contenders import Contender, schedule
 from benchmarks.evidence.tasks import Task
-from benchmarks.workloads.datasets import Part
+from benchmarks.workloads.parts import Part
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Data sets: their table, the cache of their arrays, and their splits.
+"""Data sets of tensorflow_datasets: their table, and the cache of their arrays.
 
 This module does not import TensorFlow: sizes come from the files that tensorflow_datasets writes
 beside its records. `benchmarks.workloads.prepare_data` reads the records once, in a process of its
@@ -7,12 +7,12 @@ own, and writes the arrays as one `.npz` file into the results folder.
 
 import os
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.workloads.parts import Part
 from keras_optim.compare import json_files
 from keras_optim.compare.process.errors import UsageError
 
@@ -20,8 +20,8 @@ VOCABULARY = 20_000
 """Number of word indices of `imdb_reviews`; 0 is padding, 1 is an unknown word."""
 WORDS = 200
 """Words kept of each review."""
-HELD_OUT = 0.1
-"""Share of the training split that is kept for validation."""
+BAG = 10_000
+"""Number of words of `imdb_bag`; the first stands for all unknown ones."""
 FORMAT = 1
 """Part of the cache's file name: raise it when `prepare_data` changes its arrays."""
 
@@ -31,19 +31,19 @@ class Dataset:
     """Row of the table below."""
 
     name: str
-    builder: str | None
-    """Its name in tensorflow_datasets; `None` for data that comes with scikit-learn."""
-    source: str = ""
+    builder: str
+    """Its name in tensorflow_datasets."""
+    source: str
     """The server it is downloaded from."""
 
 
 DATASETS = {
     row.name: row
     for row in (
-        Dataset("digits", None),
         Dataset("mnist", "mnist", "https://storage.googleapis.com"),
         Dataset("cifar10", "cifar10", "https://www.cs.toronto.edu"),
         Dataset("imdb_reviews", "imdb_reviews/plain_text", "https://ai.stanford.edu"),
+        Dataset("imdb_bag", "imdb_reviews/plain_text", "https://ai.stanford.edu"),
     )
 }
 
@@ -56,11 +56,6 @@ class Edition:
     version: str
     train: int
     test: int
-
-    @property
-    def held_out(self) -> int:
-        """Examples of the training split that serve as validation set."""
-        return int(self.train * HELD_OUT)
 
     @property
     def file_name(self) -> str:
@@ -79,8 +74,6 @@ class Edition:
 
 def records_folder(dataset: Dataset, data_dir: Path | None) -> Path | None:
     """Find the newest folder of `dataset` that tensorflow_datasets prepared in `data_dir`."""
-    if dataset.builder is None:
-        return None
     default = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     root = (data_dir or Path(default)).expanduser() / dataset.builder
     versions = [path.parent for path in root.glob("*/dataset_info.json")]
@@ -92,7 +85,7 @@ def cache(results: Path) -> Path:
     return results / "data"
 
 
-def edition_at_hand(
+def available(
     dataset: Dataset, data_dir: Path | None, results: Path, cached: bool = False
 ) -> Edition | None:
     """Find the edition to train on, without reading data; `None` if it must be fetched first.
@@ -100,8 +93,6 @@ def edition_at_hand(
     Records in `data_dir` decide. Without records, as in a results folder from another machine, or
     if `cached`, the largest edition in the cache decides.
     """
-    if dataset.builder is None:
-        return Edition(dataset.name, f"sklearn{metadata.version('scikit-learn')}", 1437, 360)
     folder = None if cached else records_folder(dataset, data_dir)
     if folder is not None:
         return _of_records(dataset, folder)
@@ -125,55 +116,24 @@ def _of_records(dataset: Dataset, folder: Path) -> Edition:
     return edition
 
 
-@dataclass(frozen=True)
-class Part:
-    """Inputs and labels; labels are classes, or numbers as float32."""
+def read(edition: Edition, results: Path) -> tuple[Part, Part]:
+    """Read the training and the test split of `edition`.
 
-    x: Any
-    y: Any
-
-    def first(self, count: int) -> "Part":
-        """Take the first `count` examples."""
-        return Part(self.x[:count], self.y[:count])
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The three parts of a data set."""
-
-    train: Part
-    validation: Part
-    test: Part
-
-    def divisible(self, count: int) -> "Parts":
-        """Drop the last few examples of each part, so that `count` devices share it evenly."""
-        parts = (self.train, self.validation, self.test)
-        return Parts(*(part.first(len(part.y) // count * count) for part in parts))
-
-
-def read(edition: Edition, results: Path, num_train: int | None = None) -> Parts:
-    """Read the arrays of `edition`: images as float32 in [0, 1], words and classes as int32.
-
-    The examples come in one fixed order, which depends on no seed. The first tenth is the
-    validation set, and training uses the first `num_train` of the rest.
+    Images are float32 in [0, 1], words and classes int32, and bags of words bytes.
     """
     loaded = _arrays(edition, results)
     scale = float(loaded["scale"])
-    order = fixed_order(edition.train)
-    held, rest = order[: edition.held_out], order[edition.held_out :][:num_train]
+
+    def inputs(x: Any) -> Any:
+        if scale:
+            return x.astype("float32") / np.float32(scale)
+        return x.astype("int32") if x.dtype == np.uint16 else x
 
     def part(x: Any, y: Any) -> Part:
-        return Part(
-            x.astype("float32") / np.float32(scale) if scale else x.astype("int32"),
-            y.astype("float32" if y.dtype.kind == "f" else "int32"),
-        )
+        return Part(inputs(x), y.astype("float32" if y.dtype.kind == "f" else "int32"))
 
-    x, y = loaded["train_x"], loaded["train_y"]
-    return Parts(
-        train=part(x[rest], y[rest]),
-        validation=part(x[held], y[held]),
-        test=part(loaded["test_x"], loaded["test_y"]),
-    )
+    train, test = (part(loaded[f"{name}_x"], loaded[f"{name}_y"]) for name in ("train", "test"))
+    return train, test
 
 
 def intact(edition: Edition, results: Path) -> bool:
@@ -197,11 +157,6 @@ def _arrays(edition: Edition, results: Path) -> dict[str, Any]:
     # NumPy would leave a damaged file open if it opened the file itself.
     with (cache(results) / edition.file_name).open("rb") as file, np.load(file) as arrays:
         return {name: arrays[name] for name in ("scale", "train_x", "train_y", "test_x", "test_y")}
-
-
-def fixed_order(count: int) -> Any:
-    """Return the same permutation of `count` examples for ever, as NumPy's RandomState promises."""
-    return np.random.RandomState(0).permutation(count)
 
 
 def _version_key(version: str) -> list[int]:

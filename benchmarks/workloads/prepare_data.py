@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.workloads.datasets import (
+    BAG,
     DATASETS,
     VOCABULARY,
     WORDS,
     Dataset,
     Edition,
-    fixed_order,
     records_folder,
 )
 from keras_optim.compare.process import children as processes
@@ -38,10 +38,7 @@ def load(request: dict[str, Any]) -> dict[str, Any]:
     editions = {}
     for name in request["datasets"]:
         dataset = DATASETS[name]
-        if dataset.builder is None:
-            version, arrays = _from_scikit_learn()
-        else:
-            version, arrays = _from_tensorflow_datasets(dataset, data_dir)
+        version, arrays = _from_tensorflow_datasets(dataset, data_dir)
         edition = Edition(name, version, len(arrays["train_y"]), len(arrays["test_y"]))
         temporary = cache / f".{os.getpid()}.npz"
         try:
@@ -51,18 +48,6 @@ def load(request: dict[str, Any]) -> dict[str, Any]:
             temporary.unlink(missing_ok=True)
         editions[name] = vars(edition)
     return editions
-
-
-def _from_scikit_learn() -> tuple[str, dict[str, Any]]:
-    """Load scikit-learn's 1,797 digits of 8x8 pixels, 0 to 16; 360 are the test set."""
-    import sklearn
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    order = fixed_order(len(digits.target))
-    x, y = digits.images[order, :, :, None].astype("uint8"), digits.target[order].astype("uint8")
-    arrays = {"train_x": x[:-360], "train_y": y[:-360], "test_x": x[-360:], "test_y": y[-360:]}
-    return f"sklearn{sklearn.__version__}", {**arrays, "scale": 16.0}
 
 
 def _from_tensorflow_datasets(
@@ -101,7 +86,8 @@ def _from_tensorflow_datasets(
         raise _damaged(dataset, folder or where, error) from error
     text = arrays["train_x"].dtype == object
     if text:
-        arrays["train_x"], arrays["test_x"] = _indices(arrays["train_x"], arrays["test_x"])
+        turned = _bags if dataset.name == "imdb_bag" else _indices
+        arrays["train_x"], arrays["test_x"] = turned(arrays["train_x"], arrays["test_x"])
     return str(builder.version), {**arrays, "scale": 0.0 if text else 255.0}
 
 
@@ -139,6 +125,22 @@ def _indices(train: Any, test: Any) -> list[Any]:
     vectorize = keras.layers.TextVectorization(max_tokens=VOCABULARY, output_sequence_length=WORDS)
     vectorize.adapt(train)
     return [np.asarray(vectorize(texts)).astype("uint16") for texts in (train, test)]
+
+
+def _bags(train: Any, test: Any) -> list[Any]:
+    """Turn reviews into a byte for each word of the training texts, 1 if it occurs."""
+    import keras
+
+    vectorize = keras.layers.TextVectorization(
+        max_tokens=BAG, output_mode="multi_hot", pad_to_max_tokens=True
+    )
+    vectorize.adapt(train)
+
+    def bags(texts: Any) -> Any:
+        pieces = np.array_split(texts, -(-len(texts) // 1000))  # floats in between
+        return np.concatenate([np.asarray(vectorize(piece)).astype("uint8") for piece in pieces])
+
+    return [bags(texts) for texts in (train, test)]
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from benchmarks.workloads import datasets, models
+from benchmarks.workloads import datasets
+from benchmarks.workloads.catalog import ROWS
 from benchmarks.workloads.fetching import fetch
+from benchmarks.workloads.row import Row
 from keras_optim import Workload
 
 
@@ -15,14 +16,13 @@ def workloads(names: Sequence[str], folder: str, num_train: int | None = None) -
     The first tenth of a fixed permutation is held out; training uses the first `num_train` of the
     rest.
     """
-    return [_workload(models.ROWS[name], Path(folder), num_train) for name in names]
+    return [_workload(ROWS[name], Path(folder), num_train) for name in names]
 
 
-def _workload(row: models.Row, folder: Path, num_train: int | None) -> Workload:
-    edition = datasets.edition_at_hand(datasets.DATASETS[row.dataset], None, folder, cached=True)
-    assert edition is not None, "the command fetches it first"
-    parts = datasets.read(edition, folder, num_train)
+def _workload(row: Row, folder: Path, num_train: int | None) -> Workload:
+    parts = row.parts(folder, num_train)
     objective = row.objective()
+    metric, value = row.target
     return Workload(
         build_model=row.build,
         data=(parts.train.x, parts.train.y),
@@ -30,7 +30,7 @@ def _workload(row: models.Row, folder: Path, num_train: int | None) -> Workload:
         test=(parts.test.x, parts.test.y),
         loss=objective["loss"],
         metrics=objective["metrics"],
-        target=(f"val_{models.ACCURACY}", row.target),
+        target=(f"val_{metric}", value),
         epochs=row.epochs,
         batch_size=row.batch_size,
         name=row.name,
@@ -43,11 +43,12 @@ def fetched(names: Sequence[str], folder: Path, data_dir: Path | None) -> None:
     Raises:
         UsageError: data is missing or damaged, and cannot be downloaded.
     """
-    wanted = dict.fromkeys(models.ROWS[name].dataset for name in names)
-    missing = [name for name in wanted if not _is_cached(name, folder, data_dir)]
+    needed = (ROWS[name].dataset for name in names)
+    wanted = dict.fromkeys(dataset for dataset in needed if dataset is not None)
+    missing = [dataset.name for dataset in wanted if not _is_cached(dataset, folder, data_dir)]
     fetch(missing, data_dir, folder)
 
 
-def _is_cached(name: str, folder: Path, data_dir: Path | None) -> bool:
-    edition: Any = datasets.edition_at_hand(datasets.DATASETS[name], data_dir, folder)
+def _is_cached(dataset: datasets.Dataset, folder: Path, data_dir: Path | None) -> bool:
+    edition = datasets.available(dataset, data_dir, folder)
     return edition is not None and datasets.intact(edition, folder)

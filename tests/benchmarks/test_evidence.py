@@ -9,8 +9,9 @@ import pytest
 from scipy import stats
 
 import keras_optim
-from benchmarks.workloads import models
-from benchmarks.workloads.datasets import Part
+from benchmarks.workloads import digits
+from benchmarks.workloads.parts import Part
+from benchmarks.workloads.row import one_of_many
 from tests.conftest import BACKEND
 
 if BACKEND != "jax":
@@ -24,7 +25,7 @@ from benchmarks.evidence.training import Program, Result
 
 RANDOM = np.random.default_rng(0)
 PART = Part(RANDOM.normal(size=(200, 8, 8, 1)).astype("float32"), RANDOM.integers(0, 10, 200))
-TASK = Task("tiny", "tiny", 16, 20, 5, models.digits, models.one_of_many)
+TASK = Task("tiny", "tiny", 16, 20, 5, digits.build, one_of_many)
 
 
 @pytest.mark.parametrize("name", ["AdamW", "SAM(AdamW)", "SophiaG", "ScheduleFreeAdamW"])

@@ -20,7 +20,7 @@ def test_names_of_cached_files_that_are_none_of_ours(tmp_path):
         (datasets.cache(tmp_path) / name).touch()
     (datasets.cache(tmp_path) / "mnist-3.0.1-060-9-v1.npz").touch()
     mnist = datasets.DATASETS["mnist"]
-    assert datasets.edition_at_hand(mnist, tmp_path / "none", tmp_path) is None
+    assert datasets.available(mnist, tmp_path / "none", tmp_path) is None
 
 
 @pytest.mark.parametrize("damage", [d for d in DAMAGE if d != "twice"])
@@ -29,10 +29,10 @@ def test_a_damaged_description_of_the_records(damage, tmp_path):
     splits = [{"name": name, "shardLengths": ["50", "60"]} for name in ("train", "test")]
     json_files.write_json(path, {"splits": splits})
     mnist = datasets.DATASETS["mnist"]
-    assert datasets.edition_at_hand(mnist, tmp_path, tmp_path).train == 110
+    assert datasets.available(mnist, tmp_path, tmp_path).train == 110
     path.write_bytes(DAMAGE[damage](path.read_bytes()))
     with pytest.raises(UsageError, match=r"dataset_info.json is damaged; let tensorflow_datasets"):
-        datasets.edition_at_hand(mnist, tmp_path, tmp_path)
+        datasets.available(mnist, tmp_path, tmp_path)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")

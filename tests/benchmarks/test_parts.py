@@ -3,11 +3,10 @@
 import importlib.util
 import os
 
-import numpy as np
 import pytest
 
 from benchmarks import bench, command
-from benchmarks.workloads import datasets, prepare_data
+from benchmarks.workloads import datasets
 from keras_optim.compare import json_files
 from keras_optim.compare.process import devices
 from tests.conftest import one_backend
@@ -46,7 +45,7 @@ def test_the_program_prefers_jax(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--svhn"], "unrecognized arguments: --svhn (data sets: --digits --mnist --cifar --imdb"),
+        (["--svhn"], "unrecognized arguments: --svhn (data sets: --digits --mnist --mnist-mlp"),
         (["--num-epochs", "0"], "--num-epochs: must be a whole number from 1 up, not '0'"),
         (["--num-train", "many"], "--num-train: must be a whole number from 1 up, not 'many'"),
         (["--batch-size", "-3"], "--batch-size: must be a whole number"),
@@ -82,7 +81,7 @@ def test_what_says_which_edition_is_meant(tmp_path):
     results, records_folder = tmp_path / "results", tmp_path / "tfds" / "mnist" / "3.0.1"
 
     def found():
-        return datasets.edition_at_hand(mnist, tmp_path / "tfds", results)
+        return datasets.available(mnist, tmp_path / "tfds", results)
 
     assert found() is None
     for cached in (datasets.Edition("mnist", "3.0.1", n, 100) for n in (5_000, 40_000)):
@@ -97,20 +96,6 @@ def test_what_says_which_edition_is_meant(tmp_path):
         folder = tmp_path / "tfds" / "mnist" / version
         json_files.write_json(folder / "dataset_info.json", {"splits": splits})
     assert found() == datasets.Edition("mnist", "3.0.1", 110, 9)
-    known = datasets.edition_at_hand(mnist, tmp_path / "tfds", results, cached=True)
+    known = datasets.available(mnist, tmp_path / "tfds", results, cached=True)
     assert known == cached
     assert datasets.records_folder(mnist, tmp_path / "tfds") == records_folder
-
-
-def test_parts_are_fixed_and_do_not_overlap(tmp_path):
-    request = {"datasets": ["digits"], "data_dir": None, "cache": str(datasets.cache(tmp_path))}
-    edition = datasets.Edition(**prepare_data.load(request)["digits"])
-    assert edition == datasets.edition_at_hand(datasets.DATASETS["digits"], None, tmp_path)
-    whole, some = datasets.read(edition, tmp_path), datasets.read(edition, tmp_path, 100)
-    assert [len(p.y) for p in (whole.train, whole.validation, whole.test)] == [1294, 143, 360]
-    assert len(some.train.y) == 100 and len(some.validation.y) == 143
-    np.testing.assert_array_equal(some.train.x, whole.train.x[:100])
-    assert whole.train.x.dtype == np.float32 and whole.train.x.max() == 1.0
-    parts = [{x.tobytes() for x in p.x} for p in (whole.train, whole.validation, whole.test)]
-    assert not (parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2])
-    assert [len(p.y) for p in vars(whole.divisible(8)).values()] == [1288, 136, 360]
