@@ -28,7 +28,7 @@ ROW = Row(
     "imdb_reviews",
     build,
     batch_size=128,
-    epochs=10,
+    epochs=5,
     objective=yes_or_no,
     target=(ACCURACY, 0.8),
 )

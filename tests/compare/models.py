@@ -50,6 +50,18 @@ def with_dropout():
     )
 
 
+def convolutional():
+    return keras.Sequential(
+        [
+            keras.Input((2,)),
+            layers.Reshape((2, 1)),
+            layers.Conv1D(4, 2),
+            layers.Flatten(),
+            layers.Dense(2),
+        ]
+    )
+
+
 def with_batch_norm():
     return keras.Sequential(
         [

@@ -68,6 +68,23 @@ def test_one_program_serves_all_rates_and_seeds():
     assert [name for name, _ in engine.programs] == ["chunk"]
 
 
+@pytest.mark.parametrize("width", [1, 2])
+def test_a_model_that_convolves_steps_outside_of_a_loop(width, monkeypatch):
+    """XLA is slow at the gradients of convolutions within a loop; the curves are the same."""
+    from keras_optim.compare.training import compiled
+
+    workload = small(build_model=models.convolutional, epochs=2)
+    engine, found = trained(workload, "adam", width)
+    assert {name for name, _ in engine.programs} == {"row"}
+    monkeypatch.setattr(compiled, "convolves_on_cpu", lambda *given: False)
+    engine, looped = trained(workload, "adam", width)
+    assert {name for name, _ in engine.programs} == {"chunk"}
+    for one, other in zip(found, looped):
+        for name in ("loss", "accuracy", "val_loss"):
+            np.testing.assert_allclose(one.epochs[name], other.epochs[name], rtol=1e-4)
+        np.testing.assert_allclose(one.steps["loss"], other.steps["loss"], rtol=1e-4)
+
+
 def test_a_run_that_diverges_does_not_touch_its_neighbours():
     workload = small(epochs=3)
     _, alone = trained(workload, "sgd", 1)
