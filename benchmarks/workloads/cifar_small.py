@@ -13,7 +13,7 @@ def build() -> Any:
     def block(filters: int) -> list[Any]:
         return [
             layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False),
-            layers.BatchNormalization(),
+            layers.BatchNormalization(momentum=0.9),
             layers.ReLU(),
         ]
 

@@ -27,7 +27,7 @@ ROW = Row(
     "mnist",
     build,
     batch_size=32,
-    epochs=5,
+    epochs=2,
     objective=one_of_many,
     target=(ACCURACY, 0.97),
 )
