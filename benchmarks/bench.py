@@ -1,15 +1,24 @@
 """Command line: `python -m benchmarks.bench` compares optimizers, and writes plots and tables.
 
+`list` names the workloads, and `report FOLDER` draws kept results again.
+
 Exit status: 0 success, 1 a run failed, 2 a request cannot be met (one line says why), 130
 interrupted (finished runs stay; the same command continues).
 """
 
+import importlib
 import importlib.util
 import os
 import sys
 from collections.abc import Sequence
 
 INTERRUPTED = "interrupted; the same command continues where it stopped."
+COMMANDS = {
+    "": "benchmarks.command",
+    "list": "benchmarks.listing",
+    "report": "benchmarks.reporting",
+}
+"""Modules by the first word of the command line; their `run` takes the arguments after it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,9 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    from benchmarks import command  # imported here, so that Ctrl-C is one line from the start
-
-    return command.run(arguments)
+    name = arguments[0] if arguments and arguments[0] in COMMANDS else ""
+    module = importlib.import_module(COMMANDS[name])  # here, so that Ctrl-C is one line of text
+    status: int = module.run(arguments[1:] if name else arguments)
+    return status
 
 
 def _prefer_jax() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import bench, command
 from benchmarks.workloads import datasets
+from benchmarks.workloads.catalog import ROWS
 from keras_optim.compare import json_files
 from keras_optim.compare.process import devices
 from tests.conftest import one_backend
@@ -71,6 +72,25 @@ def test_usage_errors(arguments, expected, tmp_path, monkeypatch, capsys):
     assert out == ""
     assert error.startswith("bench: ") and error.count("\n") == 1
     assert expected in error
+
+
+def test_the_list_of_workloads(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    splits = [{"name": name, "shardLengths": ["50"]} for name in ("train", "test")]
+    json_files.write_json(tmp_path / "mnist" / "3.0.1" / "dataset_info.json", {"splits": splits})
+    assert bench.main(["list", "--graph-directory", str(tmp_path / "none")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    [mnist] = [line for line in lines if "--mnist " in line]
+    assert "50 and 50 examples" in mnist and "batches of 32" in mnist
+    [cifar] = [line for line in lines if "--cifar " in line]
+    assert "downloaded from https://www.cs.toronto.edu" in cifar
+    assert sum("--" in line for line in lines) == len(ROWS)
+
+
+def test_report_of_a_folder_that_is_not_there(tmp_path, capsys):
+    assert bench.main(["report", str(tmp_path / "none")]) == 2
+    assert capsys.readouterr().err.startswith("bench: there is no folder")
 
 
 # ---- which data there is
