@@ -106,7 +106,7 @@ def _scores(runs: Sequence[Run], subject: Subject) -> dict[str, Any]:
     curves = [np.asarray(run.epochs[f"val_{subject.judge}"], float) for run in done]
     best = [curve[best_epoch(run, subject)] for curve, run in zip(curves, done, strict=True)]
     return {
-        "interval": interval(values),
+        "interval": _possible(interval(values), subject),
         "median": float(np.median(values)) if values else math.nan,
         "quartiles": _quartiles(values),
         "best": _mean(best),
@@ -122,6 +122,14 @@ def interval(values: Sequence[float]) -> Pair:
     mean, count = float(np.mean(values)), len(values)
     half = float(stats.t.ppf(0.975, count - 1) * np.std(values, ddof=1) / math.sqrt(count))
     return mean - half, mean + half
+
+
+def _possible(pair: Pair, subject: Subject) -> Pair:
+    """Return the part of an interval that an accuracy can have."""
+    if "acc" not in subject.judge.lower():
+        return pair
+    low, high = np.clip(pair, 0.0, 1.0).tolist()  # NaN stays
+    return low, high
 
 
 def _quartiles(values: Sequence[float]) -> Pair:

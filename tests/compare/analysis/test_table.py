@@ -26,7 +26,14 @@ def test_the_spread_of_scores():
     assert found.quartiles == pytest.approx((0.9, 0.96))
     values = [0.8, 0.9, 0.94, 0.96, 0.99]
     expected = stats.t.interval(0.95, 4, loc=np.mean(values), scale=stats.sem(values))
-    assert found.interval == pytest.approx(expected)
+    assert found.interval == pytest.approx((expected[0], 1.0)) and expected[1] > 1.0
+
+
+def test_the_interval_of_an_accuracy_ends_at_one():
+    low, high = row(judged({"a": [0.9, 0.99, 0.999]})).interval
+    assert high == 1.0 and low == pytest.approx(interval([0.9, 0.99, 0.999])[0])
+    mae = subject(higher=False)
+    assert row(judged({"a": [0.9, 0.99, 0.999]}, mae)).interval[1] > 1.0
 
 
 def test_two_seeds_have_no_interval():

@@ -1,0 +1,135 @@
+"""Published results: `python -m benchmarks.publish TUNED [DEFAULTS] --to docs/results`.
+
+TUNED and DEFAULTS are results folders of one comparison, tuned and with `--tune none`. Copies
+report, tables and the figures that compare all optimizers, and writes the tables of `index.md`
+between its marks.
+"""
+
+import argparse
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from keras_optim.compare.analysis.table import Row, rows
+from keras_optim.compare.comparison import Comparison, Subject
+from keras_optim.compare.process import endings
+from keras_optim.compare.process.errors import UsageError
+from keras_optim.compare.process.flags import Parser
+from keras_optim.compare.store import load
+
+PAGE = "index.md"
+START, END = "<!-- written by benchmarks.publish -->", "<!-- end -->"
+SHOWN = 10
+"""Optimizers of each table, the best ones; the files have all."""
+KNOWN = ("sgd", "adam", "adamw", "lion", "muon", "soap", "schedulefreeadamw", "prodigy")
+"""Optimizers that each table shows, wherever they rank."""
+ACROSS = ("performance_profile", "rank_heatmap", "optimizer_memory")
+OF_WORKLOADS = ("accuracy", "loss", "lr_sensitivity", "time_to_target")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Make the parser of the flags."""
+    parser = Parser(prog="python -m benchmarks.publish", allow_abbrev=False)
+    add = parser.add_argument
+    add("tuned", type=Path, metavar="TUNED", help="results folder of a tuned comparison")
+    add("defaults", type=Path, nargs="?", metavar="DEFAULTS", help="the same with --tune none")
+    add("--to", type=Path, default=Path("docs/results"), metavar="FOLDER")
+    return parser
+
+
+def tables(tuned: Comparison, defaults: Comparison | None) -> str:
+    """Return the tables of all workloads as Markdown."""
+    lines = []
+    for name, subject in tuned.subjects.items():
+        found = rows(tuned, name)
+        other = {}
+        if defaults is not None and name in defaults.subjects:
+            other = {row.optimizer: row for row in rows(defaults, name)}
+        lines += ["", f"### {name}", "", _facts(subject, found), ""]
+        lines += _table(subject, found, other)
+        lines += ["", f"![{subject.judge} of all optimizers on {name}](plots/accuracy_{name}.png)"]
+    return "\n".join(lines)
+
+
+def _facts(subject: Subject, found: Sequence[Row]) -> str:
+    equal = sum(row.verdict in ("best", "tied") for row in found)
+    return (
+        f"{subject.train or 0:,} training, {subject.validation or 0:,} held-out and "
+        f"{subject.test or 0:,} test examples, {subject.epochs} epochs, batches of "
+        f"{subject.batch_size}. {len(found)} optimizers, of which {equal} share the first place: the seeds do not tell them apart."
+    )
+
+
+def _table(subject: Subject, found: Sequence[Row], defaults: dict[str, Row]) -> list[str]:
+    heads = ["place", "optimizer", f"test {subject.judge}", "verdict", "learning rate"]
+    heads += ["epochs to target"] + (["with defaults"] if defaults else [])
+    lines = [_line(heads), _line(["---"] * len(heads))]
+    for row in found:
+        if row.place > SHOWN and row.optimizer not in KNOWN:
+            continue
+        rate = row.hyperparameters.get("learning_rate")
+        cells = [
+            str(row.place),
+            f"`{row.optimizer}`",
+            _score(row),
+            row.verdict,
+            f"{rate:.3g}" if rate is not None else "-",
+            f"{row.epochs_to_target:g}" if row.epochs_to_target < 1e9 else "never",
+        ]
+        if defaults:
+            cells.append(_score(defaults[row.optimizer]) if row.optimizer in defaults else "-")
+        lines.append(_line(cells))
+    return lines
+
+
+def _score(row: Row) -> str:
+    """Return mean and half the width of the 95 % interval."""
+    half = (row.interval[1] - row.interval[0]) / 2
+    missed = f", {row.misses} missed" if row.misses else ""
+    return f"{row.mean:.3f} ± {half:.3f}{missed}" if half == half else f"{row.mean:.3f}{missed}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def written(page: str, text: str) -> str:
+    """Return the page with `text` between its marks.
+
+    Raises:
+        UsageError: the page has no marks.
+    """
+    before, start, rest = page.partition(START)
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise UsageError(f"{PAGE} has no lines {START} and {END}")
+    return f"{before}{START}\n{text}\n\n{END}{after}"
+
+
+def publish(arguments: Sequence[str] | None = None) -> None:
+    """Copy files, and write the page."""
+    options = parser().parse_args(arguments)
+    tuned = load(options.tuned)
+    defaults = load(options.defaults) if options.defaults else None
+    page = options.to / PAGE
+    text = written(page.read_text(encoding="utf-8"), tables(tuned, defaults))
+    plots = options.to / "plots"
+    plots.mkdir(exist_ok=True)
+    for name in (*ACROSS, *(f"{kind}_{w}" for kind in OF_WORKLOADS for w in tuned.subjects)):
+        path = options.tuned / "plots" / f"{name}.png"
+        if path.exists():
+            shutil.copyfile(path, plots / path.name)
+    for name in ("report.html", "tables/summary.csv", "tables/runs.csv"):
+        shutil.copyfile(options.tuned / name, options.to / Path(name).name)
+    if options.defaults:
+        shutil.copyfile(options.defaults / "tables/summary.csv", options.to / "defaults.csv")
+    page.write_text(text, encoding="utf-8")
+
+
+def main() -> int:
+    """Publish; return the exit status."""
+    return endings.ended("publish", publish)
+
+
+if __name__ == "__main__":
+    endings.program("publish", main)
