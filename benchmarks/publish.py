@@ -56,7 +56,8 @@ def _facts(subject: Subject, found: Sequence[Row]) -> str:
     return (
         f"{subject.train or 0:,} training, {subject.validation or 0:,} held-out and "
         f"{subject.test or 0:,} test examples, {subject.epochs} epochs, batches of "
-        f"{subject.batch_size}. {len(found)} optimizers, of which {equal} share the first place: the seeds do not tell them apart."
+        f"{subject.batch_size}. {len(found)} optimizers, of which {equal} share the first place: "
+        "the seeds do not tell them apart."
     )
 
 
