@@ -1,6 +1,7 @@
 """Command line: `python -m benchmarks.bench` compares optimizers, and writes plots and tables.
 
-`list` names the workloads, and `report FOLDER` draws kept results again.
+`list` names the workloads, `report FOLDER` draws kept results again, and `toys` draws the paths of
+optimizers on functions of two variables.
 
 Exit status: 0 success, 1 a run failed, 2 a request cannot be met (one line says why), 130
 interrupted (finished runs stay; the same command continues).
@@ -17,6 +18,7 @@ COMMANDS = {
     "": "benchmarks.command",
     "list": "benchmarks.listing",
     "report": "benchmarks.reporting",
+    "toys": "benchmarks.toys.command",
 }
 """Modules by the first word of the command line; their `run` takes the arguments after it."""
 
