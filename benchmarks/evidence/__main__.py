@@ -81,6 +81,8 @@ def compare(arguments: list[str] | None = None) -> None:
     numbers, drawn = options.folder / "evidence.json", options.folder / "evidence.png"
     if options.write:
         numbers, drawn = page.NUMBERS, page.FIGURE
+        known = json_files.read_json(numbers)
+        found = {name: found.get(name) or known[name] for name in TASKS}
         text = page.PAGE.read_text(encoding="utf-8")
         page.PAGE.write_text(page.written(text, found), encoding="utf-8")
     json_files.write_json(numbers, found)
