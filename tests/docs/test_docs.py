@@ -95,13 +95,6 @@ def test_pages_name_no_place_of_one_machine(page):
     assert not re.search(r"(?<![\w.:/])/(work|home|tmp|root|Users|mnt|data)/|[A-Z]:\\", text)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
-@one_backend
-def test_links_between_pages_lead_somewhere(page):
-    for target in re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text(encoding="utf-8")):
-        assert (page.parent / target).exists(), target
-
-
 def memory():
     text = GUIDES[0].read_text(encoding="utf-8").split("| optimizer | numbers per weight |")[1]
     return re.findall(r"^\| `([^`]+)` \| ([\d.]+) \|$", text.split("```")[0], re.MULTILINE)

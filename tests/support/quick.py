@@ -25,6 +25,7 @@ LONG = (
     "tests/codegen/test_fuzz.py",
     "tests/codegen/test_proving.py",
     "tests/distribution/",
+    "tests/docs/test_notebooks.py::test_a_notebook_runs",
     "tests/docs/test_blocks.py::test_the_blocks_of_a_page_run_one_after_the_other",
     "tests/full_batch/test_line_search.py::test_strong_wolfe_holds_on_random_smooth_functions",
     "tests/keras/test_inside_keras.py::test_a_search_with_keras_tuner",
