@@ -1,4 +1,4 @@
-"""From Adagrad to AdamW: paths in a valley, and digits with the best of five rates each."""
+"""From Adagrad to AdamW: paths in a valley, and digits with the best of four rates each."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -9,7 +9,7 @@ from docs.pictures import digits, style, surfaces
 EPOCHS = 12
 ON_DIGITS = {
     "SGD": (keras_optim.SGD, (0.03, 0.1, 0.3, 1.0), style.GREY),
-    "Adagrad": (keras_optim.Adagrad, (0.003, 0.01, 0.03, 0.1), style.PURPLE),
+    "Adagrad": (keras_optim.Adagrad, (0.01, 0.03, 0.1, 0.3), style.PURPLE),
     "RMSprop": (keras_optim.RMSprop, (0.001, 0.003, 0.01, 0.03), style.GREEN),
     "Adam": (keras_optim.Adam, (0.001, 0.003, 0.01, 0.03), style.BLUE),
 }

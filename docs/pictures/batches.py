@@ -10,7 +10,7 @@ from docs.pictures import digits, style
 
 EPOCHS = 20
 WAYS = {
-    digits.TRAIN: ("all 1400 images", (0.3, 1.0, 3.0)),
+    digits.TRAIN: ("all 1400 images", (0.1, 0.3, 1.0)),
     32: ("32 images", (0.1, 0.3, 1.0)),
     1: ("1 image", (0.01, 0.03, 0.1)),
 }

@@ -40,5 +40,7 @@ def blocks(text):
     """The blocks of a text in their order: the backend that each needs, or `""`, and its code."""
     found = _MARKED.findall(text)
     assert {backend for backend, _ in found} <= {"", *BACKENDS}, found
-    assert len(re.findall("<!-- on ", text)) == sum(bool(backend) for backend, _ in found)
+    assert len(re.findall("^<!-- on ", text, re.MULTILINE)) == sum(
+        bool(backend) for backend, _ in found
+    )
     return found

@@ -27,13 +27,6 @@ def calls():
     return sorted(set(CALL.findall(text)))
 
 
-@one_backend
-def test_pictures_are_there_and_small():
-    for page in PAGES:
-        for picture in re.findall(r"!\[[^\]]*\]\(([^)]*)\)", page.read_text(encoding="utf-8")):
-            assert 10_000 < (page.parent / picture).stat().st_size < 200_000, picture
-
-
 @pytest.mark.parametrize("code", calls())
 def test_a_constructor_in_a_line_works(code):
     layers = [keras.layers.Dense(1, name=name) for name in ("encoder", "head")]
