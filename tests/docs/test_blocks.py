@@ -10,8 +10,8 @@ import keras_optim
 from tests.conftest import BACKEND, one_backend
 from tests.docs import pages
 
-# Long lists of optimizers, each of which has tests of its own on each backend.
-LISTS = ("choosing.md", "wrappers.md")
+# Lists of optimizers, wrappers and options, each of which has tests of its own on each backend.
+LISTS = ("averaging.md", "choosing.md", "finding-a-rate.md", "weight-decay.md", "wrappers.md")
 
 
 @pytest.mark.parametrize(
