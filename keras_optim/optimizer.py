@@ -47,7 +47,7 @@ class Optimizer(DecayOptions, keras_private.KerasOptimizer):
         use_ema, ema_momentum, ema_overwrite_frequency: As in Keras.
         loss_scale_factor: > 0 or `None`. As in Keras.
         gradient_accumulation_steps: An integer >= 2 or `None`. As in Keras.
-        state_dtype: `"bfloat16"` or `None`, which is float32. See docs/precision.md.
+        state_dtype: `"bfloat16"` or `None`, which is float32. See docs/guides/precision.md.
         weight_rounding: Of weights in half precision: `"nearest"`, `"stochastic"` or `"kahan"`.
         rounding_seed: An integer >= 0, from which the bits of stochastic rounding follow.
         name: Name of the optimizer.

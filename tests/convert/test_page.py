@@ -8,7 +8,7 @@ import pytest
 
 import keras_optim
 
-PAGE = (Path(__file__).parents[2] / "docs" / "convert.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "guides" / "continuing.md").read_text(encoding="utf-8")
 # The blocks of every backend are fenced as `python` and run by the test of all pages.
 BLOCKS = re.findall(r"^```py\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 BACKENDS = {"import torch": "torch", "import jax": "jax"}
@@ -19,7 +19,7 @@ def test_a_block_for_one_backend_runs_there(block):
     (backend,) = (name for line, name in BACKENDS.items() if line in block)
     if backend != keras.backend.backend():
         pytest.skip(f"{backend} is there with its own backend only")
-    exec(compile(block, "convert.md", "exec"), {"__name__": "docs"})
+    exec(compile(block, "continuing.md", "exec"), {"__name__": "docs"})
 
 
 def test_each_library_is_shown():

@@ -123,7 +123,9 @@ def difference(ours, theirs):
 
 def examples(engine):
     """The code of the page on several devices that belongs to an engine."""
-    page = (Path(__file__).parents[2] / "docs" / "distribution.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "several-devices.md").read_text(
+        encoding="utf-8"
+    )
     section = page.split(f"\n## {engine}\n")[1].split("\n## ")[0]
     return "\n".join(re.findall(r"^```py\n(.*?)^```", section, re.DOTALL | re.MULTILINE))
 
@@ -131,7 +133,7 @@ def examples(engine):
 def run_examples(engine):
     """What the examples leave behind."""
     names = {"__name__": "examples"}
-    exec(compile(examples(engine), f"distribution.md, {engine}", "exec"), names)
+    exec(compile(examples(engine), f"several-devices.md, {engine}", "exec"), names)
     return names
 
 

@@ -29,7 +29,7 @@ def test_a_new_row_reaches_all_texts(monkeypatch):
 
     row = catalog.Row(Novel, "momentum", 2030, "2030.00001", "New.")
     monkeypatch.setattr(catalog, "ALGORITHMS", (*catalog.ALGORITHMS, row))
-    for name in ("README.md", "docs/choose.md"):
+    for name in ("README.md", "docs/guides/choosing.md"):
         text = (ROOT / name).read_text(encoding="utf-8")
         new = refresh.TEXTS[name](text)
         assert len([line for line in new.splitlines() if "Novel" in line]) == 1

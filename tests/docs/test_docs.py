@@ -1,8 +1,7 @@
-"""What the pages say runs, and holds."""
+"""What the pages say holds. `test_blocks.py` runs their code."""
 
 import math
 import re
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,11 +10,9 @@ import pytest
 import keras_optim
 from keras_optim import catalog
 from tests.conftest import one_backend
+from tests.docs.pages import BLOCK, CHOOSING, COMING_FROM, PAGES, name
 
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-GUIDES = [ROOT / "docs" / "choose.md", ROOT / "docs" / "migrate.md"]
-BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+GUIDES = [CHOOSING, COMING_FROM]
 ADDONS = """
     AdaBelief AdamW AveragedOptimizerWrapper COCOB ConditionalGradient LAMB LazyAdam Lookahead
     DecoupledWeightDecayExtension MovingAverage MultiOptimizer NovoGrad ProximalAdagrad
@@ -28,54 +25,6 @@ def calls():
     """Every constructor in inline code of the guides, once."""
     text = "".join(BLOCK.sub("", page.read_text(encoding="utf-8")) for page in GUIDES)
     return sorted(set(CALL.findall(text)))
-
-
-# Long blocks, whose parts have tests of their own on each backend.
-LONG = ("choose.md", "minimize.md", "tools.md")
-
-
-@pytest.mark.parametrize(
-    "page",
-    [pytest.param(page, marks=one_backend if page.name in LONG else ()) for page in PAGES],
-    ids=lambda page: page.name,
-)
-def test_the_blocks_of_a_page_run_one_after_the_other(page, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    names = {"__name__": "docs"}
-    for block in BLOCK.findall(page.read_text(encoding="utf-8")):
-        exec(compile(block, page.name, "exec"), names)
-        train_what_is_there(names)
-
-
-def train_what_is_there(names):
-    """Take a step with what a block made, so that a pattern that matches nothing shows."""
-    for model in names.values():
-        trainable = isinstance(model, keras.Model) and model.built and model.compiled
-        if trainable and not model.optimizer.built:
-            inputs = np.zeros((4, *model.input_shape[1:]))
-            model.fit(inputs, model.predict(inputs, verbose=0), verbose=0)
-    for optimizer in names.values():
-        ours = isinstance(optimizer, keras_optim.Optimizer) and optimizer._looks_at_paths()
-        if ours and not optimizer.built and not optimizer._wrapped_by:
-            optimizer.build(model_of_many_layers().trainable_variables)
-
-
-def model_of_many_layers():
-    """For optimizers that stand alone in a block: layers of the names that the pages speak of."""
-    layers = [
-        keras.layers.Embedding(5, 3, name="embedding"),
-        keras.layers.Dense(3, name="encoder"),
-        keras.layers.BatchNormalization(),
-        keras.layers.Dense(1, name="head"),
-    ]
-    return keras.Sequential([keras.Input((2,)), *layers])
-
-
-@one_backend
-def test_pictures_are_there_and_small():
-    for page in PAGES:
-        for picture in re.findall(r"!\[[^\]]*\]\(([^)]*)\)", page.read_text(encoding="utf-8")):
-            assert 10_000 < (page.parent / picture).stat().st_size < 200_000, picture
 
 
 @pytest.mark.parametrize("code", calls())
@@ -115,35 +64,28 @@ def test_the_guides_know_every_algorithm(row):
     assert re.search(rf"\bkeras_optim\.{row.algorithm.__name__}\b", text)
 
 
-@pytest.mark.parametrize("name", ADDONS.split())
+@pytest.mark.parametrize("theirs", ADDONS.split())
 @one_backend
-def test_all_of_addons_has_a_row(name):
+def test_all_of_addons_has_a_row(theirs):
     text = GUIDES[1].read_text(encoding="utf-8")
     addons = text.split("## TensorFlow Addons")[1].split("\n## ")[0]
-    assert f"\n| `{name}` |" in addons
+    assert f"\n| `{theirs}` |" in addons
 
 
 @one_backend
 def test_all_of_keras_has_a_row():
     text = GUIDES[1].read_text(encoding="utf-8").split("## Keras's built-in")[1].split("\n## ")[0]
-    for name, value in vars(keras.optimizers).items():
+    for theirs, value in vars(keras.optimizers).items():
         is_class = isinstance(value, type) and issubclass(value, keras.optimizers.Optimizer)
-        if is_class and name != "Optimizer":
-            assert f"\n| `{name}` |" in text, name
+        if is_class and theirs != "Optimizer":
+            assert f"\n| `{theirs}` |" in text, theirs
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name)
 @one_backend
 def test_pages_name_no_place_of_one_machine(page):
     text = page.read_text(encoding="utf-8")
     assert not re.search(r"(?<![\w.:/])/(work|home|tmp|root|Users|mnt|data)/|[A-Z]:\\", text)
-
-
-@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
-@one_backend
-def test_links_between_pages_lead_somewhere(page):
-    for target in re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text(encoding="utf-8")):
-        assert (page.parent / target).exists(), target
 
 
 def memory():

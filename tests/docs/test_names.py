@@ -12,7 +12,9 @@ import pytest
 
 from tests.conftest import BACKEND
 
-PAGE = (Path(__file__).parents[2] / "docs" / "migrate.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "guides" / "coming-from.md").read_text(
+    encoding="utf-8"
+)
 PARTS = "scale_by_"
 """How optax begins the names of parts of its optimizers."""
 

@@ -1,6 +1,7 @@
 """Keras's own tests of its optimizers, from its wheel, on our classes of the same names.
 
-Ours stand in with Keras's defaults (docs/migrate.md); what is then still another is in `OTHERS`.
+Ours stand in with Keras's defaults (docs/guides/coming-from.md); what is then still another is in
+`OTHERS`.
 """
 
 import importlib.util

@@ -1,10 +1,10 @@
 """Refresh of all texts and numbers that follow from the catalogue: run it after a change of it.
 
 `KERAS_BACKEND=torch python -m tests.tools.refresh` writes the texts: the imports of the package,
-the README's table, the end of `docs/choose.md`. It runs installed libraries whose trajectories
-`peers.npz` lacks. It measures the figures that `docs/parity.json` lacks for that backend, and
-records the missing files of `portability`. It writes `docs/parity.md` once all three backends are
-measured. It measures nothing twice.
+the README's table, the end of `docs/guides/choosing.md`. It runs installed libraries whose
+trajectories `peers.npz` lacks. It measures the figures that `docs/parity.json` lacks for that
+backend, and records the missing files of `portability`. It writes `docs/parity.md` once all three
+backends are measured. It measures nothing twice.
 """
 
 import pathlib
@@ -40,10 +40,10 @@ def readme(text):
 
 
 def choose(text):
-    """Write the end of `docs/choose.md`: rows that no guide mentions, in the catalogue's words."""
+    """Write the end of `choosing.md`: rows that no guide mentions, in the catalogue's words."""
     from keras_optim import catalog
 
-    spoken = BLOCK.sub("", text) + (ROOT / "docs/migrate.md").read_text(encoding="utf-8")
+    spoken = BLOCK.sub("", text) + (ROOT / "docs/guides/coming-from.md").read_text(encoding="utf-8")
     rows = [
         f"| `keras_optim.{row.algorithm.__name__}` | {row.idea} |\n"
         for row in (*catalog.ALGORITHMS, *catalog.WRAPPERS)
@@ -61,7 +61,7 @@ def replaced(pattern, new, text):
     return text
 
 
-TEXTS = {"keras_optim/__init__.py": package, "README.md": readme, "docs/choose.md": choose}
+TEXTS = {"keras_optim/__init__.py": package, "README.md": readme, "docs/guides/choosing.md": choose}
 
 
 def main():

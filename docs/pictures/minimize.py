@@ -1,13 +1,9 @@
-"""Draws docs/minimize.png: loss against passes over the data, on scikit-learn's digits.
-
-python docs/draw_minimize.py        # a few minutes; needs matplotlib and scikit-learn
-"""
-
-import pathlib
+"""Loss against passes over the data, of `minimize` and of Adam, on scikit-learn's digits."""
 
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 from sklearn.datasets import load_digits
 
 import keras_optim
@@ -70,7 +66,7 @@ def measure(hidden: int, data: tuple) -> dict[str, tuple[list, list]]:
     return lines
 
 
-def draw(axes: plt.Axes, lines: dict, lowest: float, title: str) -> None:
+def panel(axes: plt.Axes, lines: dict, lowest: float, title: str) -> None:
     """One panel."""
     for name, (passes, losses) in lines.items():
         label, colour, style = LINES[name]
@@ -89,8 +85,8 @@ def draw(axes: plt.Axes, lines: dict, lowest: float, title: str) -> None:
     axes.set_xlim(0, PASSES)
 
 
-def main() -> None:
-    """Measure and draw."""
+def draw() -> Figure:
+    """Measure and draw both panels."""
     x, y = load_digits(return_X_y=True)
     data = (x / 16.0, y)
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
@@ -99,16 +95,10 @@ def main() -> None:
         convex, data, keras_optim.TruncatedNewton(0.1), gradient_tolerance=0, max_iterations=30
     )
     lowest = convex.evaluate(*data, batch_size=2000, verbose=0)
-    draw(left, measure(0, data), lowest, "Softmax regression: loss above its minimum")
+    panel(left, measure(0, data), lowest, "Softmax regression: loss above its minimum")
     left.set_ylim(3e-7, 3)
-    draw(right, measure(32, data), 0.0, "One hidden layer: loss")
+    panel(right, measure(32, data), 0.0, "One hidden layer: loss")
     right.set_ylim(0.033, 0.5)
     handles, labels = left.get_legend_handles_labels()
     right.legend(handles, labels, frameon=False, fontsize=9.5)
-    path = pathlib.Path(__file__).with_name("minimize.png")
-    figure.savefig(path, dpi=130)
-    print(path, path.stat().st_size // 1024, "kB")
-
-
-if __name__ == "__main__":
-    main()
+    return figure

@@ -1,17 +1,9 @@
-"""Draw docs/schedules.png: every schedule of keras_optim over a training of 1000 steps.
-
-Run `python docs/draw_schedules.py`; needs matplotlib.
-"""
-
-import pathlib
-
-import matplotlib
-
-matplotlib.use("Agg")
+"""Every schedule of keras_optim over a training of 1000 steps."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 from keras import ops
+from matplotlib.figure import Figure
 
 from keras_optim.schedules import (
     REX,
@@ -57,8 +49,8 @@ PANELS = [
 ]
 
 
-def draw(path: pathlib.Path) -> None:
-    """Write the picture to `path`."""
+def draw() -> Figure:
+    """Draw a panel for each."""
     plt.rcParams.update({"font.family": "DejaVu Sans", "font.size": 8, "text.color": INK})
     figure, axes = plt.subplots(3, 4, figsize=(10, 5.6), sharex=True, sharey=True)
     steps = np.arange(STEPS + 1, dtype="int32")
@@ -83,8 +75,4 @@ def draw(path: pathlib.Path) -> None:
     for axis in axes[:, 0]:
         axis.set_ylabel("rate / peak", color=QUIET, fontsize=7.5)
     figure.tight_layout(h_pad=1.6, w_pad=1.6)
-    figure.savefig(path, dpi=130)
-
-
-if __name__ == "__main__":
-    draw(pathlib.Path(__file__).with_name("schedules.png"))
+    return figure
