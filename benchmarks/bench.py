@@ -1,15 +1,22 @@
 """Command line: `python -m benchmarks.bench` compares optimizers, and writes plots and tables.
 
-Exit status: 0 success, 1 a run failed, 2 a request cannot be met (one line says why), 130
-interrupted (finished runs stay; the same command continues).
+`python -m benchmarks.bench verify` repeats figures that other people published.
+
+Exit status: 0 success, 1 a run failed, 2 a request cannot be met (one line says why), 3 a published
+figure was not reproduced, 130 interrupted (finished runs stay; the same command continues).
 """
 
+import importlib
 import importlib.util
 import os
 import sys
 from collections.abc import Sequence
 
 INTERRUPTED = "interrupted; the same command continues where it stopped."
+
+
+COMMANDS = {"": "benchmarks.command", "verify": "benchmarks.verify.command"}
+"""The module of each sub-command, whose `run` takes the arguments after it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,9 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    from benchmarks import command  # imported here, so that Ctrl-C is one line from the start
-
-    return command.run(arguments)
+    name = arguments[0] if arguments and arguments[0] in COMMANDS else ""
+    module = importlib.import_module(COMMANDS[name])  # here, so that Ctrl-C is one line
+    status: int = module.run(arguments[1:] if name else arguments)
+    return status
 
 
 def _prefer_jax() -> None:
