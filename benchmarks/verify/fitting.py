@@ -25,12 +25,17 @@ def fitted(
     """
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / "epochs.csv"
+    logger = keras.callbacks.CSVLogger(str(table), append=True)
     callbacks = [
-        keras.callbacks.CSVLogger(str(table), append=True),
+        logger,
         keras.callbacks.BackupAndRestore(str(folder / "state"), delete_checkpoint=False),
         _Progress(tell, how["epochs"]),
     ]
-    model.fit(*data, validation_data=test, verbose=0, callbacks=callbacks, **how)
+    try:
+        model.fit(*data, validation_data=test, verbose=0, callbacks=callbacks, **how)
+    finally:
+        if logger.csv_file is not None:  # Keras leaves it open after an error
+            logger.csv_file.close()
     with table.open(encoding="utf-8") as file:
         rows = {int(row["epoch"]): row for row in csv.DictReader(file)}
     return [{k: float(v) for k, v in rows[n].items()} for n in range(how["epochs"])]

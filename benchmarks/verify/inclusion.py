@@ -139,6 +139,8 @@ def bound(differences: Sequence[float]) -> float:
     >>> round(bound([0.1, 0.2, 0.1, 0.2, 0.1]), 4)
     0.0481
     """
+    if not all(map(math.isfinite, differences)):  # a method diverged
+        return math.nan
     error = statistics.stdev(differences) / math.sqrt(len(differences))
     return statistics.fmean(differences) - STUDENT * error
 
