@@ -55,15 +55,14 @@ def keras_mnist() -> keras.Model:
 def deepobs_3c3d() -> keras.Model:
     """Build DeepOBS's 3c3d behind its augmentation of images in [0, 1]; it returns probabilities.
 
-    Padding by 2 and a random crop, random mirroring, brightness, saturation and contrast; then each
+    Random shifts by two pixels, random mirroring, brightness, saturation and contrast; then each
     image less its mean, over its standard deviation.
     """
     net = workloads.cifar()
     return keras.Sequential(
         [
             keras.Input((32, 32, 3)),
-            layers.ZeroPadding2D(2),
-            layers.RandomCrop(32, 32),
+            layers.RandomTranslation(2 / 32, 2 / 32, fill_mode="constant", interpolation="nearest"),
             layers.RandomFlip("horizontal"),
             layers.RandomBrightness(63 / 255, value_range=(0, 1)),
             layers.RandomSaturation((1 / 3, 0.6), value_range=(0, 1)),  # 0.5 to 1.5 times
