@@ -320,8 +320,9 @@ def test_a_subset_of_cifar_is_not_run(tmp_path):
 def test_offline_without_data_is_not_run(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "none"))
     request = Request(tmp_path, tmp_path / "own", None, offline=True)
-    for name in ("dense-sgd", "schedulefree-1", "keras-convnet", "deepobs-sgd"):
-        with pytest.raises(CannotRun, match="--offline"):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "none"))
+    for name in ("dense-sgd", "schedulefree-1", "keras-convnet", "deepobs-sgd", "imdb-bilstm"):
+        with pytest.raises(CannotRun, match="offline"):
             registry.CHECKS[name].run(request)
 
 
