@@ -1,10 +1,10 @@
 """Command line: `python -m benchmarks.bench` compares optimizers, and writes plots and tables.
 
-`list` names the workloads, `report FOLDER` draws kept results again, and `toys` draws the paths of
-optimizers on functions of two variables.
+`list` names the workloads, `report FOLDER` draws kept results again, `toys` draws the paths of
+optimizers on functions of two variables, and `verify` repeats figures that other people published.
 
-Exit status: 0 success, 1 a run failed, 2 a request cannot be met (one line says why), 130
-interrupted (finished runs stay; the same command continues).
+Exit status: 0 success, 1 a run failed, 2 a request cannot be met (one line says why), 3 a published
+figure was not reproduced, 130 interrupted (finished runs stay; the same command continues).
 """
 
 import importlib
@@ -19,6 +19,7 @@ COMMANDS = {
     "list": "benchmarks.listing",
     "report": "benchmarks.reporting",
     "toys": "benchmarks.toys.command",
+    "verify": "benchmarks.verify.command",
 }
 """Modules by the first word of the command line; their `run` takes the arguments after it."""
 

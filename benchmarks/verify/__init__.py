@@ -1,0 +1,1 @@
+"""Published figures of other people, reproduced with the optimizers of keras_optim."""
