@@ -1,8 +1,8 @@
-"""Published results: `python -m benchmarks.publish TUNED [DEFAULTS] --to docs/results`.
+"""Published results: `python -m benchmarks.publish NAME TUNED [DEFAULTS] --to docs/results`.
 
 TUNED and DEFAULTS are results folders of one comparison, tuned and with `--tune none`. Copies
-report, tables and the figures that compare all optimizers, and writes the tables of `index.md`
-between its marks.
+report and tables under NAME, and the figures that compare all optimizers, and writes the tables of
+`index.md` between the marks with that name.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from keras_optim.compare.process.flags import Parser
 from keras_optim.compare.store import load
 
 PAGE = "index.md"
-START, END = "<!-- written by benchmarks.publish -->", "<!-- end -->"
+START, END = "<!-- {}: written by benchmarks.publish -->", "<!-- end -->"
 SHOWN = 10
 """Optimizers of each table, the best ones; the files have all."""
 KNOWN = ("sgd", "adam", "adamw", "lion", "muon", "soap", "schedulefreeadamw", "prodigy")
@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     """Make the parser of the flags."""
     parser = Parser(prog="python -m benchmarks.publish", allow_abbrev=False)
     add = parser.add_argument
+    add("name", metavar="NAME", help="of the files, and of the marks in the page")
     add("tuned", type=Path, metavar="TUNED", help="results folder of a tuned comparison")
     add("defaults", type=Path, nargs="?", metavar="DEFAULTS", help="the same with --tune none")
     add("--to", type=Path, default=Path("docs/results"), metavar="FOLDER")
@@ -94,17 +95,17 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def written(page: str, text: str) -> str:
-    """Return the page with `text` between its marks.
+def written(page: str, name: str, text: str) -> str:
+    """Return the page with `text` between the marks of a name.
 
     Raises:
         UsageError: the page has no marks.
     """
-    before, start, rest = page.partition(START)
+    before, start, rest = page.partition(START.format(name))
     _, end, after = rest.partition(END)
     if not (start and end):
-        raise UsageError(f"{PAGE} has no lines {START} and {END}")
-    return f"{before}{START}\n{text}\n\n{END}{after}"
+        raise UsageError(f"{PAGE} has no lines {START.format(name)} and {END}")
+    return f"{before}{start}\n{text}\n\n{END}{after}"
 
 
 def publish(arguments: Sequence[str] | None = None) -> None:
@@ -113,18 +114,25 @@ def publish(arguments: Sequence[str] | None = None) -> None:
     tuned = load(options.tuned)
     defaults = load(options.defaults) if options.defaults else None
     page = options.to / PAGE
-    text = written(page.read_text(encoding="utf-8"), tables(tuned, defaults))
+    text = written(page.read_text(encoding="utf-8"), options.name, tables(tuned, defaults))
     plots = options.to / "plots"
     plots.mkdir(exist_ok=True)
-    for name in (*ACROSS, *(f"{kind}_{w}" for kind in OF_WORKLOADS for w in tuned.subjects)):
-        path = options.tuned / "plots" / f"{name}.png"
-        if path.exists():
-            shutil.copyfile(path, plots / path.name)
+    for name in ACROSS:
+        _copy(options.tuned / "plots" / f"{name}.png", plots / f"{name}_{options.name}.png")
+    for name in (f"{kind}_{workload}" for kind in OF_WORKLOADS for workload in tuned.subjects):
+        _copy(options.tuned / "plots" / f"{name}.png", plots / f"{name}.png")
     for name in ("report.html", "tables/summary.csv", "tables/runs.csv"):
-        shutil.copyfile(options.tuned / name, options.to / Path(name).name)
+        path = options.tuned / name
+        _copy(path, options.to / f"{options.name}-{path.name}")
     if options.defaults:
-        shutil.copyfile(options.defaults / "tables/summary.csv", options.to / "defaults.csv")
+        _copy(options.defaults / "tables/summary.csv", options.to / f"{options.name}-defaults.csv")
     page.write_text(text, encoding="utf-8")
+
+
+def _copy(path: Path, to: Path) -> None:
+    """Copy a file; a figure for which there were no numbers does not exist."""
+    if path.exists():
+        shutil.copyfile(path, to)
 
 
 def main() -> int:

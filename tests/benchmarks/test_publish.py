@@ -28,13 +28,14 @@ def test_tables_of_tuned_and_default_runs():
     assert "with defaults" not in publish.tables(tuned, None)
 
 
-def test_a_page_keeps_its_other_text(tmp_path):
-    page = f"# Title\n\n{publish.START}\nold\n{publish.END}\nafter\n"
-    assert publish.written(page, "new") == (
-        f"# Title\n\n{publish.START}\nnew\n\n{publish.END}\nafter\n"
+def test_a_page_keeps_its_other_text():
+    first, second = publish.START.format("first"), publish.START.format("second")
+    page = f"# Title\n\n{first}\nold\n{publish.END}\nbetween\n{second}\n{publish.END}\nafter\n"
+    assert publish.written(page, "first", "new") == (
+        f"# Title\n\n{first}\nnew\n\n{publish.END}\nbetween\n{second}\n{publish.END}\nafter\n"
     )
     with pytest.raises(UsageError, match="no lines"):
-        publish.written("# Title\n", "new")
+        publish.written(page, "third", "new")
 
 
 def test_files(tmp_path):
@@ -50,11 +51,13 @@ def test_files(tmp_path):
     for name in drawn:
         write_file(results / "plots" / f"{name}.png", name)
     pages.mkdir()
-    (pages / publish.PAGE).write_text(f"# Title\n{publish.START}\n{publish.END}\n")
-    publish.publish([str(results), "--to", str(pages)])
-    found = {path.name for path in pages.iterdir()}
-    assert found == {publish.PAGE, "plots", "report.html", "runs.csv", "summary.csv"}
-    pictures = {path.stem for path in (pages / "plots").iterdir()}
-    assert pictures == set(drawn[:3])  # those that compare optimizers
-    assert (pages / "summary.csv").read_text() == "tables/summary.csv"
+    (pages / publish.PAGE).write_text(f"{publish.START.format('all')}\n{publish.END}\n")
+    publish.publish(["all", str(results), str(results), "--to", str(pages)])
+    assert {path.name for path in pages.iterdir()} == {
+        *(publish.PAGE, "plots", "all-report.html", "all-runs.csv", "all-summary.csv"),
+        "all-defaults.csv",
+    }
+    pictures = {path.stem for path in (pages / "plots").iterdir()}  # those that compare
+    assert pictures == {"performance_profile_all", "accuracy_digits", "loss_housing"}
+    assert (pages / "all-summary.csv").read_text() == "tables/summary.csv"
     assert "plots/accuracy_digits.png" in (pages / publish.PAGE).read_text()
