@@ -372,36 +372,9 @@ def get(name: str, /, **arguments: Any) -> Optimizer:
 
 def table() -> str:
     """Return the catalogue as a Markdown table, for the README."""
-    lines = [
-        "| name | class | family | year | paper | memory | claims | idea |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    lines = ["| optimizer | idea |", "|---|---|"]
     for row in (*ALGORITHMS, *WRAPPERS, *COMBINATIONS):
-        paper = row.paper
-        if paper[0].isdigit() and "." in paper:
-            paper = f"[{paper}](https://arxiv.org/abs/{paper})"
-        lines.append(
-            f"| `{row.name}` | `{row.algorithm.__name__}` | {row.family} | {row.year} | {paper} "
-            f"| {_memory(row)} | {_claims(row.algorithm)} "
-            f"| {row.idea} |"
-        )
+        name = row.algorithm.__name__
+        path = row.algorithm.__module__.replace(".", "/")
+        lines.append(f"| [`{name}`]({path}.py) | {row.idea} |")
     return "\n".join(lines)
-
-
-def _memory(row: Row) -> str:
-    if row in COMBINATIONS:
-        return "that of its rules"
-    return f"{'+' * (row in WRAPPERS)}{row.algorithm.memory}"
-
-
-def _claims(algorithm: type[Optimizer]) -> str:
-    claims = {
-        "scale": algorithm.scale_invariant,
-        "rotation": algorithm.rotation_equivariant,
-        "sign": algorithm.sign_based,
-    }
-    return ", ".join(word for word, claimed in claims.items() if claimed)
-
-
-if __name__ == "__main__":
-    print(table())

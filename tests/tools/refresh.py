@@ -15,7 +15,7 @@ IMPORT = re.compile(r"^from (\S+) import (.+)\n", re.MULTILINE)
 CLASS = re.compile(
     r"^from keras_optim\.(?:algorithms|wrappers)\.\w+ import [A-Z]\w*\n", re.MULTILINE
 )
-TABLE = re.compile(r"^\| name \| class \|.*?\n(?=\n)", re.MULTILINE | re.DOTALL)
+TABLE = re.compile(r"^\| optimizer \| idea \|.*?\n(?=\n)", re.MULTILINE | re.DOTALL)
 BEGIN, END = "<!-- written by tests.tools.refresh -->\n", "<!-- end -->\n"
 BLOCK = re.compile(f"(?<={BEGIN}).*?(?={END})", re.DOTALL)
 
