@@ -1,0 +1,57 @@
+"""Links from code such as `keras_optim.Adam(1e-3)` to the page of the name."""
+
+import re
+from typing import Any
+
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+from sphinx.transforms import SphinxTransform
+
+import keras_optim
+from docs.site import reference
+from docs.site.rows import ROWS
+
+NAME = re.compile(r"keras_optim\.(?P<name>(?:(?:callbacks|schedules|convert)\.)?\w+)(?:\(.*\))?")
+
+
+def targets() -> dict[str, tuple[str, str]]:
+    """Return the page and the anchor of each public name.
+
+    >>> targets()["Adam"], targets()["schedules.Cyclic"]
+    (('optimizers/adam', ''), ('reference/schedules', 'cyclic'))
+    """
+    found = {row.algorithm.__name__: (f"optimizers/{row.name}", "") for row in ROWS}
+    for page, (_, module, names) in reference.PAGES.items():
+        prefix = module.removeprefix("keras_optim").lstrip(".")
+        for name in names or getattr(keras_optim, prefix).__all__:
+            whole = f"{prefix}.{name}" if prefix else name
+            found[whole] = (f"reference/{page}", name.lower())
+    return found
+
+
+class LinkNames(SphinxTransform):
+    """Turns code that begins with a public name into a link to its page."""
+
+    default_priority = 500
+
+    def apply(self, **kwargs: Any) -> None:
+        """Look at each piece of code of a page that is no link yet."""
+        known, here = targets(), self.env.docname
+        for literal in list(self.document.findall(nodes.literal)):
+            match = NAME.fullmatch(literal.astext())
+            if not match or isinstance(
+                literal.parent, nodes.reference | pending_xref | nodes.title
+            ):
+                continue
+            page, anchor = known.get(match["name"], ("", ""))
+            if not page or page == here or page not in self.env.found_docs:
+                continue
+            reference = nodes.reference(
+                "", "", internal=True, refuri=self._address(page, anchor), classes=["name"]
+            )
+            literal.replace_self(reference)
+            reference += literal
+
+    def _address(self, page: str, anchor: str) -> str:
+        uri = self.app.builder.get_relative_uri(self.env.docname, page)
+        return f"{uri}#{anchor}" if anchor else uri

@@ -1,0 +1,109 @@
+"""Measured facts of a row: parity with references and libraries, the cost of a step."""
+
+import functools
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from docs.site import places
+from keras_optim.catalog import Row
+
+LIBRARIES = {
+    "keras": "Keras",
+    "torch": "torch.optim",
+    "optax": "optax",
+    "pytorch_optimizer": "pytorch-optimizer",
+}
+BACKENDS = {"jax": "JAX", "tensorflow": "TensorFlow", "torch": "PyTorch"}
+
+
+def read(name: str) -> Any:
+    """Read a JSON file of `docs/`; an empty one if there is none."""
+    file = places.DOCS / name
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+@functools.cache
+def parity_figures() -> dict[str, Any]:
+    """Read `docs/parity.json`."""
+    found: dict[str, Any] = read("parity.json")
+    return found
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Return the versions of the libraries that were compared, by name, from `docs/parity.md`."""
+    page = places.page("parity.md")
+    text = page.read_text(encoding="utf-8") if page else ""
+    line = re.search(r"Versions: ([^\n]*)\.\n", text)
+    pairs = (part.rsplit(" ", 1) for part in (line[1].split(", ") if line else []))
+    return {name: number for name, number in pairs}
+
+
+@dataclass
+class Parity:
+    """Largest differences of a row from its paper, from libraries, and from others by its name."""
+
+    paper: str = ""
+    single: dict[str, str] = field(default_factory=dict)
+    libraries: list[tuple[str, str, str]] = field(default_factory=list)
+    differing: list[tuple[str, str]] = field(default_factory=list)
+
+
+def parity(row: Row) -> Parity:
+    """Return the parity of a row: the worst of the three backends.
+
+    >>> from keras_optim.catalog import find
+    >>> [name for name, _, _ in parity(find("adagrad")).libraries]
+    ['Keras', 'optax', 'torch.optim']
+    """
+    figures = parity_figures()
+    found = Parity()
+    if all(row.name in figures[backend]["float64"] for backend in BACKENDS):
+        found.paper = _power(max(figures[backend]["float64"][row.name] for backend in BACKENDS))
+        found.single = {
+            BACKENDS[backend]: _power(figures[backend]["float32"][row.name]) for backend in BACKENDS
+        }
+    best: dict[tuple[str, str], int] = {}
+    for label in figures["torch"]["libraries"]:
+        if not _is_of(label, row):
+            continue
+        library = label.rpartition(", ")[2]
+        worst = max(figures[backend]["libraries"][label] for backend in BACKENDS)
+        key = (LIBRARIES.get(library, library), versions().get(library.replace("_", "-"), ""))
+        best[key] = max(best.get(key, -17), worst)
+    found.libraries = [
+        (name, version, _power(worst)) for (name, version), worst in sorted(best.items())
+    ]
+    for label, value in figures["torch"]["differing"].items():
+        if _is_of(label, row):
+            found.differing.append((label.partition(", ")[2] or label, f"{value:.0e}"))
+    return found
+
+
+def _is_of(label: str, row: Row) -> bool:
+    """Return whether a label such as `mars, optax` or `cautious around Lion, keras` is a row's."""
+    word = re.match(r"\w+", label)
+    return bool(word) and word[0].lower() == row.name if word else False
+
+
+def _power(exponent: int) -> str:
+    return "0" if exponent <= -17 else f"1e{exponent}"
+
+
+@functools.cache
+def costs() -> dict[str, Any]:
+    """Read `docs/cost.json`: the times of steps, relative to Adam's."""
+    found: dict[str, Any] = read("cost.json")
+    return found
+
+
+def cost(row: Row) -> dict[str, float]:
+    """Return the time of a step of a row, divided by that of Adam, by backend."""
+    backends = costs().get("backends", {})
+    return {
+        BACKENDS[name]: backends[name]["ratios"][row.name]
+        for name in BACKENDS
+        if row.name in backends.get(name, {}).get("ratios", {})
+    }
