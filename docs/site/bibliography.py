@@ -8,6 +8,8 @@ from docs.site.docstrings import documented
 from docs.site.rows import ROWS
 
 URL = re.compile(r"https?://\S+?(?=[.,;]?(?:\s|$))")
+BETWEEN = re.compile(r'; (?=[^"]*(?:"[^"]*"[^"]*)*$)')
+"""A semicolon outside of titles."""
 ENTRY = re.compile(
     r'(?:(?P<before>[^"]*?): )?(?P<authors>[^":]+?), "(?P<title>[^"]+)"(?:, (?P<where>.*))?'
 )
@@ -40,9 +42,7 @@ def papers(reference: str) -> list[Paper]:
     >>> paper.authors, paper.where
     ('Ma, Yarats', 'ICLR 2019')
     """
-    return [
-        _paper(part.strip()) for part in re.split(r"; (?=[^\"]*(?:\"[^\"]*\"[^\"]*)*$)", reference)
-    ]
+    return [_paper(part.strip()) for part in BETWEEN.split(reference)]
 
 
 def _paper(text: str) -> Paper:

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from sphinx.cmd.build import build_main
 
-from docs.site import checking, places, staging
+from docs.site import checking, fonts, places, staging
 from keras_optim.catalog import Row
 
 
 def build(rows: Sequence[Row], folder: Path = places.BUILD) -> list[str]:
-    """Build the site, and return its faults: warnings are errors, as are links that lead nowhere."""
+    """Build the site, and return its faults. Warnings are errors, as are links without a target."""
     source, html = folder / "source", folder / "html"
     staging.stage(rows, source)
-    (folder / "static").mkdir(exist_ok=True)
+    fonts.write(folder / "static" / "math.woff2")
     return rendered(source, html)
 
 

@@ -37,10 +37,8 @@ class Documented:
 def documented(of: Any) -> Documented:
     """Return the parts of the docstring of a class or a function.
 
-    >>> def half(x):
-    ...     "Return half of a number.\\n\\nArgs:\\n    x: Any number."
-    >>> documented(half).arguments
-    [Item(name='x', text='Any number.')]
+    >>> documented(documented).summary
+    'Return the parts of the docstring of a class or a function.'
     """
     found = Documented()
     docstring = Docstring(inspect.getdoc(of) or "", lineno=1)
@@ -77,10 +75,10 @@ def _add(section: DocstringSection, found: Documented) -> None:
 
 
 def paragraphs(text: str) -> list[str]:
-    """Split a text at empty lines; a formula and a block of code stay whole.
+    r"""Split a text at empty lines.
 
-    >>> paragraphs("One.\\n\\nTwo\\ngoes on.")
-    ['One.', 'Two\\ngoes on.']
+    >>> paragraphs("One.\n\nTwo\ngoes on.")
+    ['One.', 'Two\ngoes on.']
     """
     return [part.strip("\n") for part in re.split(r"\n\s*\n", text.strip("\n")) if part.strip()]
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from docs.site import drawings
 from docs.site.navigation import navigation, ordered, tree
-from keras_optim.catalog import ALGORITHMS, Row
+from keras_optim.catalog import ALGORITHMS, WRAPPERS, Row
 
 TEXT = """\
 # keras_optim
 
 :::{{container}} idea
-{count} optimizers for Keras 3, on JAX, TensorFlow and PyTorch. Each is written once, from its paper.
+{count} optimizers and {around} wrappers for Keras 3, on JAX, TensorFlow and PyTorch.
 :::
 
 ```shell
@@ -32,12 +32,12 @@ model.compile(optimizer=keras_optim.AdamW(learning_rate=3e-4, weight_decay=0.05)
 
 ## Why this package
 
-* **A drop-in.** Every optimizer is a `keras.optimizers.Optimizer`: schedules, callbacks, mixed precision,
-  `.keras` files and `fit` work as before.
+* **A drop-in.** Every optimizer is a `keras.optimizers.Optimizer`: schedules, callbacks, mixed
+  precision, `.keras` files and `fit` work as before.
 * **The paper's rule.** Tests hold each algorithm to its paper, written in NumPy, to 1e-10
   ([parity](parity.md)). Each page says how other libraries differ.
-* **Fair comparisons.** `keras_optim.compare` tunes all optimizers with the same budget, judges them with other
-  seeds, and shows a difference that chance explains as a tie.
+* **Fair comparisons.** `keras_optim.compare` tunes all optimizers with the same budget,
+  judges them with other seeds, and shows a difference that chance explains as a tie.
 * **Little to lose.** Runs that are interrupted end on the same bits, and move between backends
   ([all promises](reliability.md)).
 
@@ -52,7 +52,7 @@ CARDS = (
     ("migrate", "Coming from elsewhere", "Names of torch.optim, optax, Keras and Addons."),
     ("optimizers/gallery", "The gallery", "The path of each optimizer on small functions."),
 )
-"""Part of a page's name, title and text of the places to go next; those that are not there are left out."""
+"""Places to go next, if they are there: a part of the page's name, a title, a text."""
 
 
 def page(rows: Sequence[Row], folder: Path) -> str:
@@ -67,6 +67,7 @@ def page(rows: Sequence[Row], folder: Path) -> str:
             cards.append(f"* [{title}]({places[0]}.md)\n\n  {text}")
     return TEXT.format(
         count=len(ALGORITHMS),
+        around=len(WRAPPERS),
         picture=drawings.home(folder),
         cards="\n".join(cards),
         trees="\n".join(tree(caption, entries) for caption, entries in found.items()),

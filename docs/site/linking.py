@@ -11,6 +11,7 @@ import keras_optim
 from docs.site import reference
 from docs.site.rows import ROWS
 
+LINKED = (nodes.reference, nodes.title, pending_xref)
 NAME = re.compile(r"keras_optim\.(?P<name>(?:(?:callbacks|schedules|convert)\.)?\w+)(?:\(.*\))?")
 
 
@@ -39,9 +40,7 @@ class LinkNames(SphinxTransform):
         known, here = targets(), self.env.docname
         for literal in list(self.document.findall(nodes.literal)):
             match = NAME.fullmatch(literal.astext())
-            if not match or isinstance(
-                literal.parent, nodes.reference | pending_xref | nodes.title
-            ):
+            if not match or isinstance(literal.parent, LINKED):
                 continue
             page, anchor = known.get(match["name"], ("", ""))
             if not page or page == here or page not in self.env.found_docs:

@@ -9,10 +9,10 @@ CODE = re.compile(r"(`+[^`]+`+|\$[^$]+\$)")
 
 
 def escaped(text: str) -> str:
-    """Escape in the prose of a docstring the signs that Markdown would take for its own.
+    r"""Escape in the prose of a docstring the signs that Markdown would take for its own.
 
-    >>> escaped("up to 2**64 - 1, `2**64`")
-    'up to 2\\\\*\\\\*64 - 1, `2**64`'
+    >>> print(escaped("up to 2**64 - 1, `2**64`"))
+    up to 2\*\*64 - 1, `2**64`
     """
     parts = CODE.split(text)
     parts[::2] = [re.sub(r"(?<=\w)\*\*(?=\w)", r"\\*\\*", part) for part in parts[::2]]

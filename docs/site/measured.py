@@ -38,7 +38,7 @@ def versions() -> dict[str, str]:
     text = page.read_text(encoding="utf-8") if page else ""
     line = re.search(r"Versions: ([^\n]*)\.\n", text)
     pairs = (part.rsplit(" ", 1) for part in (line[1].split(", ") if line else []))
-    return {name: number for name, number in pairs}
+    return {pair[0]: pair[1] for pair in pairs}
 
 
 @dataclass
@@ -78,8 +78,15 @@ def parity(row: Row) -> Parity:
     ]
     for label, value in figures["torch"]["differing"].items():
         if _is_of(label, row):
-            found.differing.append((label.partition(", ")[2] or label, f"{value:.0e}"))
+            found.differing.append((_named(label), f"{value:g}"))
     return found
+
+
+def _named(label: str) -> str:
+    """Return the name of a peer that differs, such as `optax` or `optax (muon Nesterov)`."""
+    case, _, library = label.rpartition(", ")
+    library = LIBRARIES.get(library, library.replace("pytorch_optimizer", "pytorch-optimizer"))
+    return f"{library} ({case})" if " " in case else library
 
 
 def _is_of(label: str, row: Row) -> bool:

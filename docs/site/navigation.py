@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from docs.site import reference
 from docs.site.rows import FAMILIES
 from keras_optim.catalog import Row
 
@@ -35,7 +34,7 @@ def navigation(rows: Sequence[Row], folder: Path) -> dict[str, list[str]]:
         "Optimizers": _there([f"optimizers/{page}" for page in optimizers], every),
         "Comparison results": _there(dict.fromkeys([*RESULTS, *results]), every),
         "Reference": [
-            *(f"reference/{page}" for page in ("index", *reference.PAGES)),
+            "reference/index",
             *_there(FACTS, every),
         ],
         "Project": _there(PROJECT, every),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import keras
 
-from docs.site import drawings, examples, measured, migrations
+from docs.site import drawings, examples, measured, migrations, places
 from docs.site.bibliography import Paper, papers, titled
 from docs.site.docstrings import Documented, documented
 from docs.site.markdown import definitions, escaped, fence, inside, table
@@ -85,11 +85,9 @@ def _properties(row: Row) -> str:
     for fact, name, sentence in CLAIMS:
         holds = bool(getattr(row.algorithm, fact))
         lines.append([name, "yes" if holds else "no claim", sentence])
-    if row not in catalog.ALGORITHMS:
-        text = "A wrapper has the properties of the optimizer inside, as far as its formula keeps them."
-        lines = []
-    else:
-        text = table(["property", "holds", "meaning"], lines)
+    text = table(["property", "holds", "meaning"], lines)
+    if wraps(row):
+        text = "A wrapper has those properties of the optimizer inside that its formula keeps."
     state = f"**Memory**: {kept} {unit} for each weight{around}."
     if row in catalog.COMBINATIONS:
         state = "**Memory**: that of its rules."
@@ -109,8 +107,8 @@ def _cost(row: Row) -> str:
     times = ", ".join(f"{ratio:.2f} on {backend}" for backend, ratio in ratios.items())
     of = "around Adam" if wraps(row) else "alone"
     return (
-        f"**Cost of a step** {of}, divided by that of Adam: {times}. It is the update alone, without "
-        f"the gradient ([how it was measured](index.md#cost-of-a-step))."
+        f"**Cost of a step** {of}, divided by that of Adam: {times}. It is the update alone, "
+        f"without the gradient ([how it was measured](index.md#cost-of-a-step))."
     )
 
 
@@ -120,14 +118,11 @@ def _parity(row: Row) -> str:
     if found.paper:
         single = ", ".join(f"{value} on {backend}" for backend, value in found.single.items())
         parts.append(
-            f"From its paper, written in NumPy: at most {found.paper} in double precision on the three "
-            f"backends; in single precision {single}."
+            f"From its paper, written in NumPy: at most {found.paper} in double precision on the "
+            f"three backends; in single precision {single}."
         )
     else:
-        parts.append(
-            "Tests compare it on each backend with its paper, written in NumPy, to 1e-10 in double "
-            "precision."
-        )
+        parts.append(_tests(row))
     if found.libraries:
         lines = [[name, version, worst] for name, version, worst in found.libraries]
         parts.append(table(["library", "version", "largest difference"], lines))
@@ -141,6 +136,13 @@ def _parity(row: Row) -> str:
         parts.append(f"With another rule under its name: {names}.")
     parts.append("[How parity is measured](../parity.md).")
     return "\n\n".join(parts)
+
+
+def _tests(row: Row) -> str:
+    file = f"tests/references/{row.name}.py"
+    if (places.ROOT / file).exists():
+        return f"Tests compare it on each backend with its paper, written in NumPy: `{file}`."
+    return "Tests on each backend hold it to its formula: `tests/wrappers/`."
 
 
 def _others(row: Row, texts: Texts) -> str:

@@ -10,14 +10,13 @@ from keras_optim.catalog import Row
 HEAD = """\
 # All optimizers
 
-Every optimizer of keras_optim. Click on a heading to sort, choose above the table to filter. Each name leads to
-its page: formula, advice, code, properties, parity and paper.
+Each name leads to its page: formula, advice, code, properties, parity and paper.
 """
 
 TAIL = """\
-*Per weight* is the numbers kept for each weight; a wrapper adds its own to those of the optimizer inside.
-*Unaffected by* names the changes that leave the path as it is. Tests of the package measure both.
-*Tuning* is the part that a user has to choose.
+*Per weight* is the numbers kept for each weight; a wrapper adds its own to those of the optimizer
+inside. *Unaffected by* names the changes that leave the path as it is. Tests of the package measure
+both. *Tuning* is the part that a user has to choose; "as inside" is that of the optimizer inside.
 """
 
 COST = """\
@@ -34,7 +33,12 @@ def overview(rows: Sequence[Row]) -> str:
     head = ["optimizer", "family", "year", "per weight", "unaffected by", "tuning", *backends]
     lines = [[*_line(row), *_prices(row, backends)] for row in rows]
     text = measured.costs().get("text") or "It is not measured for all optimizers yet."
-    parts = [HEAD, inside("filterable", table([*head, "idea"], lines)), TAIL]
+    parts = [
+        "---\nhide-toc: true\n---",
+        HEAD,
+        inside("filterable", table([*head, "idea"], lines)),
+        TAIL,
+    ]
     return "\n".join([*parts, COST.format(text=text)])
 
 

@@ -42,8 +42,11 @@ def pages() -> dict[str, str]:
         lines.append(f"* [{title}]({name}.md): {entries}")
     text = "\n".join(lines)
     found["index"] = (
-        "# Public names\n\nOptimizers and wrappers have [pages of their own](../optimizers/index.md). "
-        f"All other public names:\n\n{text}\n"
+        "# Public names\n\nOptimizers have [pages of their own](../optimizers/index.md). "
+        f"All other public names:\n\n{text}\n\n"
+        + "```{toctree}\n:hidden:\n\n"
+        + "\n".join(PAGES)
+        + "\n```\n"
     )
     return found
 

@@ -10,7 +10,7 @@ FAMILIES = {
     "momentum": ("Momentum", "Descent along the gradient or a mean of recent ones."),
     "adaptive": (
         "Adaptive",
-        "Rates of their own for weights, rows or columns, from past gradients.",
+        "A rate for each weight, row or column, from past gradients.",
     ),
     "moments": ("Adam and its kin", "A mean of gradients over a root mean square of them."),
     "layerwise": ("Layer-wise", "Steps in proportion to the norm of a layer's weights."),
@@ -46,7 +46,7 @@ def memory(row: Row) -> str:
 CLAIMS = (
     (
         "scale_invariant",
-        "scale of the loss",
+        "scale",
         "The path stays the same if all gradients are multiplied by one number.",
     ),
     (
@@ -54,7 +54,7 @@ CLAIMS = (
         "rotation",
         "Weights and gradients that are rotated give the rotated path.",
     ),
-    ("sign_based", "signs alone", "All weights of a variable move by the same amount."),
+    ("sign_based", "signs", "All weights of a variable move by the same amount."),
     ("elementwise", "weights apart", "The path of each weight depends on no other weight."),
 )
 """Facts of a class, a short name and a sentence. Tests of the package measure each of them."""
@@ -64,29 +64,29 @@ def claims(row: Row) -> list[str]:
     """Return the short names of the claims that hold, without `elementwise`.
 
     >>> claims(catalog.find("lion"))
-    ['scale of the loss', 'signs alone']
+    ['scale', 'signs']
     """
     return [name for fact, name, _ in CLAIMS[:-1] if getattr(row.algorithm, fact)]
 
 
 def tuning(row: Row) -> str:
-    """Return how much tuning a row asks for: of a rate, of a rate and a schedule, or none.
+    """Return the part that a user tunes: a rate, a schedule, little.
 
     >>> tuning(catalog.find("prodigy")), tuning(catalog.find("adam"))
-    ('none', 'rate and schedule')
+    ('little', 'rate, schedule')
     """
     rule: type[Rule] = row.algorithm
     if row.family in UNTUNED:
-        return "none"
+        return "little"
     if row.family in RARELY or title(row) == "ScheduleFree":
         return "rate"
     if title(row) == "Mechanic":
         return "schedule"
     if row.family in ("wrapper", "combination"):
-        return "that of the inner one"
+        return "as inside"
     if rule.rate_at_start_only:
-        return "first step"
-    return "rate and schedule"
+        return "little"
+    return "rate, schedule"
 
 
 def wraps(row: Row) -> bool:

@@ -12,6 +12,10 @@ def signature(of: Any, name: str = "") -> str:
     'scale(x, factor=2.0, *, inverse=False)'
     """
     name = name or f"keras_optim.{of.__name__}"
+    stars: dict[Any, str] = {
+        inspect.Parameter.VAR_POSITIONAL: "*",
+        inspect.Parameter.VAR_KEYWORD: "**",
+    }
     parts: list[str] = []
     keyword = False
     for parameter in inspect.signature(of).parameters.values():
@@ -24,8 +28,7 @@ def signature(of: Any, name: str = "") -> str:
             inspect.Parameter.KEYWORD_ONLY,
             inspect.Parameter.VAR_POSITIONAL,
         )
-        star = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
-        text = f"{star.get(kind, '')}{parameter.name}"
+        text = f"{stars.get(kind, '')}{parameter.name}"
         parts.append(text if default is inspect.Parameter.empty else f"{text}={_shown(default)}")
     line = f"{name}({', '.join(parts)})"
     if len(line) <= 88:
