@@ -1,6 +1,7 @@
 """Flags of `python -m benchmarks.bench`, and the order that they make."""
 
 import argparse
+import importlib
 import importlib.util
 import os
 import shlex
@@ -21,6 +22,8 @@ NEEDED = ("jinja2", "keras", "keras_optim", "matplotlib", "rich", "scipy", "skle
 """Packages that every comparison needs; checked before anything runs."""
 ALL = ("all", "lookahead[inner=adam]")
 """The default optimizers: the catalogue, and a wrapper."""
+COMMANDS = {"toys": "benchmarks.toys.command"}
+"""Modules of other commands, by their first word; each has `run(arguments)`."""
 ROOT = Path(__file__).parents[1]
 
 
@@ -69,6 +72,9 @@ def run(arguments: list[str]) -> int:
     Raises:
         UsageError: a request cannot be met.
     """
+    if arguments[:1] and arguments[0] in COMMANDS:
+        status: int = importlib.import_module(COMMANDS[arguments[0]]).run(arguments[1:])
+        return status
     options = parser().parse_args(arguments)
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
