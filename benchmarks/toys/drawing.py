@@ -77,7 +77,7 @@ def gallery(function: Function, paths: Mapping[str, Path]) -> str:
     parts = [
         svg.text(10, 22, f"{function.title}: every path", "t"),
         svg.text(10, 37, f"{function.formula}; value after {function.steps} steps", "q"),
-        f'<defs>{first.clip("small")}<g id="land">{first.bands}{first.frame}</g></defs>',
+        f'<defs>{first.clip("small")}<g id="land">{first.bands}</g></defs>',
     ]
     for place, (label, path) in enumerate(paths.items()):
         row, column = divmod(place, _COLUMNS)
@@ -85,9 +85,9 @@ def gallery(function: Function, paths: Mapping[str, Path]) -> str:
         trail = Trail("", first.points(few), few.at, style_of(label))
         x, y = 10 + column * across, 62 + row * down
         parts.append(
-            f'<g transform="translate({x:g} {y:g})"><use href="#land"/>'
+            f'<g transform="translate({x:g} {y:g})"><use href="#land" class="land"/>{first.frame}'
             f'<g clip-path="url(#small)">{first.marks}{animation.still(trail)}</g>'
-            f"{svg.text(0, -4, _cut(label, 17), 's')}"
+            f"{svg.text(0, -4, _cut(label, 15), 's')}"
             f"{svg.text(_SMALL, -4, _value(path), 'q s e')}</g>"
         )
     rows = -(-len(paths) // _COLUMNS)
@@ -159,7 +159,7 @@ def _together(
 def _inside(panel: Panel, name: str, lines: str) -> list[str]:
     clip = f"{name}-clip"
     return [
-        f"<defs>{panel.clip(clip)}</defs>{panel.bands}{panel.ticks}",
+        f'<defs>{panel.clip(clip)}</defs><g class="land">{panel.bands}</g>{panel.ticks}',
         f'<g clip-path="url(#{clip})">{panel.marks}{lines}</g>{panel.frame}',
     ]
 

@@ -45,7 +45,10 @@ class Panel:
 
     @cached_property
     def bands(self) -> str:
-        """The regions below each level, one upon the other, so that valleys are dark."""
+        """The regions below each level, one upon the other, so that valleys are dark.
+
+        Their colour is that of the group around them.
+        """
         import contourpy
         from matplotlib import rc_context
         from matplotlib.path import Path as Outline
@@ -67,7 +70,7 @@ class Panel:
                         ring.should_simplify = True
                         kept: Any = ring.cleaned(simplify=True)
                         data += svg.line(kept.vertices[kept.codes != Outline.STOP], closed=True)
-                parts.append(f'<path class="land" fill-rule="evenodd" d="{data}"/>')
+                parts.append(f'<path fill-rule="evenodd" d="{data}"/>')
         return "".join(parts)
 
     @property

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from benchmarks.toys import reddi, wilson
 from keras_optim.compare.report.axes_style import plain
@@ -41,24 +42,25 @@ def wilson_figure() -> Figure:
     found = wilson.solutions()
     known = styles(list(found))
     figure = Figure(figsize=(9.6, 4.4), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1, 1))
-    features = ("y", "1", "1", "own, y = +1", "own, y = -1")
+    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    features = ("the label y", "1", "1", "own,\ny = +1", "own,\ny = -1")
     for place, (label, solution) in enumerate(found.items()):
-        w = solution.weights
-        style = known[label]
+        w, color = solution.weights, known[label].color
         shift = 0.13 * (place - (len(found) - 1) / 2)
         shown = [*w[: wilson.SHARED], w[wilson.SHARED], w[-1]]
-        left.plot(np.arange(len(shown)) + shift, shown, "o", color=style.color, ms=6)
-        steps = np.unique(np.r_[1, _spread(wilson.STEPS)])
-        name = f"{label}: accuracy {solution.accuracy:.0%}"
-        right.plot(steps, solution.accuracies[steps], label=name, **style.line)
+        left.plot(np.arange(len(shown)) + shift, shown, "o", color=color, ms=6, label=label)
+        right.barh(place, solution.accuracy, color=color, height=0.6)
+        right.text(solution.accuracy + 0.01, place, f"{solution.accuracy:.0%}", va="center")
     for height in (0.25, -0.25):
         left.axhline(height, color=QUIET, linewidth=0.8, linestyle=(0, (2, 2)))
     left.set_xticks(range(len(features)), features)
     left.set(title="Wilson et al. 2017: weights by feature", ylabel="weight", ylim=(-0.4, 1.1))
-    right.set(title="Accuracy on new examples", xlabel="step", xscale="log", ylim=(0.6, 1.03))
-    right.xaxis.set_major_formatter(plain)
-    right.legend(frameon=False, loc="center right", fontsize=9)
+    left.legend(frameon=False, loc="upper right")
+    right.set_yticks(range(len(found)), list(found))
+    right.set(title="Accuracy on new examples", xlim=(0, 1.12))
+    right.xaxis.set_major_formatter(PercentFormatter(1.0))
+    right.invert_yaxis()
+    right.grid(visible=False, axis="y")
     _footer(
         figure,
         f"least squares, {wilson.EXAMPLES} examples, {wilson.POSITIVE:.0%} positive, full batch, "

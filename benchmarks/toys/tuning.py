@@ -22,7 +22,7 @@ DIVERGED = 10.0
 GOAL = 1e-3
 """Gap at which a function counts as solved."""
 RULE = (
-    f"rate: the best of {len(HALF_DECADES)}, half decades from 10^-4 to 10^3.5 times the "
+    f"rate: the best of {len(HALF_DECADES)} in half decades, from 0.0001 to 3,162 times the "
     "optimizer's own; lowest mean of log10 f in the last half; rate-free methods take their own"
 )
 

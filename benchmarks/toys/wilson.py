@@ -41,8 +41,6 @@ class Solution:
     """Mean squared error on the training examples."""
     accuracy: float
     """Share of new examples whose sign is right."""
-    accuracies: Any
-    """The same after each step."""
 
 
 def solutions(names: Sequence[str] = tuple(RATES), steps: int = STEPS) -> dict[str, Solution]:
@@ -102,4 +100,4 @@ def _solution(name: str, steps: int) -> Solution:
     path = stepped(type(optimizer).from_config(config), variable, gradient, steps)
     last = path[-1]
     loss = float(np.mean(np.square(features @ last - labels)))
-    return Solution(name, last, loss, float(accuracy(last)), accuracy(path))
+    return Solution(name, last, loss, float(accuracy(last)))
