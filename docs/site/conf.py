@@ -16,7 +16,7 @@ source_suffix = {".md": "markdown"}
 root_doc = "index"
 language = "en"
 
-myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["attrs_inline", "attrs_block", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
 myst_dmath_double_inline = False
 

@@ -68,7 +68,7 @@ def page(rows: Sequence[Row], folder: Path) -> str:
     return TEXT.format(
         count=len(ALGORITHMS),
         around=len(WRAPPERS),
-        picture=drawings.home(folder),
+        picture=drawings.home(),
         cards="\n".join(cards),
         trees="\n".join(tree(caption, entries) for caption, entries in found.items()),
     )

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from docs.site import home, optimizer_page, overview, places, reference
+from docs.site import drawings, home, optimizer_page, overview, places, reference
 from docs.site.rows import FAMILIES
 from keras_optim.catalog import Row
 
@@ -27,6 +27,9 @@ def stage(rows: Sequence[Row], folder: Path) -> None:
     folder.mkdir(parents=True)
     for file in sources():
         _copy(file, folder)
+    if drawings.available():
+        drawings.write(rows, folder)
+        _write(folder, "optimizers/gallery.md", drawings.gallery(rows))
     _write(folder, "optimizers/index.md", overview.overview(rows))
     for name in FAMILIES:
         if members := [row for row in rows if row.family == name]:
