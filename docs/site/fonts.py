@@ -23,9 +23,9 @@ def write(file: Path) -> None:
     options.layout_features = ["ssty", "dtls", "flac", "kern"]
     options.name_IDs = [0, 13, 14]  # the copyright and the licence, the SIL Open Font License
     options.desubroutinize = True
-    font = subset.load_font(str(SOURCE), options)
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=[code for codes in RANGES for code in codes])
-    subsetter.subset(font)
     file.parent.mkdir(parents=True, exist_ok=True)
-    subset.save_font(font, str(file), options)
+    with subset.load_font(str(SOURCE), options) as font:
+        subsetter.subset(font)
+        subset.save_font(font, str(file), options)
