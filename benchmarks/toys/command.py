@@ -10,6 +10,7 @@ from benchmarks.toys import contenders, paths, writing
 from benchmarks.toys.functions import FUNCTIONS, Function, named
 from keras_optim.compare.contenders.contender import Contender
 from keras_optim.compare.process import lock
+from keras_optim.compare.process.errors import UsageError
 from keras_optim.compare.process.flags import Parser
 
 FILE = "paths.json"
@@ -46,6 +47,8 @@ def run(arguments: list[str]) -> int:
         UsageError: a request cannot be met.
     """
     options = parser().parse_args(arguments)
+    if options.write and (options.functions or options.optimizers):
+        raise UsageError("--write is for all optimizers on all functions: leave the others out")
     functions = named(options.functions)
     wanted = contenders.wanted(options.optimizers)
     folder = options.graph_directory.expanduser().absolute()

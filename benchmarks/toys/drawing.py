@@ -4,6 +4,7 @@ A ring marks the start, a cross each minimum, a dot the end. The same paths give
 """
 
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from benchmarks.toys import moving as animation
@@ -24,7 +25,7 @@ _LEFT, _TOP = 38.0, 62.0
 _SEVERAL = 46.0
 """Top of a panel whose title is one line."""
 _COLUMNS, _SMALL = 8, 118.0
-_NOTE = RULE.split("; ")
+_NOTE = textwrap.wrap(RULE, 118)
 
 
 def still(function: Function, optimizer: str, path: Path) -> str:

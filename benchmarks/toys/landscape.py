@@ -13,7 +13,7 @@ from benchmarks.toys.functions import Function
 from benchmarks.toys.paths import Path
 
 QUANTILES = (0.015, 0.05, 0.11, 0.19, 0.29, 0.41, 0.55, 0.7, 0.86)
-FEW = (0.08, 0.3, 0.55, 0.8)
+FEW = (0.12, 0.4, 0.7)
 """Shares of the area below each level; few for a function with many wells."""
 GRID = 161
 FAR = 3000.0
@@ -59,7 +59,7 @@ class Panel:
         shares = FEW if self.function.name == "rastrigin" else QUANTILES
         lines = contourpy.contour_generator(x, y, values, fill_type="OuterOffset")
         parts = []
-        with rc_context({"path.simplify_threshold": 0.35}):
+        with rc_context({"path.simplify_threshold": 1.2 if shares is FEW else 0.35}):
             for level in np.quantile(values, shares):
                 found: Any = lines.filled(-50.0, float(level))
                 outlines, offsets = found

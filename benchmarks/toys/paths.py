@@ -36,7 +36,8 @@ class Path:
     value: float | None
     """At the end; `None` if it diverged at each rate."""
     solved: int | None
-    """The first step after which the value stays within 1e-3 of the lowest."""
+    """The first step from which the value stays within 0.001 of the lowest, for the last tenth at
+    least."""
     form: str
     at: tuple[int, ...]
     """Steps of the points."""

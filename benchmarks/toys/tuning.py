@@ -1,7 +1,8 @@
 """Choice of the learning rate: one grid of multiples of each optimizer's own, and one rule."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,20 @@ from keras_optim.algorithms.hidden_matrices import ForHiddenMatrices
 from keras_optim.compare.contenders.contender import Contender
 from keras_optim.contract import layers
 
-HALF_DECADES = tuple(range(-8, 8))
+HALF_DECADES = tuple(range(-8, 9))
 """Steps of the grid from the optimizer's own rate; toys ask for other rates than networks."""
+LATE = 10
+"""The last of so many parts of the steps judges."""
 FLOOR = 1e-8
-"""Gaps below are equal, because the numbers are float32."""
+"""Values below are equal, because the numbers are float32."""
 DIVERGED = 10.0
 """A run whose last value is so many times that of the start is a miss."""
 GOAL = 1e-3
-"""Gap at which a function counts as solved."""
+"""Value at which a function counts as solved; the lowest is 0."""
 RULE = (
-    f"rate: the best of {len(HALF_DECADES)} in half decades, from 0.0001 to 3,162 times the "
-    "optimizer's own; lowest mean of log10 f in the last half; rate-free methods take their own"
+    f"rate: the best of {len(HALF_DECADES)} in half decades, from 0.0001 to 10,000 times the "
+    "optimizer's own (rate-free methods: their own); the best stays lowest over the last tenth of "
+    "the steps, of equal ones it is the sooner within 0.001"
 )
 
 
@@ -44,10 +48,10 @@ class Outcome:
 
     @property
     def solved(self) -> int | None:
-        """The first step after which the gap stays within `GOAL`."""
+        """The first step from which the value stays within `GOAL`, for the last tenth at least."""
         beyond = np.flatnonzero(~(self.walk.values <= GOAL))
         step = int(beyond[-1]) + 1 if len(beyond) else 0
-        return step if step < len(self.walk.values) else None
+        return step if step <= late(len(self.walk.values)) else None
 
     @property
     def at_edge(self) -> bool:
@@ -91,24 +95,31 @@ def fixed(contender: Contender) -> dict[str, Any]:
 def chosen(walks: Sequence[Walk], free: bool) -> Outcome:
     """Return the outcome of the rule; of equal rates, that nearest to the optimizer's own."""
     steps = [0] if free else list(HALF_DECADES)
-    keys: list[Any] = [(score(walk), abs(step)) for walk, step in zip(walks, steps, strict=True)]
-    best = min(range(len(walks)), key=keys.__getitem__)
-    misses = sum(map(missed, walks))
-    return Outcome(walks[best], None if free else steps[best], misses)
+    each = [
+        Outcome(walk, None if free else step, 0) for walk, step in zip(walks, steps, strict=True)
+    ]
+    best = min(each, key=lambda one: (*score(one), abs(one.half_decades or 0)))
+    return replace(best, misses=sum(map(missed, walks)))
+
+
+def score(outcome: Outcome) -> tuple[float, float]:
+    """Return the largest late value, infinite for a miss, and the step of the solution."""
+    if outcome.diverged:
+        return math.inf, math.inf
+    values = outcome.walk.values
+    largest = float(values[late(len(values)) :].max())
+    return max(largest, FLOOR), math.inf if outcome.solved is None else outcome.solved
+
+
+def late(count: int) -> int:
+    """Return the first of the places, of so many, that judge."""
+    return count - max(1, count // LATE)
 
 
 def missed(walk: Walk) -> bool:
     """Whether a walk diverged."""
     values = walk.values
     return not np.isfinite(values).all() or bool(values[-1] > DIVERGED * values[0])
-
-
-def score(walk: Walk) -> float:
-    """Return the mean of log10 of the value in the last half of the steps; infinite for a miss."""
-    if missed(walk):
-        return float("inf")
-    late = walk.values[len(walk.values) // 2 :]
-    return float(np.mean(np.log10(np.maximum(late, FLOOR))))
 
 
 def outcomes(

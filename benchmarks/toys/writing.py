@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path as File
 
-from benchmarks.toys import drawing, paths, problem_figures
+from benchmarks.toys import drawing, page, paths, problem_figures
 from benchmarks.toys.functions import FUNCTIONS
 from benchmarks.toys.paths import Path
 from keras_optim.compare.report import image_files
@@ -45,6 +45,7 @@ def publish(found: Found, docs: File, say: Say) -> None:
     for name, each in found.items():
         texts |= _sheets(name, each)
     count = _written(texts, docs / "figures" / "toys")
+    page.fill(docs / "toys.md", found)
     say(f"{docs / 'paths.json'} and {count} figures")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks import bench
-from benchmarks.toys import contenders, drawing, paths, thinning, tuning, walking
+from benchmarks.toys import contenders, drawing, page, paths, thinning, tuning, walking
 from benchmarks.toys.forms import coordinates, form_of, shaped
 from benchmarks.toys.functions import ANGLE, FUNCTIONS, named
 from keras_optim import catalog
@@ -185,6 +185,14 @@ def test_the_lowest_late_values_win_and_divergence_is_a_miss():
     assert found.half_decades == tuning.HALF_DECADES[3] and not found.at_edge
     equal = tuning.chosen([walk([1.0, 0.5])] * count, free=False)
     assert equal.half_decades == 0 and equal.solved is None
+    sooner = [
+        walk([1.0, 1e-9, 1e-9], k) if k == 2 else walk([1.0, 0.1, 1e-10]) for k in range(count)
+    ]
+    assert tuning.chosen(sooner, free=False).solved == 1
+    late = [walk([1.0] * 39 + [1e-6])] * count  # for its last step alone
+    assert tuning.chosen(late, free=False).solved is None
+    rests = [walk([1.0] * 20 + [1e-6, 0.5] * 10)] * (count - 1) + [walk([1.0] * 20 + [0.1] * 20, 9)]
+    assert tuning.chosen(rests, free=False).walk.rate == 9  # it does not circle
     lost = tuning.chosen([walk([1.0, np.inf])] * count, free=False)
     assert lost.diverged and lost.misses == count
 
@@ -193,7 +201,7 @@ def test_all_are_tuned_alike_but_those_without_a_rate():
     for spec in ("sgd", "adam", "momoadam", "lookahead[inner=adam]"):
         one = contender(spec)
         multiples = np.array(tuning.rates(one)) / one.rate
-        np.testing.assert_allclose(multiples, 10 ** (np.arange(-8, 8) / 2))
+        np.testing.assert_allclose(multiples, 10 ** (np.arange(-8, 9) / 2))
     for spec in ("prodigy", "momo", "mechanic[inner=adam]"):
         assert tuning.rates(contender(spec)) == [contender(spec).rate]
 
@@ -253,7 +261,8 @@ def test_a_file_of_another_function_or_code_does_not_count(results, monkeypatch)
 def test_usage_errors(capsys):
     assert bench.main(["toys", "--functions", "none"]) == 2
     assert bench.main(["toys", "--optimizers", "none-such"]) == 2
-    assert capsys.readouterr().err.count("bench: ") == 2
+    assert bench.main(["toys", "--write", "--functions", "saddle"]) == 2
+    assert capsys.readouterr().err.count("bench: ") == 3
 
 
 # ---- drawings
@@ -330,6 +339,16 @@ def test_the_paths_in_the_docs_are_computed_again(label):
         for axis, low, high in zip("xy", function.low, function.high, strict=True):
             mine, theirs = (np.interp(every, p.at, getattr(p, axis)) for p in (path, known))
             assert np.abs(mine - theirs).max() < 0.02 * (high - low)
+
+
+@one_backend
+def test_the_page_has_the_table_and_the_rule():
+    found, _ = paths.read(DOCS / "paths.json")
+    text = (DOCS / "toys.md").read_text()
+    assert page.table(found) in text
+    assert tuning.RULE.removeprefix("rate: ") in " ".join(text.split())
+    for name, optimizers in contenders.WITHOUT.items():
+        assert optimizers and name.replace("g", "-G").replace("sophia", "Sophia") in text
 
 
 @one_backend
