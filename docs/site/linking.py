@@ -1,5 +1,6 @@
 """Links from code such as `keras_optim.Adam(1e-3)` to the page of the name."""
 
+import posixpath
 import re
 from typing import Any
 
@@ -45,12 +46,16 @@ class LinkNames(SphinxTransform):
             page, anchor = known.get(match["name"], ("", ""))
             if not page or page == here or page not in self.env.found_docs:
                 continue
-            reference = nodes.reference(
-                "", "", internal=True, refuri=self._address(page, anchor), classes=["name"]
-            )
-            literal.replace_self(reference)
-            reference += literal
+            link = nodes.reference("", "", internal=True, refuri=address(here, page, anchor))
+            literal.replace_self(link)
+            link += literal
 
-    def _address(self, page: str, anchor: str) -> str:
-        uri = self.app.builder.get_relative_uri(self.env.docname, page)
-        return f"{uri}#{anchor}" if anchor else uri
+
+def address(here: str, page: str, anchor: str = "") -> str:
+    """Return the address of a page, as a link on another page has it.
+
+    >>> address("optimizers/adam", "reference/base", "get")
+    '../reference/base.html#get'
+    """
+    path = posixpath.relpath(f"{page}.html", posixpath.dirname(here))
+    return f"{path}#{anchor}" if anchor else path
