@@ -1,24 +1,30 @@
 """`python -m benchmarks.step_cost.every`: a step of each optimizer beside one of Adam.
 
 It measures the update alone, on the weights of a small transformer. Each optimizer takes turns with
-Adam in one process, so a ratio holds on a machine that others use as well. Wrappers go around Adam.
-Set `KERAS_BACKEND`; each backend adds its numbers to `docs/cost.json`.
+Adam in one process, on one core, and processor time is counted. So a ratio holds on a machine that
+others use as well. Wrappers go around Adam. Set `KERAS_BACKEND`; each backend adds its numbers to
+`docs/cost.json`.
 """
 
 import argparse
+import gc
 import inspect
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from time import process_time
 from typing import Any
+
+if __name__ == "__main__" and hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # before a backend counts the cores
 
 import keras
 import numpy as np
 from rich.console import Console
 
 import keras_optim
-from benchmarks.step_cost import shapes, timing
+from benchmarks.step_cost import device, shapes
 from keras_optim import catalog
 from keras_optim.catalog import Row
 from keras_optim.compare import json_files
@@ -34,6 +40,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "swa": {"start_step": 1},
 }
 """Arguments with which the first steps are as costly as all later ones."""
+TARGET = 0.05
+"""The processor seconds of a turn, unless a period takes longer."""
 FILE = Path(__file__).parents[2] / "docs" / "cost.json"
 
 
@@ -108,17 +116,43 @@ def ratio(row: Row, rounds: int) -> tuple[float, float]:
     """Measure the time of a step, divided by that of Adam, and Adam's in milliseconds."""
     built = optimizer(row)
     steps = {"": stepping(keras_optim.Adam()), row.name: stepping(built)}
-    times = timing.take_turns(steps, rounds, period(built))
+    times = turns(steps, rounds, period(built))
     return float(np.median(times[row.name] / times[""])), 1e3 * float(np.median(times[""]))
+
+
+def turns(
+    steps: Mapping[str, Callable[[], Any]], rounds: int, period: int
+) -> dict[str, np.ndarray]:
+    """Measure processor seconds per step of each function in each round: A B, A B, ..."""
+
+    def seconds(step: Callable[[], Any], repeats: int) -> float:
+        start = process_time()
+        for _ in range(repeats):
+            step()
+        return (process_time() - start) / repeats
+
+    repeats = {}
+    for name, step in steps.items():
+        seconds(step, 2)
+        enough = TARGET / max(seconds(step, 1), 1e-6)
+        repeats[name] = period * max(1, -(-round(enough) // period))
+        seconds(step, period)
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    gc.collect()
+    for _ in range(rounds):
+        for name, step in steps.items():
+            times[name].append(seconds(step, repeats[name]))
+    return {name: np.array(values) for name, values in times.items()}
 
 
 def measure(rows: Sequence[Row], rounds: int, file: Path) -> None:
     """Measure rows, print a line for each, and add them to a file."""
     console, backend = Console(), keras.backend.backend()
+    device.threads(1)
     found = json_files.read_json(file) or {}
     entry = found.setdefault("backends", {}).setdefault(backend, {"ratios": {}})
     entry |= {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "machine": f"one core of {platform.machine()}",
         "rounds": rounds,
         "version": _version(backend),
     }

@@ -78,7 +78,7 @@ def paths(row: Row) -> str:
     if not pictures:
         return ""
     around = f" The path is that of `{label(row, SHOWN[0])}`." if row.family == "wrapper" else ""
-    text = f"Each rate is the best of a few for its function.{around} [All paths](gallery.md)."
+    text = f"Each rate is the best of those that were tried.{around} [All paths](gallery.md)."
     return "\n\n".join([inside("paths", _listed(pictures)), "\n".join(words), text])
 
 
@@ -94,7 +94,7 @@ def gallery(rows: Sequence[Row]) -> str:
     """Return the page with all paths: a picture for each optimizer, and one for each function."""
     name = SHOWN[0]
     cards = [
-        f"[![Path of {title(row)}](../{_files(row, name)[0]}){{loading=lazy}}]({row.name}.md)"
+        f"[{title(row)} ![its path](../{_files(row, name)[0]})]({row.name}.md)"
         for row in rows
         if label(row, name)
     ]

@@ -21,7 +21,8 @@ pip install "keras_optim[torch] @ git+<this repository>"     # or [jax], [tensor
 ```python
 import keras_optim
 
-model.compile(optimizer=keras_optim.AdamW(learning_rate=3e-4, weight_decay=0.05), loss="mse")
+optimizer = keras_optim.AdamW(learning_rate=3e-4, weight_decay=0.05)
+model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy")
 ```
 
 {picture}

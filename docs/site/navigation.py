@@ -15,6 +15,8 @@ GUIDES = (
 RESULTS = ("evidence", "results/index", "verify", "toys")
 FACTS = ("performance", "parity", "reliability")
 PROJECT = ("readme", "contributing", "changelog")
+TITLES = {"readme": "README <readme>"}
+"""Titles in the navigation that are not those of the pages."""
 
 
 def navigation(rows: Sequence[Row], folder: Path) -> dict[str, list[str]]:
@@ -37,7 +39,7 @@ def navigation(rows: Sequence[Row], folder: Path) -> dict[str, list[str]]:
             "reference/index",
             *_there(FACTS, every),
         ],
-        "Project": _there(PROJECT, every),
+        "Project": [TITLES.get(page, page) for page in _there(PROJECT, every)],
     }
     return {caption: pages for caption, pages in found.items() if pages}
 

@@ -32,7 +32,7 @@ def overview(rows: Sequence[Row]) -> str:
     backends = list(measured.BACKENDS.values()) if priced else []
     head = ["optimizer", "family", "year", "per weight", "unaffected by", "tuning", *backends]
     lines = [[*_line(row), *_prices(row, backends)] for row in rows]
-    text = measured.costs().get("text") or "It is not measured for all optimizers yet."
+    text = measured.cost_text() or "It is not measured for all optimizers yet."
     parts = [
         "---\nhide-toc: true\n---",
         HEAD,
