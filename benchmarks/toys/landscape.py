@@ -59,7 +59,7 @@ class Panel:
         shares = FEW if self.function.name == "rastrigin" else QUANTILES
         lines = contourpy.contour_generator(x, y, values, fill_type="OuterOffset")
         parts = []
-        with rc_context({"path.simplify_threshold": 1.2 if shares is FEW else 0.35}):
+        with rc_context({"path.simplify_threshold": 1.0 if shares is FEW else 0.35}):
             for level in np.quantile(values, shares):
                 found: Any = lines.filled(-50.0, float(level))
                 outlines, offsets = found

@@ -106,6 +106,17 @@ def costs() -> dict[str, Any]:
     return found
 
 
+COST = """\
+Columns with a backend's name are the processor time of the update alone, divided by that of Adam.
+The weights are those of a small transformer, {weights} million in {tensors} tensors. Both take
+turns in one process, on {machine}; a ratio is the median of {rounds} turns. Adam takes {adams}.
+Wrappers go around Adam. Roots and eigenvectors are part of the time, in the steps that compute them;
+second gradients and Hessian products are not. To measure again: `python -m benchmarks.step_cost.every`.
+
+On several cores or a GPU the ratios are others: [what a step costs](../performance.md).
+"""
+
+
 def cost_text() -> str:
     """Return how the times of steps were measured; nothing if they were not."""
     found = costs()
@@ -117,16 +128,7 @@ def cost_text() -> str:
         for name, entry in found["backends"].items()
     )
     [entry, *_] = found["backends"].values()
-    return (
-        f"Columns with a backend's name are the processor time of the update alone, divided by that of "
-        f"Adam. The weights are those of a small transformer, {weights / 1e6:.2g} million in "
-        f"{tensors} tensors. Both take turns in one process, on {entry['machine']}, with the median of "
-        f"{entry['rounds']} turns. Adam takes {adams}. Wrappers go around Adam. Roots and eigenvectors "
-        f"are part of the time, in the steps that compute them; second gradients and Hessian products "
-        f"are not. To measure again: `python -m benchmarks.step_cost.every`.\n\n"
-        f"One core makes products of matrices dear. With several cores or a GPU, they cost less "
-        f"beside the rest: [what a step costs](../performance.md)."
-    )
+    return COST.format(weights=f"{weights / 1e6:.2g}", tensors=tensors, adams=adams, **entry)
 
 
 def cost(row: Row) -> dict[str, float]:
