@@ -110,10 +110,11 @@ COST = """\
 Columns with a backend's name are the processor time of the update alone, divided by that of Adam.
 The weights are those of a small transformer, {weights} million in {tensors} tensors. Both take
 turns in one process, on {machine}; a ratio is the median of {rounds} turns. Adam takes {adams}.
-Wrappers go around Adam. Roots and eigenvectors are part of the time, in the steps that compute them;
-second gradients and Hessian products are not. To measure again: `python -m benchmarks.step_cost.every`.
+Wrappers go around Adam. Roots and eigenvectors are part of the time, in the steps that compute
+them; second gradients and Hessian products are not.
 
-On several cores or a GPU the ratios are others: [what a step costs](../performance.md).
+On several cores or a GPU the ratios are others: [what a step costs](../performance.md). To measure
+again: `python -m benchmarks.step_cost.every`.
 """
 
 
