@@ -25,7 +25,7 @@ _LEFT, _TOP = 38.0, 62.0
 _SEVERAL = 46.0
 """Top of a panel whose title is one line."""
 _COLUMNS, _SMALL = 8, 118.0
-_NOTE = textwrap.wrap(RULE, 118)
+_NOTE = textwrap.wrap(RULE, 80)
 
 
 def still(function: Function, optimizer: str, path: Path) -> str:
@@ -200,7 +200,8 @@ def _finished(
 def _value(path: Path) -> str:
     if path.value is None:
         return "diverged"
-    return "0" if path.value == 0 else f"{path.value:.2g}"
+    short = float(f"{path.value:.2g}")
+    return plain(short) if short >= 1e-4 or not short else f"{short:.2g}"
 
 
 def _multiple(path: Path) -> str:
