@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from docs.site import drawings
-from docs.site.navigation import navigation, ordered, tree
+from docs.site.navigation import navigation, tree
 from keras_optim.catalog import ALGORITHMS, WRAPPERS, Row
 
 TEXT = """\
@@ -51,6 +51,7 @@ CARDS = (
     ("compar", "On your own model", "Compare optimizers fairly, in a few lines."),
     ("coming", "Coming from elsewhere", "Names of torch.optim, optax, Keras and Addons."),
     ("migrate", "Coming from elsewhere", "Names of torch.optim, optax, Keras and Addons."),
+    ("learn/index", "The textbook", "What optimizers do, and why, in five minutes a page."),
     ("optimizers/gallery", "The gallery", "The path of each optimizer on small functions."),
 )
 """Places to go next, if they are there: a part of the page's name, a title, a text."""
@@ -60,7 +61,7 @@ def page(rows: Sequence[Row], folder: Path) -> str:
     """Return the home page, with the navigation of all pages in a folder."""
     found = navigation(rows, folder)
     every = [entry for entries in found.values() for entry in entries]
-    guides = ordered(found.get("Guides", []))
+    guides = found.get("Guides", [])
     cards = []
     for part, title, text in CARDS:
         places = [entry for entry in (every if "/" in part else guides) if part in entry]

@@ -1,17 +1,14 @@
 """Navigation: the pages of the site in their order, by caption."""
 
+import posixpath
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from docs.site.rows import FAMILIES
 from keras_optim.catalog import Row
 
-GUIDES = (
-    *("five", "choos", "schedul", "decay", "averag", "precision", "rate", "full", "minimize"),
-    *("coming", "migrate", "contin", "convert", "device", "distribut", "compar", "writ", "tools"),
-    *("wrapper", "reprod"),
-)
-"""Beginnings of words in the names of guides, in the order of the navigation."""
+LINK = re.compile(r"\]\((?P<page>[\w./-]+)\.md\)")
 RESULTS = ("evidence", "results/index", "verify", "toys")
 FACTS = ("performance", "parity", "reliability")
 PROJECT = ("readme", "contributing", "changelog")
@@ -31,8 +28,8 @@ def navigation(rows: Sequence[Row], folder: Path) -> dict[str, list[str]]:
     optimizers = ["index", "gallery", *(f"families/{name}" for name in families)]
     results = [page for page in every if page.startswith("results/")]
     found = {
-        "Guides": ordered(guides),
-        "Learn": [page for page in every if page.startswith("learn/")],
+        "Guides": ordered(guides, folder),
+        "Learn": ordered([page for page in every if page.startswith("learn/")], folder),
         "Optimizers": _there([f"optimizers/{page}" for page in optimizers], every),
         "Comparison results": _there(dict.fromkeys([*RESULTS, *results]), every),
         "Reference": [
@@ -44,19 +41,19 @@ def navigation(rows: Sequence[Row], folder: Path) -> dict[str, list[str]]:
     return {caption: pages for caption, pages in found.items() if pages}
 
 
-def ordered(guides: Iterable[str]) -> list[str]:
-    """Return guides in the order of the navigation; those without a place come last.
+def ordered(pages: Sequence[str], folder: Path) -> list[str]:
+    """Return the pages of a part, in the order in which its index names them.
 
-    >>> ordered(["guides/other", "guides/comparing", "guides/choosing"])
-    ['guides/choosing', 'guides/comparing', 'guides/other']
+    Those that the index does not name come last. Without an index, the order is that of names.
     """
-
-    def position(page: str) -> tuple[int, str]:
-        name = page.rpartition("/")[2]
-        found = [i for i, word in enumerate(GUIDES) if word in name]
-        return (min(found, default=len(GUIDES)), page)
-
-    return sorted(guides, key=position)
+    index = next((page for page in pages if page.endswith("/index")), "")
+    if not index:
+        return sorted(pages)
+    part = posixpath.dirname(index)
+    text = (folder / f"{index}.md").read_text(encoding="utf-8")
+    named = [posixpath.normpath(f"{part}/{match['page']}") for match in LINK.finditer(text)]
+    known = [page for page in dict.fromkeys(named) if page in pages]
+    return [index, *known, *sorted(set(pages) - {index, *known})]
 
 
 def _there(pages: Iterable[str], every: Sequence[str]) -> list[str]:

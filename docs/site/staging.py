@@ -16,7 +16,9 @@ WRITTEN = {
     "CHANGELOG.md": "changelog.md",
 }
 """Pages outside of `docs/`, and their places on the site."""
-LINK = re.compile(r"(?P<before>\]\()(?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?(?=\))")
+COMING = {places.DOCS / name for name in ("results", "toys.md", "verify.md")}
+"""Pages that may not be written yet; until then, links to them are their text."""
+LINK = re.compile(r"\[(?P<text>[^\[\]]*)\]\((?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
 FENCED = re.compile(r"^(```|~~~).*?^\1", re.DOTALL | re.MULTILINE)
 COPIED = {".md", ".png", ".svg", ".ipynb"}
 
@@ -65,7 +67,7 @@ def place(file: Path) -> PurePosixPath:
 def turned(text: str, file: Path) -> str:
     """Return a page whose links to files lead to their places on the site.
 
-    A link to a file that is no part of the site, such as a module, becomes its text.
+    A link to a folder leads to its index.
 
     >>> turned("[pages](docs/parity.md#parity)", places.ROOT / "README.md")
     '[pages](parity.md#parity)'
@@ -75,10 +77,11 @@ def turned(text: str, file: Path) -> str:
 
     def link(match: re.Match[str]) -> str:
         target = Path(os.path.normpath(file.parent / match["target"]))
-        if "://" in match["target"] or target not in known:
-            return match[0]
+        target = target / "index.md" if target / "index.md" in known else target
+        if target not in known:
+            return match["text"] if {target, target.parent} & COMING else match[0]
         there = os.path.relpath(place(target), here).replace(os.sep, "/")
-        return f"{match['before']}{there}{match['anchor'] or ''}"
+        return f"[{match['text']}]({there}{match['anchor'] or ''})"
 
     parts, end = [], 0
     for fence in FENCED.finditer(text):

@@ -95,18 +95,26 @@ def test_each_public_name_has_a_place():
 
 def test_links_between_pages_of_the_repository_become_those_of_the_site():
     file = places.ROOT / "README.md"
-    text = "[a](docs/parity.md#parity) [b](https://keras.io) [c](docs/nowhere.md)\n"
+    text = "[a](docs/parity.md#parity) [b](https://keras.io) ![c](docs/nowhere.png)\n"
     code = "```\n[a](docs/parity.md)\n```\n"
     turned = staging.turned(text + code, file)
     assert turned == text.replace("docs/parity", "parity") + code
 
 
+def test_links_to_pages_that_are_not_written_yet_become_their_text(monkeypatch):
+    monkeypatch.setattr(staging, "COMING", {places.DOCS / "nowhere.md", places.DOCS / "later"})
+    text = "[a](docs/nowhere.md#x), [b](docs/later/), [c](docs/elsewhere.md)"
+    turned = staging.turned(text, places.ROOT / "README.md")
+    assert turned == "a, b, [c](docs/elsewhere.md)"
+
+
 def test_pages_that_are_not_written_yet_are_left_out(tmp_path):
     (tmp_path / "guides").mkdir()
-    for name in ("guides/writing.md", "guides/choosing.md", "evidence.md", "changelog.md"):
-        (tmp_path / name).write_text("# A page\n")
+    names = ("guides/a.md", "guides/index.md", "guides/z.md", "evidence.md", "changelog.md")
+    for name in names:
+        (tmp_path / name).write_text("# A page\n\n[first](z.md)\n")
     found = navigation.navigation((), tmp_path)
-    assert found["Guides"] == ["guides/choosing", "guides/writing"]
+    assert found["Guides"] == ["guides/index", "guides/z", "guides/a"]
     assert found["Comparison results"] == ["evidence"]
     assert "Learn" not in found
 
