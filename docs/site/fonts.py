@@ -1,6 +1,7 @@
 """Font of the formulas: the part of STIX Two Math that they need, as one small file."""
 
 from pathlib import Path
+from typing import Any
 
 import ziamath
 from fontTools import subset
@@ -16,6 +17,25 @@ RANGES = (
 """Letters, Greek, accents, operators, arrows, brackets, and the alphabets of formulas."""
 
 
+def narrow_roots(font: Any) -> None:
+    """Make tall signs of a root as narrow as the usual one.
+
+    Chromium leaves as much room for each root as the widest sign needs.
+    """
+    variants = font["MATH"].table.MathVariants
+    root = font.getBestCmap()[ord("√")]
+    forms = variants.VertGlyphConstruction[variants.VertGlyphCoverage.glyphs.index(root)]
+    names = {form.VariantGlyph for form in forms.MathGlyphVariantRecord}
+    names |= {part.glyph for part in forms.GlyphAssembly.PartRecords}
+    width, _ = font["hmtx"][root]
+    for name in names - {root}:
+        glyph, (wide, _) = font["glyf"][name], font["hmtx"][name]
+        glyph.coordinates.scale((width / wide, 1.0))
+        glyph.coordinates.toInt()
+        glyph.recalcBounds(font["glyf"])
+        font["hmtx"][name] = (width, glyph.xMin)
+
+
 def write(file: Path) -> None:
     """Write the font, with the forms that grow: roots, brackets, accents."""
     options = subset.Options()
@@ -27,5 +47,6 @@ def write(file: Path) -> None:
     subsetter.populate(unicodes=[code for codes in RANGES for code in codes])
     file.parent.mkdir(parents=True, exist_ok=True)
     with subset.load_font(str(SOURCE), options) as font:
+        narrow_roots(font)
         subsetter.subset(font)
         subset.save_font(font, str(file), options)
