@@ -110,6 +110,7 @@ COST = """\
 Columns with a backend's name are the processor time of the update alone, divided by that of Adam.
 The weights are those of a small transformer, {weights} million in {tensors} tensors. Both take
 turns in one process, on {machine}; a ratio is the median of {rounds} turns. Adam takes {adams}.
+Adam beside itself was at {noise}, so smaller differences are noise.
 Wrappers go around Adam. Roots and eigenvectors are part of the time, in the steps that compute
 them; second gradients and Hessian products are not.
 
@@ -128,8 +129,27 @@ def cost_text() -> str:
         f"{entry['adam_milliseconds']:.2g} ms on {BACKENDS[name]} {entry['version']}"
         for name, entry in found["backends"].items()
     )
+    itself = (
+        f"{shown(entry['ratios']['adam'])} on {BACKENDS[name]}"
+        for name, entry in found["backends"].items()
+    )
     [entry, *_] = found["backends"].values()
-    return COST.format(weights=f"{weights / 1e6:.2g}", tensors=tensors, adams=adams, **entry)
+    return COST.format(
+        weights=f"{weights / 1e6:.2g}",
+        tensors=tensors,
+        adams=adams,
+        noise=", ".join(itself),
+        **entry,
+    )
+
+
+def shown(ratio: float) -> str:
+    """Return a ratio with two digits.
+
+    >>> shown(0.914), shown(1.25), shown(231.3)
+    ('0.91', '1.2', '230')
+    """
+    return f"{float(f'{ratio:.2g}'):g}"
 
 
 def cost(row: Row) -> dict[str, float]:

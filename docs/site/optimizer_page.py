@@ -57,7 +57,7 @@ def _facts(row: Row) -> str:
     family, _ = FAMILIES[row.family]
     invariant = ", ".join(claims(row)) or "no claim"
     ratios = measured.cost(row)
-    times = ", ".join(f"{ratio:.2g} {backend}" for backend, ratio in ratios.items())
+    times = ", ".join(f"{measured.shown(ratio)} {backend}" for backend, ratio in ratios.items())
     facts = [
         f"**Family** [{family}](families/{row.family}.md)",
         f"**Year** {row.year}",
@@ -104,7 +104,7 @@ def _cost(row: Row) -> str:
             "**Cost of a step**: see [what a step costs](../performance.md). "
             "For this one, no ratio is measured yet."
         )
-    times = ", ".join(f"{ratio:.2f} on {backend}" for backend, ratio in ratios.items())
+    times = ", ".join(f"{measured.shown(ratio)} on {backend}" for backend, ratio in ratios.items())
     of = "around Adam" if wraps(row) else "alone"
     return (
         f"**Cost of a step** {of}, divided by that of Adam: {times}. It is the update alone, "

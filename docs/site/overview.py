@@ -56,7 +56,10 @@ def _line(row: Row) -> list[str]:
 
 def _prices(row: Row, backends: Sequence[str]) -> list[str]:
     ratios = measured.cost(row)
-    return [*(f"{ratios[name]:.2f}" if name in ratios else "-" for name in backends), row.idea]
+    return [
+        *(measured.shown(ratios[name]) if name in ratios else "-" for name in backends),
+        row.idea,
+    ]
 
 
 def family(name: str, rows: Sequence[Row]) -> str:
