@@ -17,6 +17,7 @@ from keras_optim.compare.process import devices
 from keras_optim.compare.process.errors import UsageError
 from keras_optim.compare.process.flags import LARGEST_SEED, Parser, whole
 
+INSTALL = "pip install -e '.[compare]' -r requirements/bench.txt"
 NEEDED = ("jinja2", "keras", "keras_optim", "matplotlib", "rich", "scipy", "sklearn")
 """Packages that every comparison needs; checked before anything runs."""
 ALL = ("all", "lookahead[inner=adam]")
@@ -72,7 +73,7 @@ def run(arguments: list[str]) -> int:
     options = parser().parse_args(arguments)
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        raise UsageError(f"{', '.join(missing)} not installed: pip install -e .[bench]")
+        raise UsageError(f"{', '.join(missing)} not installed: {INSTALL}")
     backend = devices.chosen(options.backend)
     names = list(dict.fromkeys(options.workloads or [next(iter(ROWS))]))
     folder = _folder(options.graph_directory)

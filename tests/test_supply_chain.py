@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import textwrap
 from pathlib import Path
 
@@ -116,26 +117,63 @@ def test_there_is_one_version():
 
 
 WITHOUT_METADATA = """
-import importlib.metadata as m
+import importlib.metadata, sys
+sys.path += {paths}
+try:
+    importlib.metadata.version("keras_optim")
+except importlib.metadata.PackageNotFoundError:
+    pass
+else:
+    raise SystemExit("there is metadata")
+import keras, numpy, keras_optim
+from keras_optim.compare.plan import versions
+from keras_optim.compare.report import page
 
-def version(name):
-    raise m.PackageNotFoundError(name)
-
-m.version = version
-import keras_optim
-
-print(keras_optim.__file__, keras_optim.__version__)
+x = numpy.ones((4, 1), "float32")
+model = keras.Sequential([keras.layers.Dense(1)])
+model.compile(optimizer=keras_optim.Adam(), loss="mse")
+model.fit(x, x, verbose=0)
+assert "<html" in page._text("report.html.jinja")
+print(keras_optim.__file__, keras_optim.__version__, versions()["keras_optim"])
 """
 
 
-def test_a_copy_without_metadata_is_imported(tmp_path):
-    shutil.copytree(Path(keras_optim.__file__).parent, tmp_path / "keras_optim")
+@pytest.fixture(scope="module")
+def others(tmp_path_factory):
+    """A folder with all that is installed here but this package and its metadata."""
+    folder = tmp_path_factory.mktemp("others")
+    for place in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+        for path in Path(place).iterdir():
+            if not path.name.startswith(("keras_optim", "_keras_optim", "__editable__")):
+                (folder / path.name).symlink_to(path)
+    return folder
+
+
+def copied(target):
+    """A plain folder, as people copy it into a project."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(Path(keras_optim.__file__).parent, target / "keras_optim", ignore=ignored)
+    return target
+
+
+def source_tree(target):
+    """The checkout itself."""
+    return Path(keras_optim.__file__).parents[1]
+
+
+def archived(target):
+    """One file, as tools that freeze an application make it."""
+    copied(target / "files")
+    return Path(shutil.make_archive(str(target / "frozen"), "zip", target / "files"))
+
+
+@pytest.mark.parametrize("place", [copied, source_tree, archived])
+def test_the_package_works_without_metadata(place, tmp_path, others):
+    where = place(tmp_path)
+    code = WITHOUT_METADATA.format(paths=[str(where), str(others)])
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_METADATA],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
+        [sys.executable, "-I", "-S", "-c", code], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert str(tmp_path) in done.stdout and keras_optim.__version__ in done.stdout
+    file, *versions = done.stdout.split()[-3:]
+    assert file.startswith(str(where)) and versions == [keras_optim.__version__] * 2

@@ -78,7 +78,7 @@ def _training(build: Callable[[], keras.Model]) -> Callable[[Request], Found]:
 
     def run(request: Request) -> Found:
         if importlib.util.find_spec("mnist1d") is None:
-            raise CannotRun("needs the package mnist1d: pip install -e .[bench]")
+            raise CannotRun("needs the package mnist1d: pip install -r requirements/bench.txt")
         train, test = mnist1d.data()
         workload = Workload(
             build,

@@ -59,7 +59,7 @@ def _from_tensorflow_datasets(
     except ImportError as error:
         raise UsageError(
             f"{dataset.name} is read by tensorflow-datasets, which cannot be imported "
-            f"({one_line(error)}): pip install -e .[bench]"
+            f"({one_line(error)}): pip install -r requirements/bench.txt"
         ) from error
     folder = records_folder(dataset, data_dir)
     where = str(data_dir.expanduser()) if data_dir else None

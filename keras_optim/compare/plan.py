@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from keras_optim._version import __version__
 from keras_optim.compare.process.errors import UsageError
 from keras_optim.formatting import shown
 from keras_optim.tensors import BACKEND
@@ -89,7 +90,11 @@ def seeds(value: Any, tuning_seed: int = 0) -> tuple[int, ...]:
 
 def versions() -> dict[str, str]:
     """Return the versions of the packages that the numbers depend on."""
-    return {name: _version(name) for name in ("keras", "keras_optim", BACKEND)}
+    return {
+        "keras": _version("keras"),
+        "keras_optim": __version__,  # a copied folder has no metadata
+        BACKEND: _version(BACKEND),
+    }
 
 
 def machine() -> str:

@@ -31,7 +31,8 @@ def test_the_workflow_runs_every_environment():
     assert here == words(tox()["tox"]["env_list"])
     workflow = (ROOT / ".github/workflows/tests.yml").read_text(encoding="utf-8")
     matrix = words(workflow.partition("environment:\n")[2].partition("    env:")[0]) - {"-"}
-    assert matrix == {*here, *words(labels["versions"]), "coverage"}
+    apart = {"coverage", "package-tensorflow", "package-torch"}
+    assert matrix == {*here, *words(labels["versions"]), *apart}
 
 
 def test_the_oldest_versions_that_are_allowed_are_those_that_are_tested():

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from keras_optim.compare.process.errors import UsageError, one_line
 
+INSTALL = "pip install 'keras_optim[compare]' (benchmarks: -r requirements/bench.txt)"
 INTERRUPTED = 130
 """The exit status after Ctrl-C, as shells have it."""
 
@@ -40,7 +41,7 @@ def ended(name: str, command: Callable[[], int | None], interrupted: str = "inte
         where = f"{error.filename}: " if error.filename else ""
         _say(name, f"{where}{error.strerror or one_line(error)}")
     except ImportError as error:
-        _say(name, f"{one_line(error)}; pip install -e .[bench]")
+        _say(name, f"{one_line(error)}; {INSTALL}")
     except MemoryError as error:
         _say(name, f"not enough memory ({one_line(error)})")
     return 2

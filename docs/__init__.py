@@ -1,0 +1,1 @@
+"""Texts of the project, and the site that is made of them."""
