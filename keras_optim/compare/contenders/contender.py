@@ -1,8 +1,10 @@
 """Contender: an optimizer of a comparison, with the values that tuning gives it."""
 
+import contextlib
 import copy
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import starmap
 from typing import Any
@@ -163,11 +165,13 @@ def _optimizer(given: Any) -> tuple[Any, str]:
     if isinstance(given, str):
         try:
             [spec] = parse_specs(given)
-            return spec.build(), str(spec)
+            with _equal_seeds():
+                return spec.build(), str(spec)
         except (ValueError, TypeError) as error:
             raise UsageError(f"optimizers: {one_line(error)}") from error
     if isinstance(given, type) and issubclass(given, keras.optimizers.Optimizer):
-        given = given()
+        with _equal_seeds():
+            given = given()
     if isinstance(given, keras.optimizers.Optimizer):
         return given, ""
     raise UsageError(
@@ -176,25 +180,41 @@ def _optimizer(given: Any) -> tuple[Any, str]:
     )
 
 
+@contextlib.contextmanager
+def _equal_seeds() -> Iterator[None]:
+    """Let optimizers that draw a seed of their own draw the same one in each process.
+
+    Else AdaHessian, Sophia and GradientNoise would be others in each call, and train again.
+    """
+    before = random.getstate()
+    random.seed(0)
+    try:
+        yield
+    finally:
+        random.setstate(before)
+
+
 def _label(optimizer: Any) -> str:
     """Return the catalogue's name, or the expression that makes the optimizer."""
     kind = type(optimizer)
     if isinstance(optimizer, Optimizer):
         row = catalog.find(kind.__name__)
         plain = row is not None and row in catalog.ALGORITHMS and row.algorithm is kind
-        if row and plain and not any(starmap(_differs, _pairs(kind(), optimizer).values())):
+        if row and plain and not any(starmap(_differs, _pairs(optimizer).values())):
             return row.name
         return described(optimizer)
     arguments = ", ".join(
         f"{name}={_short(value)}"
-        for name, (default, value) in _pairs(kind(), optimizer).items()
+        for name, (default, value) in _pairs(optimizer).items()
         if _differs(default, value)
     )
     return f"{kind.__module__.partition('.')[0]}.{kind.__name__}({arguments})"
 
 
-def _pairs(default: Any, optimizer: Any) -> dict[str, tuple[Any, Any]]:
+def _pairs(optimizer: Any) -> dict[str, tuple[Any, Any]]:
     """Return the default and the value of each argument but the name."""
+    with _equal_seeds():
+        default = type(optimizer)()
     defaults, values = default.get_config(), optimizer.get_config()
     return {name: (defaults.get(name), v) for name, v in values.items() if name != "name"}
 

@@ -1,5 +1,7 @@
 """Optimizers as the command line spells them, and contenders made of them."""
 
+import random
+
 import keras
 import pytest
 
@@ -139,3 +141,16 @@ def test_equal_labels_are_numbered():
 
     labels = [c.label for c in contenders([sgd(0.1), sgd(0.9), sgd(0.1)])]
     assert labels == [f"keras.SGD(learning_rate=CosineDecay){n}" for n in ("", " no. 2")]
+
+
+@pytest.mark.parametrize(
+    "given", ["adahessian", "sophiag", "gradientnoise[inner=sgd]", keras_optim.SophiaH]
+)
+def test_an_optimizer_with_a_seed_of_its_own_is_the_same_in_each_process(given):
+    random.seed(1)
+    expected = random.random()
+    random.seed(1)
+    one = Contender.of(given)
+    assert random.random() == expected  # others draw as before
+    random.seed(2)
+    assert Contender.of(given).code == one.code
