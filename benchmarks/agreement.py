@@ -20,6 +20,9 @@ from keras_optim.compare.process.flags import Parser
 from keras_optim.compare.runs import Run
 from keras_optim.compare.store import load
 
+ROUNDING = 1e-5
+"""Differences of which the files, with their six digits, tell nothing."""
+
 
 def parser() -> argparse.ArgumentParser:
     """Make the parser of the flags."""
@@ -51,11 +54,16 @@ def rows(comparisons: Sequence[Comparison]) -> list[list[str]]:
                 workload,
                 optimizer,
                 *(f"{loss:.5f}" for loss in losses[0]),
-                f"{max(map(spread, losses)):.1e}",
+                _size(max(map(spread, losses))),
                 *(f"{score / len(same):.4f}" for score in scores),
             ]
         )
     return lines
+
+
+def _size(share: float) -> str:
+    """Write a difference; files keep six digits."""
+    return f"{share:.0e}" if share > ROUNDING else "-"
 
 
 def spread(values: Sequence[float]) -> float:

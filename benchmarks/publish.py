@@ -42,10 +42,10 @@ def tables(tuned: Comparison, defaults: Comparison | None) -> str:
     """Return the tables of all workloads as Markdown."""
     lines = []
     for name, subject in tuned.subjects.items():
-        found = rows(tuned, name)
+        found = [row for row in rows(tuned, name) if row.seeds]  # others were not run
         other = {}
         if defaults is not None and name in defaults.subjects:
-            other = {row.optimizer: row for row in rows(defaults, name)}
+            other = {row.optimizer: row for row in rows(defaults, name) if row.seeds}
         lines += ["", f"### {name}", "", _facts(subject, found), ""]
         lines += _table(subject, found, other)
         lines += ["", f"![{subject.judge} of all optimizers on {name}](plots/accuracy_{name}.png)"]

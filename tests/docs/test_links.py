@@ -5,13 +5,11 @@ import re
 import pytest
 
 from tests.conftest import one_backend
-from tests.docs.pages import PAGES, ROOT, name, text
+from tests.docs.pages import PAGES, name, text
 
 pytestmark = one_backend
 
 LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)")
-COMING = ("docs/results",)
-"""Pages that other work adds; each of these may be missing until then."""
 FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 
 
@@ -25,8 +23,7 @@ def anchors(page):
 def test_links_between_pages_lead_somewhere(page):
     for target, heading in LINK.findall(FENCE.sub("", text(page))):
         path = (page.parent / target).resolve() if target else page
-        coming = any(path == ROOT / place for place in COMING)
-        assert path.exists() or coming, target
+        assert path.exists(), target
         assert not heading or heading in anchors(path), f"{target}#{heading}"
 
 
