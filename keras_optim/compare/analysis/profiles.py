@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_optim.compare.analysis.margins import Array
-from keras_optim.compare.analysis.selection import independent, runs_of
+from keras_optim.compare.analysis.selection import complete, independent, runs_of
 from keras_optim.compare.analysis.targets import reached
 from keras_optim.compare.comparison import Comparison
 
@@ -38,10 +38,13 @@ def profile(
 ) -> Profile:
     """Return the performance profile over the workloads that have a target.
 
-    Without `workloads` it covers each that is no variant of another one.
+    Without `workloads` it covers each that is no variant of another one. Optimizers that were not
+    judged on each of them are left out.
     """
     names = independent(comparison) if workloads is None else workloads
-    times = [problem for name in names for problem in _times(comparison, name)]
+    aimed = [name for name in names if comparison.subjects[name].target is not None]
+    comparison = complete(comparison, aimed)
+    times = [problem for name in aimed for problem in _times(comparison, name)]
     taus = np.linspace(1, largest, 301)
     shares = {}
     for optimizer in comparison.optimizers:
@@ -54,8 +57,6 @@ def profile(
 def _times(comparison: Comparison, workload: str) -> list[dict[str, float]]:
     """Return the steps to target of each optimizer, for each seed."""
     subject = comparison.subjects[workload]
-    if subject.target is None:
-        return []
     found: dict[int, dict[str, float]] = {}
     for name, runs in runs_of(comparison, workload, "judging").items():
         for run in runs:

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from keras_optim.compare.analysis.margins import LEVEL, Array
-from keras_optim.compare.analysis.selection import independent, scores_of
+from keras_optim.compare.analysis.selection import complete, independent, scores_of
 from keras_optim.compare.comparison import Comparison
 
 
@@ -49,9 +49,11 @@ class Ranks:
 def ranks(comparison: Comparison, workloads: Sequence[str] | None = None) -> Ranks:
     """Return the ranks on several workloads, or on the seeds of one.
 
-    Without `workloads` it covers each that is no variant of another one.
+    Without `workloads` it covers each that is no variant of another one. Optimizers that were not
+    judged on each of them are left out.
     """
     names = tuple(independent(comparison) if workloads is None else workloads)
+    comparison = complete(comparison, names)
     kind: Literal["workload", "seed"] = "seed" if len(names) == 1 else "workload"
     keys = _by_seed(comparison, names[0]) if kind == "seed" else _by_workload(comparison, names)
     table = np.array([_ranked(block) for block in keys.values()])

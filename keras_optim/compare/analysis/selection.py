@@ -1,6 +1,7 @@
 """Selection of runs: those of a workload and stage, by optimizer, and their scores by seed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from keras_optim.compare.analysis.scores import score
 from keras_optim.compare.comparison import Comparison
@@ -32,3 +33,21 @@ def independent(comparison: Comparison) -> tuple[str, ...]:
     """Return the workloads that are no variant of another one in the comparison."""
     subjects = comparison.subjects
     return tuple(name for name, s in subjects.items() if s.variant_of not in subjects)
+
+
+def complete(comparison: Comparison, workloads: Sequence[str]) -> Comparison:
+    """Return the comparison of the optimizers that were judged on each of the workloads.
+
+    One that was not run somewhere, because the comparison was interrupted, has no rank there. If
+    none is left, the comparison is returned as it is.
+    """
+    judged = {(r.spec.workload, r.spec.optimizer) for r in comparison.runs if _judges(r)}
+    kept = [o for o in comparison.optimizers if all((w, o) in judged for w in workloads)]
+    if not kept:
+        return comparison
+    runs = tuple(run for run in comparison.runs if run.spec.optimizer in kept)
+    return replace(comparison, optimizers=tuple(kept), runs=runs)
+
+
+def _judges(run: Run) -> bool:
+    return run.spec.stage == "judging"

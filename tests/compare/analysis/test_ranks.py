@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from keras_optim.compare.analysis.profiles import profile
 from keras_optim.compare.analysis.ranks import nemenyi, ranks
 from tests.compare import synthetic
 from tests.compare.analysis.made import MISS, comparison, judged, run, subject
@@ -18,6 +19,7 @@ SCORES = {
     "b": [0.80, 0.92, 0.85, 0.90],
     "c": [0.70, 0.60, 0.85, 0.50],
 }
+PAIRS = ((0.9, "good"), (0.5, "bad"))
 
 
 def test_seeds_are_the_blocks_of_one_workload():
@@ -116,3 +118,12 @@ def test_ranks_of_each_block_have_the_same_sum():
     found = ranks(synthetic.comparison(15))
     assert found.table.sum(1).tolist() == [15 * 16 / 2] * 3
     assert list(found.averages.values()) == sorted(found.averages.values())
+
+
+def test_an_optimizer_that_was_not_run_somewhere_has_no_rank():
+    first, second = subject("first", target=0.8), subject("second", target=0.8)
+    both = [run(v, o, s, task) for task in (first, second) for s in (1, 2, 3) for v, o in PAIRS]
+    made = comparison([*both, *(run(0.99, "partly", s, first) for s in (1, 2, 3))], first, second)
+    assert set(ranks(made).optimizers) == {"good", "bad"}
+    assert set(profile(made).shares) == {"good", "bad"}
+    assert set(ranks(made, ["first"]).optimizers) == {"good", "bad", "partly"}
