@@ -43,6 +43,8 @@ def _prefer_jax() -> None:
     """Choose the first backend that is installed, before Keras takes TensorFlow by default."""
     installed = (n for n in ("jax", "tensorflow", "torch") if importlib.util.find_spec(n))
     os.environ.setdefault("KERAS_BACKEND", next(installed, "jax"))
+    # Keras imports TensorFlow beside any backend; it would write five lines about this machine.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 if __name__ == "__main__":
