@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from docs.site import drawings, home, optimizer_page, overview, places, reference
-from docs.site.rows import FAMILIES
+from docs.site.rows import FAMILIES, ROWS
 from keras_optim.catalog import Row
 
 WRITTEN = {
@@ -16,11 +16,13 @@ WRITTEN = {
     "CHANGELOG.md": "changelog.md",
 }
 """Pages outside of `docs/`, and their places on the site."""
-COMING = {places.DOCS / name for name in ("results", "toys.md", "verify.md")}
-"""Pages that may not be written yet; until then, links to them are their text."""
 LINK = re.compile(r"\[(?P<text>[^\[\]]*)\]\((?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
 FENCED = re.compile(r"^(```|~~~).*?^\1", re.DOTALL | re.MULTILINE)
-COPIED = {".md", ".png", ".svg", ".ipynb"}
+COPIED = {".md", ".png", ".svg", ".ipynb", ".html", ".csv"}
+MODULES = {
+    places.ROOT / f"{row.algorithm.__module__.replace('.', '/')}.py": row.name for row in ROWS
+}
+"""Names of the optimizers by their source files."""
 
 
 def stage(rows: Sequence[Row], folder: Path) -> None:
@@ -28,7 +30,7 @@ def stage(rows: Sequence[Row], folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for file in sources():
-        _copy(file, folder)
+        _copy(file, folder, rows)
     if drawings.available():
         drawings.write(rows, folder)
         _write(folder, "optimizers/gallery.md", drawings.gallery(rows))
@@ -64,23 +66,31 @@ def place(file: Path) -> PurePosixPath:
     return PurePosixPath(file.relative_to(places.DOCS).as_posix())
 
 
-def turned(text: str, file: Path) -> str:
+def turned(text: str, file: Path, rows: Sequence[Row] = ROWS) -> str:
     """Return a page whose links to files lead to their places on the site.
 
-    A link to a folder leads to its index.
+    A link to a folder leads to its index, and one to the source of an optimizer to its page. If the
+    site has no page for it, the link is its text.
 
     >>> turned("[pages](docs/parity.md#parity)", places.ROOT / "README.md")
     '[pages](parity.md#parity)'
     """
     here = place(file).parent
     known = set(sources())
+    named = {row.name for row in rows}
 
     def link(match: re.Match[str]) -> str:
         target = Path(os.path.normpath(file.parent / match["target"]))
         target = target / "index.md" if target / "index.md" in known else target
-        if target not in known:
-            return match["text"] if {target, target.parent} & COMING else match[0]
-        there = os.path.relpath(place(target), here).replace(os.sep, "/")
+        if name := MODULES.get(target):
+            if name not in named:
+                return match["text"]
+            to = PurePosixPath(f"optimizers/{name}.md")
+        elif target in known:
+            to = place(target)
+        else:
+            return match[0]
+        there = os.path.relpath(to, here).replace(os.sep, "/")
         return f"[{match['text']}]({there}{match['anchor'] or ''})"
 
     parts, end = [], 0
@@ -90,11 +100,11 @@ def turned(text: str, file: Path) -> str:
     return "".join([*parts, LINK.sub(link, text[end:])])
 
 
-def _copy(file: Path, folder: Path) -> None:
+def _copy(file: Path, folder: Path, rows: Sequence[Row]) -> None:
     to = folder / place(file)
     to.parent.mkdir(parents=True, exist_ok=True)
     if file.suffix == ".md":
-        to.write_text(turned(file.read_text(encoding="utf-8"), file), encoding="utf-8")
+        to.write_text(turned(file.read_text(encoding="utf-8"), file, rows), encoding="utf-8")
     else:
         shutil.copyfile(file, to)
 

@@ -101,11 +101,16 @@ def test_links_between_pages_of_the_repository_become_those_of_the_site():
     assert turned == text.replace("docs/parity", "parity") + code
 
 
-def test_links_to_pages_that_are_not_written_yet_become_their_text(monkeypatch):
-    monkeypatch.setattr(staging, "COMING", {places.DOCS / "nowhere.md", places.DOCS / "later"})
-    text = "[a](docs/nowhere.md#x), [b](docs/later/), [c](docs/elsewhere.md)"
-    turned = staging.turned(text, places.ROOT / "README.md")
-    assert turned == "a, b, [c](docs/elsewhere.md)"
+def test_links_to_the_source_of_an_optimizer_lead_to_its_page():
+    text = "[a](keras_optim/algorithms/adam.py), [b](keras_optim/wrappers/rate_multipliers.py)"
+    readme = places.ROOT / "README.md"
+    assert (
+        staging.turned(text, readme)
+        == "[a](optimizers/adam.md), [b](optimizers/ratemultipliers.md)"
+    )
+    adam = [row for row in ROWS if row.name == "adam"]
+    assert staging.turned(text, readme, adam) == "[a](optimizers/adam.md), b"
+    assert staging.turned("[c](docs/elsewhere.md)", readme) == "[c](docs/elsewhere.md)"
 
 
 def test_pages_that_are_not_written_yet_are_left_out(tmp_path):
