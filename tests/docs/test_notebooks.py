@@ -1,8 +1,11 @@
-"""The notebooks run from top to bottom on the current backend, and hold the outputs of a run."""
+"""The notebooks run from top to bottom, and hold the outputs of a run.
+
+Each takes half a minute, so they run on one backend. The guides have the same calls on all three.
+"""
 
 import pytest
 
-nbformat = pytest.importorskip("nbformat", reason="of the extra `dev`")
+nbformat = pytest.importorskip("nbformat", reason="of requirements/dev.txt")
 from nbclient import NotebookClient  # noqa: E402
 
 from tests.conftest import one_backend  # noqa: E402
@@ -20,6 +23,7 @@ def code(notebook):
 # Of the notebook's own machinery: its sockets are local, and closed by their finalizers.
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @names
+@one_backend
 def test_a_notebook_runs(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     for cell in code(notebook):
