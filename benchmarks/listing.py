@@ -25,7 +25,9 @@ def parser() -> argparse.ArgumentParser:
 def run(arguments: list[str]) -> int:
     """Print a line for each workload; return the exit status."""
     options = parser().parse_args(arguments)
-    table = Table("flag", "data and model", "training", "target", "data", pad_edge=False)
+    table = Table(pad_edge=False)
+    for head in ("flag", "data and model", "training", "target", "data"):
+        table.add_column(head, no_wrap=head == "flag", overflow="fold")
     for row in ROWS.values():
         metric, value = row.target
         table.add_row(

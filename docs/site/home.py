@@ -15,7 +15,8 @@ TEXT = """\
 :::
 
 ```shell
-pip install "keras_optim[torch] @ git+<this repository>"     # or [jax], [tensorflow]
+pip install "keras_optim[jax] @ git+<this repository>"     # or [tensorflow], [torch]
+export KERAS_BACKEND=jax                                   # Keras takes TensorFlow without it
 ```
 
 ```python

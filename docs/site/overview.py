@@ -10,7 +10,9 @@ from keras_optim.catalog import Row
 HEAD = """\
 # All optimizers
 
-Each name leads to its page: formula, advice, code, properties, parity and paper.
+Each name leads to its page: formula, advice, code, properties, parity and paper. *JAX*,
+*TensorFlow* and *PyTorch* are the [cost of a step](#cost-of-a-step) there, as a multiple of Adam's
+("-": not measured yet; all optimizers run on all three).
 """
 
 TAIL = """\

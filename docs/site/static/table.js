@@ -9,6 +9,7 @@ const number = (text) => {
 };
 
 const compare = (first, second) => {
+  if ((first === "-") !== (second === "-")) return first === "-" ? 1 : -1;
   const [a, b] = [number(first), number(second)];
   if (!Number.isNaN(a) && !Number.isNaN(b)) return a - b;
   if (Number.isNaN(a) !== Number.isNaN(b)) return Number.isNaN(a) ? 1 : -1;
@@ -47,7 +48,8 @@ const prepare = (table) => {
   search.type = "search";
   search.placeholder = "name or idea";
   search.addEventListener("input", show);
-  filters.push((texts) => texts.join(" ").toLowerCase().includes(search.value.toLowerCase()));
+  const plain = (text) => text.toLowerCase().replaceAll(/[\s-]/g, "");
+  filters.push((texts) => plain(texts.join(" ")).includes(plain(search.value)));
   bar.append(labelled("text", search));
 
   for (const name of CHOSEN.filter((name) => names.includes(name))) {
@@ -76,7 +78,11 @@ const prepare = (table) => {
       heads.forEach((other) => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", falls ? "descending" : "ascending");
       const sign = falls ? -1 : 1;
-      rows.sort((a, b) => sign * compare(a.texts[column], b.texts[column]));
+      const missing = (one) => one.texts[column] === "-"; // last in both orders
+      rows.sort(
+        (a, b) =>
+          missing(a) - missing(b) || sign * compare(a.texts[column], b.texts[column]),
+      );
       body.append(...rows.map(({ row }) => row));
     });
   });

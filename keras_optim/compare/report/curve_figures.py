@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -95,7 +96,9 @@ def _draw(view: View, axes: Axes, panel: Panel, named: Sequence[str]) -> None:
     axes.set_title(panel.heading)
     for label in (label for label in panel.series if label not in named):
         thin = panel.series[label].thinned(POINTS_OF_REST)
-        axes.plot(thin.x, drawable(thin.middle, panel.axis), color=REST, linewidth=0.6, zorder=1)
+        middle = drawable(thin.middle, panel.axis)
+        axes.plot(thin.x, middle, color=REST, linewidth=0.6, zorder=1)
+        _point(axes, thin.x, middle, REST, 1)
     for rank, label in enumerate(named):
         series = panel.series[label].thinned(POINTS)
         style = view.styles[label]
@@ -103,6 +106,7 @@ def _draw(view: View, axes: Axes, panel: Panel, named: Sequence[str]) -> None:
             drawable(v, panel.axis) for v in (series.low, series.middle, series.high)
         )
         axes.plot(series.x, middle, zorder=4 - rank / 10, **style.line)
+        _point(axes, series.x, middle, style.color, 4 - rank / 10)
         if not np.array_equal(low, high, equal_nan=True):
             axes.fill_between(
                 series.x, low, high, color=style.color, alpha=0.14, linewidth=0, zorder=2
@@ -125,3 +129,10 @@ def _subtitle(view: View, subject: Subject, panels: Sequence[Panel]) -> str:
     if any(panel.axis == "error" for panel in panels):
         text += "; axes logarithmic in the error"
     return text
+
+
+def _point(axes: Axes, x: Any, y: Any, color: str, zorder: float) -> None:
+    """Mark the only point of a curve: after one epoch there is no line to see."""
+    known = np.isfinite(y)
+    if known.sum() == 1:
+        axes.plot(np.asarray(x)[known], np.asarray(y)[known], "o", ms=4, color=color, zorder=zorder)

@@ -3,9 +3,10 @@
 import re
 
 import matplotlib
+import numpy as np
 import pytest
 
-from keras_optim.compare.report import image_files, palette
+from keras_optim.compare.report import curve_figures, image_files, palette
 from keras_optim.compare.report.gallery import gallery
 from keras_optim.compare.report.names import file_name
 from keras_optim.compare.report.view import NAMED, View
@@ -70,6 +71,18 @@ def test_curves_of_a_figure_differ_and_are_eight_at_most(drawn):
     for name in ("loss_digits", "accuracy_text", "lr_sensitivity_housing", "performance_profile"):
         styles = lines(drawn[name])
         assert len(styles) == len(set(styles.values())) == NAMED
+
+
+def test_the_only_point_of_a_curve_is_marked():
+    """After one epoch, the training accuracy is one number."""
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    curve_figures._point(axes, np.array([0.0, 1.0]), np.array([np.nan, 0.5]), "k", 1)
+    [line] = axes.lines
+    assert line.get_marker() == "o" and line.get_xydata().tolist() == [[1.0, 0.5]]
+    curve_figures._point(axes, np.array([0.0, 1.0]), np.array([0.1, 0.5]), "k", 1)
+    assert len(axes.lines) == 1
 
 
 def test_the_baseline_is_always_named():
