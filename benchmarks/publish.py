@@ -121,7 +121,7 @@ def publish(arguments: Sequence[str] | None = None) -> None:
         _copy(options.tuned / "plots" / f"{name}.png", plots / f"{name}_{options.name}.png")
     for name in (f"{kind}_{workload}" for kind in OF_WORKLOADS for workload in tuned.subjects):
         _copy(options.tuned / "plots" / f"{name}.png", plots / f"{name}.png")
-    for name in ("report.html", "tables/summary.csv", "tables/runs.csv"):
+    for name in ("report.md", "tables/summary.csv", "tables/runs.csv"):
         path = options.tuned / name
         _copy(path, options.to / f"{options.name}-{path.name}")
     if options.defaults:

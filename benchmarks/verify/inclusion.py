@@ -32,7 +32,7 @@ MOMENTA = (0.0, 0.9, 0.97)
 ALMOST_NONE = 0.01
 """The least momentum of Nesterov's method, which has none without momentum."""
 EPSILONS = (1e-8, 1.0)
-STUDENT = 3.75
+STUDENT = 3.747
 """The 99 % quantile of Student's distribution with four degrees: 95 % for five claims together."""
 
 

@@ -11,7 +11,7 @@ import keras_optim
 from benchmarks.verify.checks import CannotRun, Check, Figure, Found, Request, around
 from benchmarks.verify.models import torch_start
 from benchmarks.verify.training import trained
-from benchmarks.workloads import mnist1d
+from benchmarks.workloads import mnist1d, mnist1d_mlp
 from keras_optim.compare.workload import Workload
 
 SEEDS = (1, 2, 3)
@@ -45,27 +45,12 @@ def linear() -> keras.Model:
 
 def mlp() -> keras.Model:
     """Build two hidden layers of 100: 15,210 parameters."""
-    return keras.Sequential(
-        [
-            keras.Input((40,)),
-            layers.Dense(100, activation="relu", **torch_start(40)),
-            layers.Dense(100, activation="relu", **torch_start(100)),
-            layers.Dense(10, **torch_start(100)),
-        ]
-    )
+    return mnist1d_mlp.build(torch_start)
 
 
 def convolution() -> keras.Model:
     """Build three convolutions with 25 channels and stride 2: 5,210 parameters."""
-    model = keras.Sequential([keras.Input((40,)), layers.Reshape((40, 1))])
-    for size, fan_in in ((5, 5), (3, 75), (3, 75)):
-        model.add(layers.ZeroPadding1D(1))
-        model.add(
-            layers.Conv1D(25, size, strides=2, activation="relu", **torch_start(fan_in)),
-        )
-    model.add(layers.Flatten())
-    model.add(layers.Dense(10, **torch_start(125)))
-    return model
+    return mnist1d.build(torch_start)
 
 
 def adam() -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from benchmarks.workloads import cifar, imdb_lstm
+from benchmarks.workloads import cifar, imdb_lstm, mnist_cnn
 
 
 def torch_start(fan_in: int) -> Mapping[str, Any]:
@@ -38,18 +38,8 @@ def torch_mnist() -> keras.Model:
 
 def keras_mnist() -> keras.Model:
     """Build the network of keras.io's page about MNIST; it returns logits."""
-    return keras.Sequential(
-        [
-            keras.Input((28, 28, 1)),
-            layers.Conv2D(32, 3, activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Conv2D(64, 3, activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Flatten(),
-            layers.Dropout(0.5),
-            layers.Dense(10),
-        ]
-    )
+    hidden = mnist_cnn.build().layers[:-1]
+    return keras.Sequential([keras.Input((28, 28, 1)), *hidden, layers.Dense(10)])
 
 
 def deepobs_3c3d() -> keras.Model:
@@ -89,4 +79,5 @@ def transformer() -> keras.Model:
 
 def bilstm() -> keras.Model:
     """Build the two bidirectional LSTMs of keras.io's page; it returns one probability."""
-    return keras.Sequential([*imdb_lstm.build().layers, layers.Activation("sigmoid")])
+    net = imdb_lstm.build()
+    return keras.Sequential([net, layers.Activation("sigmoid")])

@@ -6,7 +6,7 @@ The package `mnist1d` generates the data, so it needs no network.
 from typing import Any
 
 from benchmarks.workloads.parts import Part
-from benchmarks.workloads.row import ACCURACY, Row, one_of_many_logits
+from benchmarks.workloads.row import ACCURACY, Row, Start, keras_start, one_of_many_logits
 
 
 def data() -> tuple[Part, Part]:
@@ -27,27 +27,18 @@ def data() -> tuple[Part, Part]:
     return train, test
 
 
-def build() -> Any:
+def build(start: Start = keras_start) -> Any:
     """Build the paper's convolutional network of 5,210 weights, channels last."""
     import keras
     from keras import layers
 
-    return keras.Sequential(
-        [
-            keras.Input((40,)),
-            layers.Reshape((40, 1)),
-            *(
-                layer
-                for size in (5, 3, 3)
-                for layer in (
-                    layers.ZeroPadding1D(1),
-                    layers.Conv1D(25, size, strides=2, activation="relu"),
-                )
-            ),
-            layers.Flatten(),
-            layers.Dense(10),
-        ]
-    )
+    model = keras.Sequential([keras.Input((40,)), layers.Reshape((40, 1))])
+    for size, fan_in in ((5, 5), (3, 75), (3, 75)):
+        model.add(layers.ZeroPadding1D(1))
+        model.add(layers.Conv1D(25, size, strides=2, activation="relu", **start(fan_in)))
+    model.add(layers.Flatten())
+    model.add(layers.Dense(10, **start(125)))
+    return model
 
 
 ROW = Row(

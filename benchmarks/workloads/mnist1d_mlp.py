@@ -3,10 +3,10 @@
 from typing import Any
 
 from benchmarks.workloads.mnist1d import data
-from benchmarks.workloads.row import ACCURACY, Row, one_of_many_logits
+from benchmarks.workloads.row import ACCURACY, Row, Start, keras_start, one_of_many_logits
 
 
-def build() -> Any:
+def build(start: Start = keras_start) -> Any:
     """Build the paper's network of 15,210 weights."""
     import keras
     from keras import layers
@@ -14,9 +14,9 @@ def build() -> Any:
     return keras.Sequential(
         [
             keras.Input((40,)),
-            layers.Dense(100, activation="relu"),
-            layers.Dense(100, activation="relu"),
-            layers.Dense(10),
+            layers.Dense(100, activation="relu", **start(40)),
+            layers.Dense(100, activation="relu", **start(100)),
+            layers.Dense(10, **start(100)),
         ]
     )
 

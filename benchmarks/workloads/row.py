@@ -3,13 +3,17 @@
 The builders import Keras when they are called, so reading the table of all rows costs nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.workloads import datasets
 from benchmarks.workloads.parts import Part, Parts, held_out
+
+Start = Callable[[int], Mapping[str, Any]]
+"""Makes the initializers of a layer from its fan-in, for networks that `verify` starts as PyTorch
+does."""
 
 ACCURACY = "accuracy"
 ERROR = "mean_absolute_error"
@@ -48,6 +52,11 @@ class Row:
             assert found is not None, "the command fetches it first"
             whole = datasets.read(found, folder)
         return held_out(*whole, num_train)
+
+
+def keras_start(fan_in: int) -> Mapping[str, Any]:
+    """Leave Keras's own initializers."""
+    return {}
 
 
 def one_of_many() -> dict[str, Any]:

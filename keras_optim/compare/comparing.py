@@ -78,7 +78,9 @@ def compare(
         data: For training, see `keras_optim.Workload`: arrays `(x, y)`, a `tf.data.Dataset`, a
             `PyDataset`, a `DataLoader`, or a function of the seed that returns one.
         optimizers: Names (`"adamw"`), specs (`"sgd[momentum=0.9]"`), and new optimizers of
-            keras_optim or Keras; `"all"` is the whole catalogue. Default: a shortlist.
+            keras_optim or Keras; `"all"` is the whole catalogue. Default: a shortlist. An object
+            that draws a seed of its own (AdaHessian, Sophia, GradientNoise) is another one in each
+            process; give its name, or a `seed`, if a folder is to know it again.
         tune: `"grid"` tries five learning rates, half a decade apart, around the optimizer's own,
             and up to three more while the best is at an edge. A number N makes N trials over
             `hyperparameters`, with Optuna. `"none"` takes each optimizer as it is. Default "grid".

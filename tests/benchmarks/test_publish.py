@@ -54,7 +54,7 @@ def test_files(tmp_path):
     (pages / publish.PAGE).write_text(f"{publish.START.format('all')}\n{publish.END}\n")
     publish.publish(["all", str(results), str(results), "--to", str(pages)])
     assert {path.name for path in pages.iterdir()} == {
-        *(publish.PAGE, "plots", "all-report.html", "all-runs.csv", "all-summary.csv"),
+        *(publish.PAGE, "plots", "all-report.md", "all-runs.csv", "all-summary.csv"),
         "all-defaults.csv",
     }
     pictures = {path.stem for path in (pages / "plots").iterdir()}  # those that compare
