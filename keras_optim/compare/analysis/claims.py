@@ -11,7 +11,7 @@ from keras_optim.compare.analysis.margins import FEWEST_SEEDS, critical, errors,
 from keras_optim.compare.analysis.selection import scores_of
 from keras_optim.compare.comparison import Comparison, Subject
 
-Verdict = Literal["best", "tied", "worse", "missed", "no spread"]
+Verdict = Literal["best", "tied", "worse", "missed", "no spread", "not judged"]
 
 Values = Mapping[str, Mapping[int, float]]
 """Scores by optimizer and seed, turned so that a higher one is better."""
@@ -34,7 +34,9 @@ class Claim:
 
     optimizer: str
     verdict: Verdict
-    """`missed`: more runs than of the best diverged or failed. `no spread`: too few seeds."""
+    """`missed`: more runs than of the best diverged or failed. `no spread`: too few seeds.
+    `not judged`: no run with the seeds that judge, because none of tuning reached the end, or
+    because the comparison was interrupted."""
     mean: float
     """The mean score of the seeds that reached the end; NaN if none did."""
     difference: float
@@ -130,7 +132,7 @@ def _verdicts(
     verdicts: dict[str, Verdict] = {}
     for name in others:
         if _standing(values[name])[0] > share or share == 0:
-            verdicts[name] = "missed" if values[name] else "no spread"
+            verdicts[name] = "missed" if values[name] else "not judged"
         elif name not in margins:
             verdicts[name] = "no spread"
         else:

@@ -99,7 +99,7 @@ def test_an_optimizer_with_seeds_still_to_come_is_not_judged_nor_the_best():
 def test_an_optimizer_without_judging_runs_does_not_hold_up_the_others():
     """As of one of which each tuning run diverged."""
     found = verdicts(judged({"a": GOOD, "b": [], "c": POOR}, others=["b"]))
-    assert found == {"a": "best", "c": "worse", "b": "no spread"}
+    assert found == {"a": "best", "c": "worse", "b": "not judged"}
 
 
 def test_all_missed():
