@@ -44,7 +44,13 @@ def parser() -> argparse.ArgumentParser:
             help=f"{row.summary} ({row.epochs} epochs, batches of {row.batch_size})",
         )
     add = parser.add_argument
-    add("--graph-directory", type=Path, default=Path("results"), metavar="FOLDER")
+    add(
+        "--graph-directory",
+        type=Path,
+        default=Path("results"),
+        metavar="FOLDER",
+        help="of runs, tables and figures; default: results",
+    )
     add("--data-dir", type=Path, metavar="FOLDER", help="the folder of tensorflow_datasets' data")
     add(
         "--optimizers",

@@ -23,28 +23,26 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: list[str]) -> int:
-    """Print a line for each workload; return the exit status."""
+    """Print two lines for each workload; return the exit status."""
     options = parser().parse_args(arguments)
-    table = Table(pad_edge=False)
-    for head in ("flag", "data and model", "training", "target", "data"):
-        table.add_column(head, no_wrap=head == "flag", overflow="fold")
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column()
     for row in ROWS.values():
         metric, value = row.target
-        table.add_row(
-            f"--{row.name}",
-            row.summary,
-            f"{row.epochs} epochs, batches of {row.batch_size}",
-            f"{metric} {value:g}",
-            _data(row, options.data_dir, options.graph_directory),
+        facts = (
+            f"{row.epochs} epochs, batches of {row.batch_size}, target {metric} {value:g}; "
+            + _data(row, options.data_dir, options.graph_directory)
         )
+        table.add_row(f"[bold]--{row.name}", f"{row.summary}\n[dim]{facts}")
     Console().print(table)
     return 0
 
 
 def _data(row: Row, data_dir: Path | None, results: Path) -> str:
     if row.dataset is None:
-        return "comes with a package"
+        return "data in a package"
     edition = datasets.available(row.dataset, data_dir, results)
     if edition is None:
-        return f"downloaded from {row.dataset.source}"
-    return f"{edition.train:,} and {edition.test:,} examples"
+        return f"downloads from {row.dataset.source.split('//')[-1]}"
+    return f"{edition.train:,} + {edition.test:,} examples"

@@ -1,5 +1,6 @@
 """Optimizers for Keras 3, each written once and run on JAX, TensorFlow and PyTorch."""
 
+from keras_optim import _backend as _backend
 from keras_optim import callbacks, convert, schedules
 from keras_optim._version import __version__
 from keras_optim.algorithms.accsgd import AccSGD

@@ -26,7 +26,13 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--graph-directory", type=Path, default=Path("results/toys"), metavar="FOLDER")
+    add(
+        "--graph-directory",
+        type=Path,
+        default=Path("results/toys"),
+        metavar="FOLDER",
+        help="of paths and figures; default: results/toys",
+    )
     add(
         "--optimizers",
         nargs="+",
@@ -34,7 +40,12 @@ def parser() -> argparse.ArgumentParser:
         help='such as adam "sgd[momentum=0.9]" "lookahead[inner=adam]"; default: the catalogue, '
         "momentum, and wrappers around adam",
     )
-    add("--functions", nargs="+", metavar="FUNCTION", help=f"of {', '.join(FUNCTIONS)}")
+    add(
+        "--functions",
+        nargs="+",
+        metavar="FUNCTION",
+        help=f"of {', '.join(FUNCTIONS)}; default: all",
+    )
     add("--force", action="store_true", help="compute the paths again")
     add("--write", action="store_true", help="write paths and figures into docs/ as well")
     return parser

@@ -36,7 +36,13 @@ def parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help="run these checks; default: the short ones")
     add("--long", action="store_true", help="run the long checks as well")
-    add("--graph-directory", type=Path, default=Path("results"), metavar="FOLDER")
+    add(
+        "--graph-directory",
+        type=Path,
+        default=Path("results"),
+        metavar="FOLDER",
+        help="of results; default: results",
+    )
     add("--data-dir", type=Path, metavar="FOLDER", help="the folder of tensorflow_datasets' data")
     add("--offline", action="store_true", help="download nothing")
     add("--backend", choices=devices.BACKENDS, help="default: KERAS_BACKEND, else JAX")

@@ -25,6 +25,22 @@ def described(optimizer: Any) -> str:
     return _with_rate(optimizer, None if given_up else _Text(_rate_of(optimizer)))
 
 
+def brief(optimizer: Any) -> str:
+    """Describe an optimizer as a call, without a rate that is the default of its class.
+
+    >>> import keras_optim
+    >>> brief(keras_optim.SGD(momentum=0.9)), brief(keras_optim.EMA(keras_optim.AdamW(3e-4)))
+    ('SGD(momentum=0.9)', 'EMA(AdamW(learning_rate=0.0003))')
+    """
+    innermost = optimizer
+    while vars(innermost).get("inner") is not None:
+        innermost = innermost.inner
+    default = hyperparameters.defaults(type(innermost).__init__).get("learning_rate")
+    given = keras_private.rate_or_none(optimizer)
+    usual = isinstance(default, float) and rate(given) == rate(np.float32(default))
+    return _with_rate(optimizer, None) if usual else described(optimizer)
+
+
 def rate(value: Any) -> str:
     """Describe a rate: a number in as few digits as it needs, a schedule by its arguments.
 

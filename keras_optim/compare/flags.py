@@ -49,11 +49,17 @@ def parser() -> argparse.ArgumentParser:
     )
     add_tuning(found)
     add("--seeds", type=whole(1, 10**4), metavar="N", help="runs that judge; default 3")
-    add("--seed-list", nargs="+", type=whole(0, LARGEST_SEED), metavar="SEED", help="instead")
+    add("--seed-list", nargs="+", type=whole(0, LARGEST_SEED), metavar="SEED", help="these instead")
     add("--epochs", type=whole(1), metavar="N", help="default: the workload's own")
     add_batch_size(found)
     add("--target", nargs=2, metavar=("METRIC", "VALUE"), help="such as val_accuracy 0.97")
-    add("--folder", type=Path, default=Path("results"), metavar="FOLDER", help="of the results")
+    add(
+        "--folder",
+        type=Path,
+        default=Path("results"),
+        metavar="FOLDER",
+        help="of runs, tables and figures; default: results",
+    )
     add_machine(found)
     return found
 
@@ -73,10 +79,16 @@ def add_batch_size(found: argparse.ArgumentParser) -> None:
 def add_machine(found: argparse.ArgumentParser) -> None:
     """Add the flags about the machine, and about runs that are trained again."""
     add = found.add_argument
-    add("--precision", choices=PRECISIONS, default="float32")
+    add("--precision", choices=PRECISIONS, default="float32", help="of layers; default: float32")
     add("--backend", choices=devices.BACKENDS, help="default: KERAS_BACKEND, else Keras's own")
-    add("--device", choices=devices.DEVICES, default="auto")
-    add("--jobs", type=whole(1, 1024), default=1, metavar="N", help="processes that train at once")
+    add("--device", choices=devices.DEVICES, default="auto", help="default: auto, the best found")
+    add(
+        "--jobs",
+        type=whole(1, 1024),
+        default=1,
+        metavar="N",
+        help="processes that train at once; default: 1",
+    )
     add("--dry-run", action="store_true", help="estimate the time, and train nothing else")
     add("--smoke", action="store_true", help="train little, to see that it works")
     add("--force", action="store_true", help="train finished runs again")
@@ -92,7 +104,7 @@ def add_tuning(found: argparse.ArgumentParser) -> None:
         metavar="none|grid|N",
         help="grid (the default): learning rates; N: trials over --hyperparameters, with Optuna",
     )
-    add("--sampler", choices=SAMPLERS, default=SAMPLERS[0], help="of trials")
+    add("--sampler", choices=SAMPLERS, default=SAMPLERS[0], help="of trials; default: tpe")
     add(
         "--hyperparameters",
         nargs="+",
@@ -101,7 +113,13 @@ def add_tuning(found: argparse.ArgumentParser) -> None:
         help="those that trials tune, or all; default: learning_rate",
     )
     add("--storage", metavar="URL", help="a database of trials that several machines share")
-    add("--tuning-seed", type=whole(0, LARGEST_SEED), default=0, metavar="SEED")
+    add(
+        "--tuning-seed",
+        type=whole(0, LARGEST_SEED),
+        default=0,
+        metavar="SEED",
+        help="of the runs that tune; default: 0",
+    )
 
 
 def order(options: argparse.Namespace) -> Order:

@@ -81,10 +81,10 @@ def test_the_list_of_workloads(tmp_path, monkeypatch, capsys):
     json_files.write_json(tmp_path / "mnist" / "3.0.1" / "dataset_info.json", {"splits": splits})
     assert bench.main(["list", "--graph-directory", str(tmp_path / "none")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    [mnist] = [line for line in lines if "--mnist " in line]
-    assert "50 and 50 examples" in mnist and "batches of 32" in mnist
-    [cifar] = [line for line in lines if "--cifar " in line]
-    assert "downloaded from https://www.cs.toronto.edu" in cifar
+    [mnist] = [k for k, line in enumerate(lines) if line.startswith("--mnist ")]
+    assert "batches of 32, target accuracy 0.97; 50 + 50 examples" in lines[mnist + 1]
+    [cifar] = [k for k, line in enumerate(lines) if line.startswith("--cifar ")]
+    assert "downloads from www.cs.toronto.edu" in lines[cifar + 1]
     assert sum("--" in line for line in lines) == len(ROWS)
 
 

@@ -13,7 +13,7 @@ import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optim import catalog, keras_private
-from keras_optim.arguments.descriptions import described
+from keras_optim.arguments.descriptions import brief
 from keras_optim.compare import json_files
 from keras_optim.compare.contenders.code_fingerprint import fingerprint
 from keras_optim.compare.contenders.optimizer_spec import parse_specs
@@ -202,7 +202,7 @@ def _label(optimizer: Any) -> str:
         plain = row is not None and row in catalog.ALGORITHMS and row.algorithm is kind
         if row and plain and not any(starmap(_differs, _pairs(optimizer).values())):
             return row.name
-        return described(optimizer)
+        return brief(optimizer)
     arguments = ", ".join(
         f"{name}={_short(value)}"
         for name, (default, value) in _pairs(optimizer).items()

@@ -100,6 +100,8 @@ def test_all_stands_for_the_catalogue():
         (lambda: keras_optim.Adam(), "adam"),
         (lambda: keras_optim.Lion, "lion"),
         (lambda: keras_optim.SGD(0.1, momentum=0.9), "SGD(learning_rate=0.1, momentum=0.9)"),
+        (lambda: keras_optim.SGD(momentum=0.9), "SGD(momentum=0.9)"),
+        (lambda: keras_optim.EMA(keras_optim.SGD()), "EMA(SGD())"),
         (lambda: keras.optimizers.Adam(), "keras.Adam()"),
         (lambda: keras.optimizers.SGD(nesterov=True), "keras.SGD(nesterov=True)"),
     ],

@@ -1,0 +1,39 @@
+"""A backend that is not installed: the error says what to do."""
+
+import os
+import subprocess
+import sys
+
+import keras
+import pytest
+
+from keras_optim.compare.process import devices
+
+HIDDEN = "import sys; sys.modules[{name!r}] = None; import keras_optim"
+
+
+def test_the_error_names_the_backend_and_the_remedies():
+    name = keras.backend.backend()
+    ended = subprocess.run(
+        [sys.executable, "-c", HIDDEN.format(name=name)], capture_output=True, text=True
+    )
+    last = ended.stderr.rstrip().splitlines()[-1]
+    assert last.startswith(
+        f"ModuleNotFoundError: Keras takes the backend {name}, which is not inst"
+    )
+    assert f"pip install 'keras_optim[{name}]'" in last
+    for other in set(devices.installed_backends()) - {name}:
+        assert other in last.partition("KERAS_BACKEND to")[2]
+
+
+@pytest.mark.parametrize("name", ["rich", "keras_optim.schedules"])
+def test_other_missing_modules_keep_their_error(name):
+    ended = subprocess.run(
+        [sys.executable, "-c", HIDDEN.format(name=name)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    assert ended.returncode != 0
+    assert ended.stderr.rstrip().splitlines()[-1].startswith("ModuleNotFoundError: ")
+    assert name in ended.stderr and "takes the backend" not in ended.stderr
