@@ -54,6 +54,15 @@ def shown(value: Any) -> str:
     return _short.repr(value)
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun, whose plural takes an s.
+
+    >>> counted(1, "epoch"), counted(1200, "run")
+    ('1 epoch', '1,200 runs')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def call(name: str, positional: Iterable[str], named: Iterable[tuple[str, Any]]) -> str:
     """Format a call: positional arguments unchanged, then named ones, `shown`.
 

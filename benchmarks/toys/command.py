@@ -12,6 +12,7 @@ from keras_optim.compare.contenders.contender import Contender
 from keras_optim.compare.process import lock
 from keras_optim.compare.process.errors import UsageError
 from keras_optim.compare.process.flags import Parser
+from keras_optim.formatting import counted
 
 FILE = "paths.json"
 DOCS = Path(__file__).parents[2] / "docs"
@@ -69,7 +70,7 @@ def run(arguments: list[str]) -> int:
         labels = [one.label for one in wanted]
         shown = {f.name: {label: found[f.name][label] for label in labels} for f in functions}
         count = writing.write(shown, folder, print)
-    print(f"{count} files in {folder}", flush=True)
+    print(f"{counted(count, 'file')} in {folder}", flush=True)
     if options.write:
         writing.publish(shown, DOCS, print)
     return 0

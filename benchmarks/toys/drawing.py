@@ -6,6 +6,7 @@ A ring marks the start, a cross each minimum, a dot the end. The same paths give
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from benchmarks.toys import moving as animation
 from benchmarks.toys import svg
@@ -16,7 +17,7 @@ from benchmarks.toys.moving import Trail
 from benchmarks.toys.paths import Path, shortened
 from benchmarks.toys.tuning import RULE
 from keras_optim.compare.report.axes_style import plain
-from keras_optim.compare.report.palette import Style, styles
+from keras_optim.compare.report.palette import COLORS, Style, styles
 
 MOST = 10
 """Paths in one panel; more cannot be told apart."""
@@ -111,8 +112,18 @@ def summary(path: Path, function: Function) -> str:
 
 
 def style_of(optimizer: str) -> Style:
-    """Return the style of an optimizer, the same in every drawing."""
+    """Return the style of an optimizer, the same in every drawing of one path."""
     return styles([optimizer])[optimizer]
+
+
+def _apart(labels: Sequence[str]) -> dict[str, Style]:
+    """Return the styles of a panel: no colour comes twice while others are free."""
+    found: dict[str, Style] = {}
+    for label in labels:
+        own = style_of(label)
+        used = [style.color for style in found.values()]
+        found[label] = replace(own, color=min((own.color, *COLORS), key=used.count))
+    return found
 
 
 def _alone(function: Function, optimizer: str, path: Path, moves: bool) -> str:
@@ -139,14 +150,15 @@ def _together(
     panel = Panel(function, _LEFT, _SEVERAL, 1.25 * WIDTH)
     name = _identifier(function.name, "race" if moves else "overview")
     lines, rows = [], []
+    apart = _apart(labels)
     for number, label in enumerate(labels):
         path = paths[label]
         own = f"{name}-{number}"
-        trail = Trail(own, panel.points(path), path.at, style_of(label))
+        trail = Trail(own, panel.points(path), path.at, apart[label])
         lines.append(
             animation.moving(trail, function.steps, label) if moves else animation.still(trail)
         )
-        rows.append(_row(panel, number, label, path, style_of(label)))
+        rows.append(_row(panel, number, label, path, apart[label]))
     parts = [
         svg.text(_LEFT, 21, f"{function.title}: {function.lesson}", "t"),
         svg.text(_LEFT, 37, function.formula, "q"),

@@ -15,6 +15,11 @@ SECONDS = 8.0
 """Of a round."""
 SHARE = 0.82
 """Of a round until the last step; then the paths stand."""
+_APPEARING = (
+    f'<animate attributeName="opacity" dur="{SECONDS:g}s" repeatCount="indefinite" '
+    'keyTimes="0;.1;.2;1" values="0;0;1;1"/>'
+)
+"""Of labels: where the paths begin, they would lie on each other."""
 TICKS = (0, 10, 50, 100, 200, 300, 500)
 
 
@@ -64,7 +69,7 @@ def moving(trail: Trail, steps: int, label: str = "") -> str:
             f'd="{data}" pathLength="1" stroke-dasharray="1 1">{grow}</path></mask>'
             f'<path {style} d="{data}" mask="url(#{trail.name}-mask)"/>'
         )
-    named = svg.text(6, -5, label, "s") if label else ""
+    named = f"<g>{svg.text(6, -5, label, 's')}{_APPEARING}</g>" if label else ""
     dot = f'<g><circle class="edge d{trail.style.number}" r="4.2"/>{named}{travel}</g>'
     return f'{whole}<g class="go">{drawn}{dot}</g>'
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.verify.checks import Check, Figure
 from benchmarks.verify.keeping import Kept
+from keras_optim.formatting import counted
 
 PASS, FAIL, NOT_RUN = "pass", "FAIL", "not run"
 COMMAND = "python -m benchmarks.bench verify"
@@ -115,7 +116,8 @@ def summary(found: Sequence[Row]) -> str:
     counts: Mapping[str, int] = {
         verdict: sum(row.verdict == verdict for row in found) for verdict in (PASS, FAIL, NOT_RUN)
     }
-    return f"{counts[PASS]} figures pass, {counts[FAIL]} fail, {counts[NOT_RUN]} not run"
+    each = f"{counts[PASS]} pass, {counts[FAIL]} fail, {counts[NOT_RUN]} not run"
+    return f"Of {counted(len(found), 'figure')}, {each}"
 
 
 def encoded(found: Sequence[Row]) -> list[dict[str, Any]]:

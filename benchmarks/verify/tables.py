@@ -5,7 +5,7 @@ from typing import Any
 
 from benchmarks.verify.rows import FAIL, NOT_RUN, PASS, Row
 
-HEADINGS = ("check", "figure", "published", "band", "ours", "verdict", "seconds")
+HEADINGS = ("check", "verdict", "figure", "published", "ours", "band", "seconds")
 STYLES = {PASS: "green", FAIL: "bold red", NOT_RUN: "dim"}
 
 
@@ -23,7 +23,7 @@ def show(found: Sequence[Row], console: Any) -> None:
         cells = [Text(cell) for cell in _cells(row)]
         if row.check == last:
             cells[0] = cells[-1] = Text("")
-        cells[5].stylize(STYLES[row.verdict])
+        cells[1].stylize(STYLES[row.verdict])
         if last and row.check != last:
             table.add_section()
         table.add_row(*cells)
@@ -35,7 +35,7 @@ def show(found: Sequence[Row], console: Any) -> None:
 
 def _cells(row: Row) -> list[str]:
     seconds = "" if row.seconds is None else f"{row.seconds:.0f}"
-    return [row.check, row.figure, row.published, row.band, row.ours, row.verdict, seconds]
+    return [row.check, row.verdict, row.figure, row.published, row.ours, row.band, seconds]
 
 
 def markdown(found: Sequence[Row]) -> str:
@@ -45,7 +45,7 @@ def markdown(found: Sequence[Row]) -> str:
         cells = _cells(row)
         cells[0] = f"[{row.check}](#{row.check})"
         cells[4] = row.ours or row.why
-        cells[5] = f"**{row.verdict}**" if row.verdict == FAIL else row.verdict
+        cells[1] = f"**{row.verdict}**" if row.verdict == FAIL else row.verdict
         lines.append(_line(cells))
     return "\n".join(lines)
 

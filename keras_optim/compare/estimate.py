@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from keras_optim.compare.comparison import Subject
 from keras_optim.compare.plan import Plan
 from keras_optim.compare.search import grid
+from keras_optim.formatting import counted
 
 
 def estimate(
@@ -30,8 +31,8 @@ def estimate(
     ]
     tuning = f"{low} to {high}" if high > low else str(low)
     return (
-        f"{subject.name}: {optimizers} optimizers, {tuning} tuning and {judging} judging runs of "
-        f"{subject.epochs} epochs\n"
+        f"{subject.name}: {counted(optimizers, 'optimizer')}, {tuning} tuning and {judging} "
+        f"judging runs of {counted(subject.epochs, 'epoch')}\n"
         f"  about {span(*ends)} with --jobs {plan.jobs}, if all steps cost as those of {probed}: "
         f"{parts['step'] * 1000:.3g} ms, {parts['steps']:.0f} steps an epoch, "
         f"{parts['compile']:.2g} s to compile"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from keras_optim.compare.analysis.scores import score
 from keras_optim.compare.comparison import Subject
 from keras_optim.compare.runs import Run, Stage
+from keras_optim.formatting import counted
 
 if TYPE_CHECKING:
     from keras_optim.compare.contest import Verdict, Watcher
@@ -85,7 +86,8 @@ def summary(subject: Subject, verdict: "Verdict", known: int) -> str:
     chosen = "  ".join(f"{k}={_short(v)}" for k, v in verdict.hyperparameters.items())
     kept = f" ({known} known)" if known else ""
     seconds = sum(s for run in runs if math.isfinite(s := run.cost.get("seconds", 0.0)))
-    return "  ".join([*parts, *filter(None, [chosen]), f"{len(runs)} runs{kept}, {seconds:.1f} s"])
+    ended = f"{counted(len(runs), 'run')}{kept}, {seconds:.1f} s"
+    return "  ".join([*parts, *filter(None, [chosen]), ended])
 
 
 def _score(subject: Subject, scores: Sequence[float]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from keras_optim.compare.comparison import Comparison
 from keras_optim.compare.process.errors import UsageError
 from keras_optim.compare.store import load
+from keras_optim.formatting import counted
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,7 +88,8 @@ class Result(Comparison):
 
     def __repr__(self) -> str:
         names = ", ".join(self.subjects)
-        return f"<Result of {len(self.optimizers)} optimizers on {names}: {len(self.runs)} runs>"
+        optimizers = counted(len(self.optimizers), "optimizer")
+        return f"<Result of {optimizers} on {names}: {counted(len(self.runs), 'run')}>"
 
     def _repr_html_(self) -> str:
         _check_installed("matplotlib", "jinja2", "scipy")

@@ -16,6 +16,7 @@ from benchmarks.toys.forms import coordinates, form_of, shaped
 from benchmarks.toys.functions import ANGLE, FUNCTIONS, named
 from keras_optim import catalog
 from keras_optim.compare.process.errors import UsageError
+from keras_optim.compare.report.palette import COLORS
 from tests.conftest import BACKEND, one_backend
 
 on_jax = pytest.mark.skipif(
@@ -314,6 +315,17 @@ def test_a_panel_holds_at_most_ten():
     text = drawing.race(function, dict.fromkeys(labels, path), labels[:10])
     assert ElementTree.fromstring(text) is not None and text.count("<animateMotion") == 10
     assert drawing.gallery(function, dict.fromkeys(labels, path)).count("<use") == 11
+
+
+@one_backend
+def test_colours_of_a_panel_are_apart():
+    function, path = example()
+    labels = contenders.FEATURED
+    most = min(len(labels), len(COLORS))
+    assert len({drawing.style_of(label).color for label in labels}) < most  # alone, some are alike
+    text = drawing.overview(function, dict.fromkeys(labels, path))
+    lines = re.findall(r'<path class="p c(\d)"[^>]* d="M[\d.]+ [\d.]+h26"', text)
+    assert len(lines) == len(labels) and len(set(lines)) == most
 
 
 @one_backend

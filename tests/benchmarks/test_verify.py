@@ -155,7 +155,7 @@ def test_passes_are_kept_and_not_repeated(tmp_path, checks, capsys):
     assert (row.verdict, row.ours) == ("pass", "0.9100 (0.9000 to 0.9200, 2 seeds)")
     assert row.command == "python -m benchmarks.bench verify tiny"
     assert "0.9100" in (tmp_path / "verify" / "verify.md").read_text()
-    assert "1 figures pass, 0 fail, 0 not run" in capsys.readouterr().out
+    assert "Of 1 figure, 1 pass, 0 fail, 0 not run" in capsys.readouterr().out
 
 
 @one_backend

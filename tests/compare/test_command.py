@@ -153,7 +153,7 @@ def test_finished_runs_are_known_and_force_trains_them_again(tmp_path, capsys):
     before = times()
     assert call(tmp_path, *options) == 0
     assert times() == before
-    assert capsys.readouterr().out.count("1 runs (1 known)") == 2
+    assert capsys.readouterr().out.count("1 run (1 known)") == 2
     assert call(tmp_path, *options, "--force") == 0
     assert times().keys() == before.keys() and not set(times().values()) & set(before.values())
     assert "known" not in capsys.readouterr().out

@@ -38,7 +38,7 @@ CHOSEN = {"learning_rate": 0.1, "nesterov": True}
         ([run(1, 0.5), run(2, 0.7)], 0, "val accuracy 0.6 ± 0.14  {}  2 runs, 3.0 s"),
         ([run(1, 0.5), run(0, 0.9, stage="tuning")], 1, "val accuracy 0.5  {}  2 runs (1 known),"),
         ([run(1, 0.5), run(2, 0, "diverged")], 0, "val accuracy 0.5  1 of 2 runs diverged: why  "),
-        ([run(1, 0, "failed")], 0, "failed: why  {}  1 runs, 1.5 s"),
+        ([run(1, 0, "failed")], 0, "failed: why  {}  1 run, 1.5 s"),
         ([], 0, "{}  0 runs, 0.0 s"),
     ],
 )
@@ -63,5 +63,5 @@ def test_a_terminal_gets_a_bar_for_each_process(monkeypatch):
         board.bars.refresh()
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
     assert re.search(r"sgd\[momentum=0.9\] \S+ +38 % \d:\d\d:\d\d tuning, epoch 2 of 4", shown)
-    assert "1/2  adam               val accuracy 0.5  1 runs (1 known), 1.5 s" in shown
+    assert "1/2  adam               val accuracy 0.5  1 run (1 known), 1.5 s" in shown
     assert re.search(r"optimizers +\S+ +50 %", shown)

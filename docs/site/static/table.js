@@ -41,7 +41,9 @@ const prepare = (table) => {
       row.hidden = !filters.every((passes) => passes(texts));
       shown += !row.hidden;
     }
-    count.textContent = `${shown} of ${rows.length}`;
+    count.textContent = shown
+      ? `${shown} of ${rows.length}`
+      : "none fits: take a filter back";
   };
 
   const search = document.createElement("input");

@@ -14,6 +14,7 @@ from keras_optim.compare.report.axes_style import Axis, drawable
 from keras_optim.compare.report.palette import REST
 from keras_optim.compare.report.series import Series, by_epoch, by_step
 from keras_optim.compare.report.view import NAMED, View
+from keras_optim.formatting import counted
 
 NORMS = {"gradient_norm": "norm of the gradient", "update_norm": "norm of the update"}
 POINTS, POINTS_OF_REST = 160, 60
@@ -122,7 +123,7 @@ def _text(view: View, series: Series, label: str) -> str:
 
 def _subtitle(view: View, subject: Subject, panels: Sequence[Panel]) -> str:
     count = len(view.present(subject.name))
-    text = f"{count} optimizers" if count > 1 else "1 optimizer"
+    text = counted(count, "optimizer")
     if count > NAMED:
         text += f", the best and the baseline ({NAMED}) by name"
     text += "; beside a name: the last value of its curve"

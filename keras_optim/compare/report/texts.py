@@ -7,23 +7,22 @@ from keras_optim.compare.analysis.columns import shown
 from keras_optim.compare.analysis.recommend import Answer, best
 from keras_optim.compare.comparison import Subject
 from keras_optim.compare.report.view import View
+from keras_optim.formatting import counted
 
 
 def title(view: View) -> str:
     """Return the title of the report."""
     workloads = tuple(view.comparison.subjects)
-    where = workloads[0] if len(workloads) == 1 else f"{len(workloads)} workloads"
-    count = len(view.comparison.optimizers)
-    return f"{count} {'optimizers' if count > 1 else 'optimizer'} on {where}"
+    where = workloads[0] if len(workloads) == 1 else counted(len(workloads), "workload")
+    return f"{counted(len(view.comparison.optimizers), 'optimizer')} on {where}"
 
 
 def summary(view: View) -> str:
     """Describe the conditions in a line."""
     setting = view.comparison.setting
-    count = len(setting.seeds)
     parts = (
-        f"{len(view.comparison.runs)} runs",
-        f"{count} judging {'seeds' if count != 1 else 'seed'}",
+        counted(len(view.comparison.runs), "run"),
+        counted(len(setting.seeds), "judging seed"),
         f"tuning: {setting.tune}",
         setting.backend,
         setting.machine,
@@ -79,10 +78,9 @@ def workload(subject: Subject) -> Sequence[str]:
     known = [f"{count:,} {name}" for name, count in sizes if count is not None]
     batch = f"batch {subject.batch_size}" if subject.batch_size else "batches of its own"
     better = "higher" if subject.higher else "lower"
+    epochs = counted(subject.epochs, "epoch")
     lines = [
-        f"{', '.join(known)} examples; {subject.epochs} epochs; {batch}."
-        if known
-        else f"{subject.epochs} epochs; {batch}.",
+        f"{', '.join(known)} examples; {epochs}; {batch}." if known else f"{epochs}; {batch}.",
         f"Ranked by {subject.judge} ({better} is better) on "
         + (
             "the test set, at the epoch with the best held-out value."
