@@ -24,6 +24,7 @@ html_theme = "furo"
 html_title = "keras_optim"
 html_static_path = [str(Path(__file__).parent / "static"), str(places.BUILD / "static")]
 html_css_files = ["site.css"]
+html_search_scorer = str(Path(__file__).parent / "static" / "scorer.js")
 html_js_files = [("table.js", {"defer": "defer"})]
 html_math_renderer = "mathml"
 html_copy_source = False

@@ -221,6 +221,7 @@ def test_the_function_answers(tmp_path, capsys):
     page = result.report(tmp_path / "report.html")
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert result.plot().get_size_inches()[0] > 3
+    assert result.plot()._repr_png_().startswith(b"\x89PNG")  # a notebook without pyplot
     loaded = type(result).load(tmp_path / "mine")
     assert loaded.best == result.best
     assert loaded.runs == load(tmp_path / "mine").runs

@@ -1,5 +1,6 @@
 """Frame of a figure: its panels, title and footer, and labels at the ends of curves."""
 
+import io
 import textwrap
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +18,15 @@ LETTER = 0.0074
 """Width of a letter, in inches for each point of its size."""
 
 
+class NotebookFigure(Figure):
+    """Figure that a notebook shows without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        file = io.BytesIO()
+        self.savefig(file, format="png", dpi=110)
+        return file.getvalue()
+
+
 def panels(
     widths: Sequence[float],
     height: float,
@@ -28,7 +38,7 @@ def panels(
     """Make panels beside each other, all lengths in inches."""
     width = left + sum(widths) + gap * (len(widths) - 1) + right
     total = height + top + BOTTOM
-    figure = Figure(figsize=(width, total))
+    figure = NotebookFigure(figsize=(width, total))
     axes, x = [], left
     for inches in widths:
         axes.append(figure.add_axes((x / width, BOTTOM / total, inches / width, height / total)))
