@@ -15,8 +15,8 @@ TEXT = """\
 :::
 
 ```shell
-pip install "keras_optim[jax] @ git+<this repository>"     # or [tensorflow], [torch]
-export KERAS_BACKEND=jax                                   # Keras takes TensorFlow without it
+pip install ".[jax]"         # in a checkout; or ".[tensorflow]", ".[torch]"
+export KERAS_BACKEND=jax     # Keras takes TensorFlow without it
 ```
 
 ```python

@@ -110,7 +110,8 @@ COST = """\
 Columns with a backend's name are the processor time of the update alone, divided by that of Adam.
 The weights are those of a small transformer, {weights} million in {tensors} tensors. Both take
 turns in one process, on {machine}; a ratio is the median of {rounds} turns. Adam takes {adams}.
-Adam beside itself was at {noise}, so smaller differences are noise.
+Adam beside itself was at {noise}; on another day ratios differ
+by up to a fifth, so read nothing finer out of them.
 Wrappers go around Adam. Roots and eigenvectors are part of the time, in the steps that compute
 them; second gradients and Hessian products are not.
 
