@@ -25,8 +25,9 @@ def package(text):
     catalog = (ROOT / "keras_optim/catalog.py").read_text(encoding="utf-8")
     head = text[: IMPORT.search(text).start()]
     others = [m[0] for m in IMPORT.finditer(CLASS.sub("", text))]
-    lines = sorted({*others, *CLASS.findall(catalog)}, key=lambda line: line.split()[1])
+    lines = sorted({*others, *CLASS.findall(catalog)}, key=lambda line: (line.split()[1], line))
     names = sorted(name for line in lines for name in IMPORT.match(line)[2].split(", "))
+    names = [name for name in names if " as " not in name]  # of private modules
     listed = "".join(f'    "{name}",\n' for name in names)
     comment = "# The imports of optimizers, and this list: `python -m tests.tools.refresh`.\n"
     return f"{head}{''.join(lines)}\n{comment}__all__ = [\n{listed}]\n"
