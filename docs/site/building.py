@@ -12,19 +12,24 @@ from keras_optim.catalog import Row
 
 def build(rows: Sequence[Row], folder: Path = places.BUILD) -> list[str]:
     """Build the site, and return its faults. Warnings are errors, as are links without a target."""
-    source, html = folder / "source", folder / "html"
-    staging.stage(rows, source)
+    staging.stage(rows, folder / "source")
     fonts.write(folder / "static" / "math.woff2")
-    return rendered(source, html)
+    return rendered(folder / "source", folder / "html", folder / "static")
 
 
-def rendered(source: Path, html: Path) -> list[str]:
-    """Build a folder of sources strictly, and return the faults of the built site."""
+def rendered(source: Path, html: Path, made: Path) -> list[str]:
+    """Build a folder of sources strictly, and return the faults of the built site.
+
+    Args:
+        source: With `index.md`.
+        html: Of the site; removed before.
+        made: Files beside those of `docs/site/static`: the font.
+    """
     shutil.rmtree(html, ignore_errors=True)
-    settings = str(places.HERE)
+    settings, static = str(places.HERE), f"html_static_path={places.HERE / 'static'},{made}"
     status = build_main(
         ["-q", "-W", "--keep-going", "-E", "-d", str(html.parent / "doctrees"), "-c", settings,
-         "-b", "html", str(source), str(html)]
+         "-D", static, "-b", "html", str(source), str(html)]
     )  # fmt: skip
     if status:
         return [f"Sphinx ended with status {status}; its warnings stand above."]

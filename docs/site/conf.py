@@ -6,7 +6,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from docs.site import formulas, places
+from docs.site import formulas
 from docs.site.linking import LinkNames
 
 project = "keras_optim"
@@ -22,7 +22,6 @@ myst_dmath_double_inline = False
 
 html_theme = "furo"
 html_title = "keras_optim"
-html_static_path = [str(Path(__file__).parent / "static"), str(places.BUILD / "static")]
 html_css_files = ["site.css"]
 html_search_scorer = str(Path(__file__).parent / "static" / "scorer.js")
 html_js_files = [("table.js", {"defer": "defer"})]

@@ -180,12 +180,12 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("text", ["Nothing is wrong. [x](other.md#a-heading)", *BROKEN])
-def test_a_fault_makes_the_build_fail(tmp_path, text, capfd):
+def test_a_fault_makes_the_build_fail(site, tmp_path, text, capfd):
     source = tmp_path / "source"
     source.mkdir()
     toctree = "```{toctree}\nother\n```\n"
     (source / "index.md").write_text(f"# Home\n\n{text}\n\n{toctree}")
     (source / "other.md").write_text("# Other\n\n## A heading\n\nA text.\n")
-    faults = building.rendered(source, tmp_path / "html")
+    faults = building.rendered(source, tmp_path / "html", site.parent / "static")
     wanted = BROKEN.get(text)
     assert faults == [] if wanted is None else any(wanted in fault for fault in faults)
