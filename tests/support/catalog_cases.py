@@ -7,14 +7,13 @@ it is tried").
 import pytest
 
 from keras_optim import catalog
-from keras_optim.tensors import BACKEND
 from tests.support.quick import covering
 
 NAMES = catalog.names()
 EVERY = [*NAMES, *(f"{row.name}(adam)" for row in catalog.WRAPPERS)]
 _SHOWN = covering((*catalog.ALGORITHMS, *catalog.WRAPPERS))
-FEW = [name for name in EVERY if BACKEND == "torch" or name.partition("(")[0] in _SHOWN]
-"""For what is done around any rule: on PyTorch all, elsewhere those that have all facts."""
+FEW = [name for name in EVERY if name.partition("(")[0] in _SHOWN]
+"""For an option by itself: those that have all facts. `test_options.py` gives options to all."""
 
 
 def variants(name):
