@@ -110,8 +110,9 @@ COST = """\
 Columns with a backend's name are the processor time of the update alone, divided by that of Adam.
 The weights are those of a small transformer, {weights} million in {tensors} tensors. Both take
 turns in one process, on {machine}; a ratio is the median of {rounds} turns. Adam takes {adams}.
-Adam beside itself was at {noise}; on another day ratios differ
-by up to a fifth, so read nothing finer out of them.
+Adam beside itself was at {noise}. Measured again on another day, ratios differed by up to two
+fifths, and those of matrix methods by up to a factor of two, probably because Adam's own step waits
+for memory: read sizes out of them, not places.
 Wrappers go around Adam. Roots and eigenvectors are part of the time, in the steps that compute
 them; second gradients and Hessian products are not.
 

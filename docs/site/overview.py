@@ -12,7 +12,7 @@ HEAD = """\
 
 Each name leads to its page: formula, advice, code, properties, parity and paper. *JAX*,
 *TensorFlow* and *PyTorch* are the [cost of a step](#cost-of-a-step) there, as a multiple of Adam's
-("-": not measured yet; all optimizers run on all three).
+("-": not measured; all optimizers run on all three).
 """
 
 TAIL = """\

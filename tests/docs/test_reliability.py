@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.conftest import BACKEND, one_backend
-from tests.tools.reliability import BACKENDS, DOCS, PROMISES, TESTS, chosen, page, within
+from tests.tools.reliability import BACKENDS, DOCS, PROMISES, TESTS, chosen, page, read, within
 
 pytestmark = one_backend
 
@@ -38,6 +38,17 @@ def test_words_choose_what_is_counted():
     [promise] = chosen(["test_lazy"])
     assert PAIRS[promise] == ("wrappers/test_lazy_rows.py",)
     assert chosen(["no such test"]) == {}
+
+
+def test_a_report_of_pytest_is_counted(tmp_path):
+    file = tmp_path / "tests.xml"
+    case = '<testcase classname="tests.wrappers.test_lazy" name="test_rows[{}]">{}</testcase>'
+    ends = ("", "", '<skipped message="no"/>', "<failure/>")
+    cases = "".join(case.format(k, end) for k, end in enumerate(ends))
+    file.write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>")
+    counter = read(file)
+    assert counter.of(["wrappers/test_lazy.py::test_rows"]) == 2
+    assert counter.failed == ["wrappers/test_lazy.py::test_rows"]
 
 
 def test_within():
