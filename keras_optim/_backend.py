@@ -19,6 +19,6 @@ except ModuleNotFoundError as error:
     )
     raise ModuleNotFoundError(
         f"Keras takes the backend {missing}, which is not installed. {choose}: "
-        f"pip install 'keras_optim[{missing}]'",
+        f"pip install {missing}",
         name=missing,
-    ) from error
+    ) from None

@@ -6,7 +6,6 @@ A ring marks the start, a cross each minimum, a dot the end. The same paths give
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from benchmarks.toys import moving as animation
 from benchmarks.toys import svg
@@ -17,7 +16,7 @@ from benchmarks.toys.moving import Trail
 from benchmarks.toys.paths import Path, shortened
 from benchmarks.toys.tuning import RULE
 from keras_optim.compare.report.axes_style import plain
-from keras_optim.compare.report.palette import COLORS, Style, styles
+from keras_optim.compare.report.palette import Style, styles
 
 MOST = 10
 """Paths in one panel; more cannot be told apart."""
@@ -116,16 +115,6 @@ def style_of(optimizer: str) -> Style:
     return styles([optimizer])[optimizer]
 
 
-def _apart(labels: Sequence[str]) -> dict[str, Style]:
-    """Return the styles of a panel: no colour comes twice while others are free."""
-    found: dict[str, Style] = {}
-    for label in labels:
-        own = style_of(label)
-        used = [style.color for style in found.values()]
-        found[label] = replace(own, color=min((own.color, *COLORS), key=used.count))
-    return found
-
-
 def _alone(function: Function, optimizer: str, path: Path, moves: bool) -> str:
     panel = Panel(function, _LEFT, _TOP, WIDTH)
     name = _identifier(function.name, optimizer)
@@ -150,7 +139,7 @@ def _together(
     panel = Panel(function, _LEFT, _SEVERAL, 1.25 * WIDTH)
     name = _identifier(function.name, "race" if moves else "overview")
     lines, rows = [], []
-    apart = _apart(labels)
+    apart = styles(labels)
     for number, label in enumerate(labels):
         path = paths[label]
         own = f"{name}-{number}"

@@ -109,7 +109,7 @@ CHECKS = (
         (of_test_images(_after(1), "0.9873"), of_test_images(_after(14), "0.9935")),
         _torch_example(schedule_free, 14),
         lambda: [schedule_free()],
-        seconds=1200,
+        seconds=3000,
         long=True,
     ),
     Check(
@@ -131,7 +131,7 @@ CHECKS = (
         (of_test_images(_after(1), "0.9836"), of_test_images(_after(14), "0.9922")),
         _torch_example(adadelta, 14),
         lambda: [adadelta()],
-        seconds=1200,
+        seconds=3000,
         long=True,
     ),
     Check(
@@ -146,7 +146,7 @@ CHECKS = (
         ),
         _keras_page,
         lambda: [adam()],
-        seconds=300,
+        seconds=3000,
         long=True,
     ),
 )

@@ -101,7 +101,9 @@ def gallery(rows: Sequence[Row]) -> str:
     parts = [
         "---\nhide-toc: true\n---",
         "# Gallery of paths",
-        "Each optimizer on Rosenbrock's valley, from the same start. A picture leads to its page.",
+        "Each optimizer on Rosenbrock's valley, from the same start: a ring marks it, a cross the "
+        "minimum, a dot the end after 500 steps. Each has the best of 17 rates, and may leave the "
+        "frame. A picture leads to its page, which has the rate.",
         inside("gallery", _listed(cards)),
     ]
     for function in functions.FUNCTIONS.values():

@@ -20,10 +20,11 @@ export KERAS_BACKEND=jax     # Keras takes TensorFlow without it
 ```
 
 ```python
+import keras
 import keras_optim
 
-optimizer = keras_optim.AdamW(learning_rate=3e-4, weight_decay=0.05)
-model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy")
+model = keras.Sequential([keras.layers.Dense(10, activation="softmax")])
+model.compile(optimizer=keras_optim.SOAP(), loss="sparse_categorical_crossentropy")
 ```
 
 {picture}

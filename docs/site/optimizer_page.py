@@ -58,13 +58,14 @@ def _facts(row: Row) -> str:
     invariant = ", ".join(claims(row)) or "no claim"
     ratios = measured.cost(row)
     times = ", ".join(f"{measured.shown(ratio)} {backend}" for backend, ratio in ratios.items())
+    more = "" if row.algorithm.second == "none" else "; and a second pass"
     facts = [
         f"**Family** [{family}](families/{row.family}.md)",
         f"**Year** {row.year}",
         f"**Numbers per weight** {memory(row)}",
         f"**Unaffected by** {invariant}",
         f"**Tuning** {tuning(row)}",
-        *([f"**Step, of Adam's** {times}"] if times else []),
+        *([f"**Update, of Adam's** {times}{more}"] if times else []),
     ]
     return inside("facts", "\n".join(f"* {fact}" for fact in facts))
 

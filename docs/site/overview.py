@@ -32,13 +32,13 @@ def overview(rows: Sequence[Row]) -> str:
     """Return the page with the table of all optimizers."""
     priced = any(measured.cost(row) for row in rows)
     backends = list(measured.BACKENDS.values()) if priced else []
-    head = ["optimizer", "family", "year", "per weight", "unaffected by", "tuning", *backends]
+    head = ["optimizer", "idea", "family", "year", "per weight", "unaffected by", "tuning"]
     lines = [[*_line(row), *_prices(row, backends)] for row in rows]
     text = measured.cost_text() or "It is not measured for all optimizers yet."
     parts = [
         "---\nhide-toc: true\n---",
         HEAD,
-        inside("filterable", table([*head, "idea"], lines)),
+        inside("filterable", table([*head, *backends], lines)),
         TAIL,
     ]
     return "\n".join([*parts, COST.format(text=text)])
@@ -48,6 +48,7 @@ def _line(row: Row) -> list[str]:
     family, _ = FAMILIES[row.family]
     return [
         f"[{title(row)}]({row.name}.md)",
+        row.idea,
         family,
         str(row.year),
         "-" if row.family == "combination" else memory(row),
@@ -58,10 +59,7 @@ def _line(row: Row) -> list[str]:
 
 def _prices(row: Row, backends: Sequence[str]) -> list[str]:
     ratios = measured.cost(row)
-    return [
-        *(measured.shown(ratios[name]) if name in ratios else "-" for name in backends),
-        row.idea,
-    ]
+    return [measured.shown(ratios[name]) if name in ratios else "-" for name in backends]
 
 
 def family(name: str, rows: Sequence[Row]) -> str:

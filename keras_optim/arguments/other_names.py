@@ -172,7 +172,7 @@ def hint(
     """Return advice for the unknown argument `word`, such as `": use ..."`, or an empty text.
 
     >>> hint(object, "lr", ["learning_rate"]), hint(object, "learningrate", ["learning_rate"])
-    (': use `learning_rate`', ': did you mean `learning_rate`?')
+    (': use `learning_rate`', ': perhaps `learning_rate` is meant')
     """
     for parent in owner.__mro__:
         if text := CLASSES.get(parent.__name__, {}).get(word):
@@ -184,4 +184,4 @@ def hint(
         return f": {advice[word]}"
     lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.7)
-    return f": did you mean `{lower[near[0]]}`?" if near else ""
+    return f": perhaps `{lower[near[0]]}` is meant" if near else ""

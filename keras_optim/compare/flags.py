@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
         default=list(SHORTLIST),
         metavar="OPTIMIZER",
         help='such as adamw "sgd[momentum=0.9]" "lookahead[inner=adam]"; all: the whole catalogue; '
-        "default: a shortlist",
+        f"default: {', '.join(SHORTLIST)}",
     )
     add_tuning(found)
     add("--seeds", type=whole(1, 10**4), metavar="N", help="runs that judge; default 3")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import keras
 import numpy as np
 
 from keras_optim.compare.process.errors import UsageError
@@ -73,7 +74,7 @@ class Workload:
 
     def __post_init__(self) -> None:
         """Check the arguments."""
-        if not callable(self.build_model):
+        if not callable(self.build_model) or isinstance(self.build_model, keras.Model):
             raise _wrong("build_model", "a function that returns a new model", self.build_model)
         if not _whole(self.epochs):
             raise _wrong("epochs", "a whole number >= 1", self.epochs)

@@ -274,6 +274,7 @@ def quality(y, predicted):
         ({"data": iter([1])}, "readable more than once"),
         ({"data": (np.ones((3, 2)), np.ones(4))}, "one row for each example"),
         ({"build_model": None}, "`build_model` must be a function"),
+        ({"build_model": keras.Sequential()}, "`build_model` must be a function"),
         ({"build_model": lambda: 3}, "must return a keras.Model"),
         ({"loss": None}, "`loss` is missing"),
         ({"metrics": [quality]}, "`higher` must say whether a higher quality is better"),

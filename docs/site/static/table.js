@@ -50,8 +50,16 @@ const prepare = (table) => {
   search.type = "search";
   search.placeholder = "name or idea";
   search.addEventListener("input", show);
-  const plain = (text) => text.toLowerCase().replaceAll(/[\s-]/g, "");
-  filters.push((texts) => plain(texts.join(" ")).includes(plain(search.value)));
+  const [name, idea] = ["optimizer", "idea"].map((head) => names.indexOf(head));
+  filters.push((texts) => {
+    const asked = search.value.toLowerCase().trim();
+    const plain = texts[name].toLowerCase();
+    const words = texts[idea].toLowerCase().split(/[^\w-]+/);
+    return (
+      plain.includes(asked.replaceAll(/[\s-]/g, "")) ||
+      asked.split(/\s+/).every((part) => words.some((word) => word.startsWith(part)))
+    );
+  });
   bar.append(labelled("text", search));
 
   for (const name of CHOSEN.filter((name) => names.includes(name))) {

@@ -12,6 +12,11 @@ from keras_optim.compare.comparison import Comparison
 SHOWN = 5
 """Names in a sentence before it only counts."""
 
+NOTHING = (
+    "No training with any optimizer reached the end, so there is no recommendation. A run ends when"
+    " its loss is not finite, or ten times the first one: look at the model and at the data."
+)
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -42,12 +47,15 @@ def best(comparison: Comparison, workloads: Sequence[str] | None = None) -> Answ
     winner = max(order, key=tops.__getitem__)  # the first of equal ones
     most = tops[winner]
     tied = tuple(name for name in order if tops[name] == most > 0 and name != winner)
-    sentences = [
-        _one(found[names[0]][winner], tied, found[names[0]].values())
-        if len(names) == 1
-        else _several(winner, most, tied, found),
-        *_warnings(winner, comparison, names, found),
-    ]
+    if all(c.misses == c.seeds for each in found.values() for c in each.values()):
+        sentences = [NOTHING]
+    else:
+        sentences = [
+            _one(found[names[0]][winner], tied, found[names[0]].values())
+            if len(names) == 1
+            else _several(winner, most, tied, found),
+            *_warnings(winner, comparison, names, found),
+        ]
     values = {w: comparison.chosen.get((w, winner), {}) for w in names}
     return Answer(winner, values, tied, " ".join(sentences))
 
@@ -66,8 +74,6 @@ def _top(claim: Claim) -> bool:
 def _one(claim: Claim, tied: Sequence[str], claimed: Collection[Claim]) -> str:
     """Return how sure the best of one workload is."""
     name = claim.optimizer
-    if claim.misses == claim.seeds:
-        return f"No training with any optimizer reached the end, so {name} is no recommendation."
     if claim.verdict != "best":
         return (
             f"{name} has the best score, from {_count(claim.seeds - claim.misses, 'seed')}; "

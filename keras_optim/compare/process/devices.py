@@ -31,14 +31,14 @@ def chosen(asked: str | None) -> str:
     """
     name, installed = asked or os.environ.get("KERAS_BACKEND"), installed_backends()
     if not installed:
-        raise UsageError("no backend is installed: pip install 'keras_optim[jax]'")
+        raise UsageError("no backend is installed: pip install jax")
     if not name:
         return installed[0]
     if name not in BACKENDS:
         raise UsageError(f"KERAS_BACKEND is {name!r}; use one of {', '.join(BACKENDS)}")
     if name not in installed:
         raise UsageError(
-            f"backend {name} is not installed: pip install 'keras_optim[{name}]'; "
+            f"backend {name} is not installed: pip install {name}; "
             f"installed: {', '.join(installed)}"
         )
     return name

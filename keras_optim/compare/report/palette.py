@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -19,6 +19,8 @@ DASHES: tuple[Any, ...] = (
 )
 MARKERS = ("", "o", "^", "s")
 STYLES = len(COLORS) * len(DASHES) * len(MARKERS)
+FEW = 10
+"""Curves that a reader can tell apart by their colours, and one or two dashes."""
 FAMILIAR = ("adam", "sgd", "adamw", "rmsprop", "muon", "lion", "nadam", "adagrad")
 """Those that meet most often; each has a solid line in a colour of its own."""
 
@@ -79,7 +81,8 @@ def styles(labels: Sequence[str]) -> dict[str, Style]:
     """Return the style of each label of a comparison.
 
     The catalog fixes those of its names. That of another label (`sgd[momentum=0.9]`) follows from
-    its text; if two of one comparison would be equal, the later takes the next style.
+    its text; if two of one comparison would be equal, the later takes the next style. Among at most
+    ten, a colour comes twice only if all are in use.
     """
     places = {label: known_places().get(label, -1) for label in labels}
     taken = set(places.values())
@@ -88,7 +91,19 @@ def styles(labels: Sequence[str]) -> dict[str, Style]:
         free = (p for k in range(STYLES) if (p := (start + k) % STYLES) not in taken)
         places[label] = next(free, start % STYLES)
         taken.add(places[label])
-    return {label: _style(place) for label, place in places.items()}
+    found = {label: _style(place) for label, place in places.items()}
+    return found if len(found) > FEW else _apart(found)
+
+
+def _apart(found: dict[str, Style]) -> dict[str, Style]:
+    """Give labels other colours where theirs are in use, as long as some are free."""
+    apart: dict[str, Style] = {}
+    for label, own in found.items():
+        used = [style.color for style in apart.values()]
+        known = set(apart.values())
+        candidates = [replace(own, color=color) for color in (own.color, *COLORS)]
+        apart[label] = min(candidates, key=lambda s: (used.count(s.color), s in known))
+    return apart
 
 
 @cache

@@ -97,6 +97,19 @@ def test_styles_of_the_catalog_differ():
     assert len(set(map(repr, palette.styles(many).values()))) == 60
 
 
+def test_colours_of_a_few_are_apart():
+    names = list(palette.known_places())
+    for first in range(0, 80, 7):
+        found = palette.styles([*names[first : first + 9], "Lookahead(Adam())"]).values()
+        assert len(set(found)) == 10
+        assert len({style.color for style in found}) == len(palette.COLORS)
+    eight = palette.styles(
+        ["adamw", "soap", "splus", "prodigy", "Lookahead(Adam())", "a", "b", "c"]
+    )
+    assert len({style.color for style in eight.values()}) == 8
+    assert palette.styles(["adam"])["adam"] == palette.styles(names)["adam"]
+
+
 def overflows(figure):
     """Texts that end outside the figure."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
