@@ -28,8 +28,8 @@ def draw() -> Figure:
     style.landscape(saddle, "A saddle")
 
     bowl = surfaces.bowl(30.0)
-    surfaces.lines(valley, bowl, (-2.5, 2.5), (-0.6, 0.6))
-    surfaces.walk(valley, surfaces.path(keras_optim.SGD(0.06), bowl, (-2.2, 0.4), 60), style.BLUE)
+    surfaces.lines(valley, bowl, (-2.4, 2.4), (-2.0, 2.0))
+    surfaces.walk(valley, surfaces.path(keras_optim.SGD(0.06), bowl, (-2.2, 0.9), 60), style.BLUE)
     style.landscape(valley, "A valley, 30 times as steep across")
     for axes in (saddle, valley):
         axes.set_ylabel("")

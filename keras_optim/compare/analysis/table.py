@@ -125,10 +125,12 @@ def interval(values: Sequence[float]) -> Pair:
 
 
 def _possible(pair: Pair, subject: Subject) -> Pair:
-    """Return the part of an interval that an accuracy can have."""
-    if "acc" not in subject.judge.lower():
+    """Return the part of an interval that an accuracy, or the mean of an error, can have."""
+    judge = subject.judge.lower()
+    highest = 1.0 if "acc" in judge else None
+    if highest is None and not any(word in judge for word in ("error", "mae", "mse")):
         return pair
-    low, high = np.clip(pair, 0.0, 1.0).tolist()  # NaN stays
+    low, high = np.clip(pair, 0.0, highest).tolist()  # NaN stays
     return low, high
 
 

@@ -168,7 +168,7 @@ def _optimizer(given: Any) -> tuple[Any, str]:
             with _equal_seeds():
                 return spec.build(), str(spec)
         except (ValueError, TypeError) as error:
-            raise UsageError(f"optimizers: {one_line(error)}") from error
+            raise UsageError(f"optimizers: {_around(given) or one_line(error)}") from error
     if isinstance(given, type) and issubclass(given, keras.optimizers.Optimizer):
         with _equal_seeds():
             given = given()
@@ -178,6 +178,19 @@ def _optimizer(given: Any) -> tuple[Any, str]:
         "optimizers: each must be a name such as 'adamw', a spec such as 'sgd[momentum=0.9]', or "
         f"a new optimizer. Received: {shown(given)}"
     )
+
+
+def _around(text: str) -> str:
+    """Say how to write a wrapper without the optimizer that it goes around."""
+    try:
+        [spec] = parse_specs(text)
+    except ValueError:
+        return ""
+    row = catalog.find(spec.name)
+    if row not in catalog.WRAPPERS or "inner" in dict(spec.arguments):
+        return ""
+    whole = replace(spec, arguments=(("inner", "adam"), *spec.arguments))
+    return f"{spec.name} goes around another optimizer, such as {whole}"
 
 
 @contextlib.contextmanager

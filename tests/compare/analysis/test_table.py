@@ -34,6 +34,7 @@ def test_the_interval_of_an_accuracy_ends_at_one():
     assert high == 1.0 and low == pytest.approx(interval([0.9, 0.99, 0.999])[0])
     mae = subject(higher=False)
     assert row(judged({"a": [0.9, 0.99, 0.999]}, mae)).interval[1] > 1.0
+    assert row(judged({"a": [0.0, 0.1, 0.9]}, mae)).interval[0] == 0.0
 
 
 def test_two_seeds_have_no_interval():

@@ -66,6 +66,7 @@ def test_arguments_reach_the_optimizer():
         ("adam[beta_3=0.9]", "unknown argument `beta_3`"),
         ("sgd[momentum=much]", "`momentum`"),
         ("lookahead[inner=adam[epsilon=-1]]", "`epsilon`"),
+        ("ema[decay=0.5]", "ema goes around another optimizer, such as ema[inner=adam,decay=0.5]"),
         ("adma", "No optimizer is called 'adma'. Did you mean: adam"),
         (3, "a name such as 'adamw'"),
     ],
