@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import keras
 
-from docs.site import drawings, examples, measured, migrations, places
+from docs.site import advice, drawings, examples, measured, migrations, places
 from docs.site.bibliography import Paper, papers, titled
 from docs.site.docstrings import Documented, documented
 from docs.site.markdown import definitions, escaped, fence, inside, table
@@ -35,7 +35,7 @@ def page(row: Row) -> str:
     texts = sorted_texts(found)
     write: dict[str, Callable[[], str]] = {
         "Formula": lambda: "\n\n".join(texts.formula),
-        "When to use it, and how to tune it": lambda: "\n\n".join(texts.advice),
+        "When to use it, and how to tune it": lambda: _advice(row, texts),
         "In a model": lambda: _code(row, found),
         "Path on two functions": lambda: drawings.paths(row),
         "Properties": lambda: _properties(row),
@@ -51,6 +51,10 @@ def page(row: Row) -> str:
         if text := write[heading]():
             parts += [f"## {heading}", text]
     return "\n\n".join(parts) + "\n"
+
+
+def _advice(row: Row, texts: Texts) -> str:
+    return "\n\n".join(filter(None, [advice.for_whom(row), *texts.advice]))
 
 
 def _facts(row: Row) -> str:
