@@ -83,9 +83,11 @@ def compare(arguments: list[str] | None = None) -> None:
         numbers, drawn = page.NUMBERS, page.FIGURE
         known = json_files.read_json(numbers)
         found = {name: found.get(name) or known[name] for name in TASKS}
+    json_files.write_json(numbers, found)
+    found = json_files.read_json(numbers)  # rounded: page and figure show the numbers of the file
+    if options.write:
         text = page.PAGE.read_text(encoding="utf-8")
         page.PAGE.write_text(page.written(text, found), encoding="utf-8")
-    json_files.write_json(numbers, found)
     figure.draw(found, {n: TASKS[n].title for n in found}, drawn)
     console.print(f"\nnumbers and figure: {numbers}, {drawn}", soft_wrap=True)
 
