@@ -3,10 +3,10 @@
 import json
 import math
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from keras_optim.compare.files import named, write_file
 
 
 def canonical(value: Any) -> str:
@@ -15,18 +15,8 @@ def canonical(value: Any) -> str:
 
 
 def write_json(path: Path, value: Any, indent: int | None = 2) -> None:
-    """Write `value` to a file beside `path` and rename it, so that no reader sees half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with _named(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            text = json.dumps(rounded(value), indent=indent)
-            temporary.write_text(text + "\n", encoding="utf-8")
-            os.replace(temporary, path)
-        except OSError:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
+    """Write `value` to a file, as JSON; no reader sees half of it."""
+    write_file(path, json.dumps(rounded(value), indent=indent) + "\n")
 
 
 def read_json(path: Path) -> Any:
@@ -39,7 +29,7 @@ def read_json(path: Path) -> Any:
 
 def append_line(path: Path, value: Any) -> None:
     """Add `value` as one line of JSON and hand it to the operating system at once."""
-    with _named(path), path.open("a", encoding="utf-8") as file:
+    with named(path), path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(rounded(value), separators=(",", ":")) + "\n")
         file.flush()
         os.fsync(file.fileno())
@@ -54,15 +44,6 @@ def read_lines(path: Path) -> list[Any]:
     except (OSError, ValueError, RecursionError):
         pass
     return values
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Name `path` in errors of the operating system, because that of a full disk names none."""
-    try:
-        yield
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def rounded(value: Any) -> Any:

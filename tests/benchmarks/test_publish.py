@@ -3,8 +3,8 @@
 import pytest
 
 from benchmarks import publish
+from keras_optim.compare.files import write_file
 from keras_optim.compare.process.errors import UsageError
-from keras_optim.compare.report.writing import write_file
 from keras_optim.compare.result import Result
 from keras_optim.compare.store import Store
 from tests.compare.synthetic import comparison

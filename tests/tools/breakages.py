@@ -398,7 +398,7 @@ OTHERS = [
         "tests/compare/test_command.py",
     ),
     Mutant(
-        "keras_optim/compare/json_files.py",
+        "keras_optim/compare/files.py",
         "os.replace(temporary, path)",
         "path.touch()",
         "tests/compare/test_damage.py",

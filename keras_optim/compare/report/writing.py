@@ -1,10 +1,9 @@
 """Files of a report: the page, Markdown, tables as CSV, and figures."""
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
 from keras_optim.compare.comparison import Comparison
+from keras_optim.compare.files import write_file
 from keras_optim.compare.report import csv_tables, image_files, markdown
 from keras_optim.compare.report.gallery import gallery
 from keras_optim.compare.report.page import page
@@ -41,17 +40,3 @@ def plot(comparison: Comparison, folder: str | Path) -> list[Path]:
         write_file(path.with_name(f"{picture.name}.png"), image_files.png(picture.draw))
         paths.append(path)
     return paths
-
-
-def write_file(path: Path, content: str | bytes) -> None:
-    """Write a file beside `path` and rename it, so that no reader sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}-{path.name}"[:255])
-    data = content.encode("utf-8") if isinstance(content, str) else content
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink()
-        raise

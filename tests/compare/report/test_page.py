@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
+from keras_optim.compare.files import write_file
 from keras_optim.compare.report import csv_tables, image_files, writing
 from keras_optim.compare.report.markdown import markdown
 from keras_optim.compare.report.page import fragment, page
@@ -173,6 +174,7 @@ def test_write_makes_all_files(tmp_path):
 
 def test_a_file_that_cannot_be_renamed_leaves_nothing(tmp_path):
     (tmp_path / "report.html").mkdir()
-    with pytest.raises(OSError):
-        writing.write_file(tmp_path / "report.html", "text")
+    with pytest.raises(OSError) as caught:
+        write_file(tmp_path / "report.html", "text")
+    assert caught.value.filename == str(tmp_path / "report.html")
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
