@@ -1,7 +1,8 @@
 """An algorithm as a Keras optimizer: building, weight decay, running, saving, configuration."""
 
+import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 import keras
 
@@ -77,6 +78,7 @@ class Optimizer(DecayOptions, keras_private.KerasOptimizer):
     _keeps_rate = False
     """Whether it has a rate of its own inside of another optimizer."""
     _recording: norms.Recording | None = None
+    __signature__: ClassVar[inspect.Signature]
     _noun = "an optimizer of keras_optim"
 
     @classmethod
@@ -90,6 +92,7 @@ class Optimizer(DecayOptions, keras_private.KerasOptimizer):
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):
             cls.__init__ = hyperparameters.checked(cls.__init__)  # type: ignore[method-assign]
+        cls.__signature__ = hyperparameters.of_class(cls.__init__)
         rule_checks.check_methods(cls)
         keras.saving.register_keras_serializable(cls.__module__.partition(".")[0])(cls)
 

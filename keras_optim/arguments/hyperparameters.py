@@ -62,6 +62,15 @@ def checked(constructor: Callable[..., None]) -> Callable[..., None]:
     return checking
 
 
+def of_class(constructor: Callable[..., None]) -> inspect.Signature:
+    """Return the signature of a class with this constructor.
+
+    Python before 3.11.5 takes that of Keras's `__new__` for a class whose constructor is inherited.
+    """
+    signature = inspect.signature(constructor)
+    return signature.replace(parameters=list(signature.parameters.values())[1:])
+
+
 class _Text(str):
     """An annotation that `help` shows without quotes."""
 

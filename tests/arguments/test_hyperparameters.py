@@ -211,3 +211,5 @@ def test_help_shows_words_for_ranges():
     assert "slow_step_size: a number in [0, 1] = 0.5" in shown
     for row in (*ALGORITHMS, *WRAPPERS):
         assert "Annotated" not in str(inspect.signature(row.algorithm))
+        names = list(inspect.signature(row.algorithm).parameters)
+        assert names == list(inspect.signature(row.algorithm.__init__).parameters)[1:]

@@ -138,7 +138,7 @@ def test_a_child_ends_with_its_parent(number, module, tmp_path):
         root=str(children.ROOT), server=SERVER.format(root=str(children.ROOT))
     )
     parent = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=tmp_path
+        [sys.executable, "-u", "-c", code], stdout=subprocess.PIPE, text=True, cwd=tmp_path
     )
     child = int(parent.stdout.readline())
     assert parent.stdout.readline() == "1\n"

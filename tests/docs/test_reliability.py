@@ -49,6 +49,7 @@ def test_a_report_of_pytest_is_counted(tmp_path):
     counter = read(file)
     assert counter.of(["wrappers/test_lazy.py::test_rows"]) == 2
     assert counter.failed == ["wrappers/test_lazy.py::test_rows"]
+    assert counter.missed(["wrappers"]) and not counter.missed(["wrappers/test_other.py"])
 
 
 def test_within():
