@@ -22,8 +22,8 @@ PROMISES = {
         "Each algorithm and wrapper, saved to a `.keras` file between two epochs": (
             "algorithms/test_every.py::test_trains_saves_and_resumes",
         ),
-        "A few that have all facts, as a pickle, with a schedule, weight decay and a moving average; "
-        "deep copies": (
+        "A few that have all facts, as a pickle, with a schedule, weight decay and a moving "
+        "average; deep copies": (
             "state/test_resume.py::test_a_pickle_goes_on_to_the_bit",
             "state/test_resume.py::test_deep_copies_and_copies_of_copies",
             "state/test_resume.py::test_a_copy_for_other_variables_says_what_it_drops",
