@@ -65,7 +65,8 @@ def checked(constructor: Callable[..., None]) -> Callable[..., None]:
 def of_class(constructor: Callable[..., None]) -> inspect.Signature:
     """Return the signature of a class with this constructor.
 
-    Python before 3.11.5 takes that of Keras's `__new__` for a class whose constructor is inherited.
+    On PyTorch, Python 3.11.2 takes that of Keras's `__new__` for a class whose constructor is
+    inherited; 3.11.7 does not.
     """
     signature = inspect.signature(constructor)
     return signature.replace(parameters=list(signature.parameters.values())[1:])
