@@ -1,4 +1,4 @@
-"""Choice of `pytest -m quick`: less than 90 seconds on PyTorch, to run after each change.
+"""Choice of `pytest -m quick`: about 90 seconds on PyTorch, to run after each change.
 
 It takes the first two cases of each test function. If the cases are about optimizers of the
 catalogue, it takes those of a few that have all facts between them. It leaves out tests that start
