@@ -1,20 +1,27 @@
 """Published results: `python -m benchmarks.publish NAME TUNED [DEFAULTS] --to docs/results`.
 
-TUNED and DEFAULTS are results folders of one comparison, tuned and with `--tune none`. Copies
-report and tables under NAME, and the figures that compare all optimizers, and writes the tables of
-`index.md` between the marks with that name.
+TUNED and DEFAULTS are results folders of one comparison, tuned and with `--tune none`. Writes
+report and tables under NAME, and the figures that compare all optimizers, and the tables of
+`index.md` between the marks with that name. The command that they name is without the folders of
+the machine that it ran on.
 """
 
 import argparse
+import shlex
 import shutil
+import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from keras_optim.compare.analysis.table import Row, rows
 from keras_optim.compare.comparison import Comparison, Subject
+from keras_optim.compare.files import write_file
 from keras_optim.compare.process import endings
 from keras_optim.compare.process.errors import UsageError
 from keras_optim.compare.process.flags import Parser
+from keras_optim.compare.report import csv_tables, writing
+from keras_optim.compare.report.view import View
 from keras_optim.compare.store import load
 
 PAGE = "index.md"
@@ -24,6 +31,8 @@ SHOWN = 10
 KNOWN = ("sgd", "adam", "adamw", "lion", "muon", "soap", "schedulefreeadamw", "prodigy")
 """Optimizers that each table shows, wherever they rank."""
 ACROSS = ("performance_profile", "rank_heatmap", "optimizer_memory")
+FOLDERS = ("--data-dir", "--graph-directory")
+"""Flags that name folders of a machine."""
 OF_WORKLOADS = ("accuracy", "loss", "lr_sensitivity", "time_to_target")
 
 
@@ -108,25 +117,39 @@ def written(page: str, name: str, text: str) -> str:
     return f"{before}{start}\n{text}\n\n{END}{after}"
 
 
+def shareable(comparison: Comparison) -> Comparison:
+    """Return the comparison as one of a command without folders, which others do not have."""
+    words = shlex.split(comparison.setting.command)
+    kept = [w for at, w in enumerate(words) if not {w, *words[at - 1 : at]} & {*FOLDERS}]
+    return replace(comparison, setting=replace(comparison.setting, command=shlex.join(kept)))
+
+
 def publish(arguments: Sequence[str] | None = None) -> None:
     """Copy files, and write the page."""
     options = parser().parse_args(arguments)
-    tuned = load(options.tuned)
-    defaults = load(options.defaults) if options.defaults else None
+    tuned = shareable(load(options.tuned))
+    defaults = shareable(load(options.defaults)) if options.defaults else None
     page = options.to / PAGE
     text = written(page.read_text(encoding="utf-8"), options.name, tables(tuned, defaults))
-    plots = options.to / "plots"
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = writing.write(tuned, Path(folder)).parent
+        _publish(drawn, tuple(tuned.subjects), options.name, options.to)
+    if defaults is not None:
+        summary = csv_tables.tables(View(defaults))["summary"]
+        write_file(options.to / f"{options.name}-defaults.csv", summary)
+    page.write_text(text, encoding="utf-8")
+
+
+def _publish(drawn: Path, workloads: Sequence[str], label: str, to: Path) -> None:
+    """Copy those files of a report that are published."""
+    plots = to / "plots"
     plots.mkdir(exist_ok=True)
     for name in ACROSS:
-        _copy(options.tuned / "plots" / f"{name}.png", plots / f"{name}_{options.name}.png")
-    for name in (f"{kind}_{workload}" for kind in OF_WORKLOADS for workload in tuned.subjects):
-        _copy(options.tuned / "plots" / f"{name}.png", plots / f"{name}.png")
+        _copy(drawn / "plots" / f"{name}.png", plots / f"{name}_{label}.png")
+    for name in (f"{kind}_{workload}" for kind in OF_WORKLOADS for workload in workloads):
+        _copy(drawn / "plots" / f"{name}.png", plots / f"{name}.png")
     for name in ("report.md", "tables/summary.csv", "tables/runs.csv"):
-        path = options.tuned / name
-        _copy(path, options.to / f"{options.name}-{path.name}")
-    if options.defaults:
-        _copy(options.defaults / "tables/summary.csv", options.to / f"{options.name}-defaults.csv")
-    page.write_text(text, encoding="utf-8")
+        _copy(drawn / name, to / f"{label}-{Path(name).name}")
 
 
 def _copy(path: Path, to: Path) -> None:
