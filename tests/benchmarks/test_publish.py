@@ -46,7 +46,7 @@ def test_the_command_is_without_folders_of_the_machine():
     )
     one = replace(one, setting=replace(one.setting, command=command))
     found = publish.shareable(one)
-    assert found.setting.command == "python -m benchmarks.bench --mnist --jobs 3"
+    assert found.setting.command == "python -m benchmarks.bench --mnist --seeds 3"
     assert replace(found, setting=one.setting) == one
 
 

@@ -57,7 +57,8 @@ def frame(figure: Figure, title: str, subtitle: str, setting: Setting, left: flo
     lines = fitted(subtitle, width - 0.3, 9, 2)
     for k, line in enumerate(lines):
         write(line, height - 0.54 - 0.15 * k, 9, color=QUIET)
-    for k, line in enumerate(reversed(fitted(footer(setting), width - 0.3, 7.5, 3))):
+    room = 0.92 * (width - 0.3)  # names of optimizers have wider letters than other text
+    for k, line in enumerate(reversed(fitted(footer(setting), room, 7.5, 3))):
         write(line, 0.12 + 0.13 * k, 7.5, color=QUIET)
 
 
@@ -75,7 +76,7 @@ def fitted(text: str, inches: float, size: float, lines: int = 1) -> list[str]:
     """Break `text` into lines of that width, and shorten the last if it is longer."""
     letters = max(int(inches / (LETTER * size)), 12)
     text = " ".join(text.split())
-    broken = textwrap.wrap(text, letters, max_lines=lines, placeholder=" …")
+    broken = textwrap.wrap(text, letters, max_lines=lines, placeholder=" …", break_on_hyphens=False)
     if broken and broken != [" …"] and broken != ["…"]:
         return broken
     return [f"{text[: letters - 1]}…"] if text else [""]
